@@ -1,0 +1,103 @@
+"""The gesture plan: what the engine intends, as plain data. Times are seconds, never frames (design.md section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from engine.errors import CospeechError
+
+STYLES = ("calm", "explain", "narrate", "excited")
+HANDS = ("left", "right", "both")
+
+
+@dataclass(frozen=True)
+class GesturePhrase:
+    """One manual gesture. ``onset`` start of preparation, ``apex`` arrival (90 % of the way; for a beat the reversal),
+    ``hold_end`` start of retraction, ``retract_end`` back at rest (or handed to the next phrase).
+
+    ``lexeme`` is our own gesture id (assets/gestures), ``gclass`` the corpus class that performs it, ``hands`` left,
+    right or both, ``amplitude`` scales the displacement (1 = as recorded), ``word`` the index of the anchor word or -1,
+    ``semantic`` False for beats, ``accent`` the accent peak that the apex was placed on, ``stress_onset`` the start of
+    the anchor's stressed syllable. ``join`` is how it ends: "rest", "partial" or "next" (no retraction).
+    """
+
+    id: int
+    onset: float
+    apex: float
+    hold_end: float
+    retract_end: float
+    lexeme: str
+    gclass: str
+    hands: str
+    amplitude: float
+    word: int
+    semantic: bool
+    accent: float
+    stress_onset: float
+    join: str = "rest"
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something smaller on its own degrees of freedom, rising from ``start`` to ``apex`` and gone at ``end``.
+
+    kind and direction of amount, per group: head (nod, shake, tilt, turn, bow; degrees), brow (raise, frown, inner;
+    0..1), gaze (away, up, down, side, audience; degrees yaw in ``amount`` and pitch in ``extra``), blink (0..1),
+    breath (depth 0..1; start..apex inhale, apex..end exhale), shift (weight shift, metres sideways), fidget, smile.
+    ``hold`` is how long the apex is held; ``cycles`` how often it repeats (shakes, double nods).
+    """
+
+    kind: str
+    start: float
+    apex: float
+    end: float
+    amount: float
+    hold: float = 0.0
+    extra: float = 0.0
+    cycles: float = 1.0
+    word: int = -1
+
+
+@dataclass(frozen=True)
+class GesturePlan:
+    """Everything the engine intends for one line. ``words`` repeats text and times so that the plan reads alone."""
+
+    seconds: float
+    style: str
+    seed: int
+    energy: float
+    phrases: tuple[GesturePhrase, ...]
+    head: tuple[Event, ...] = ()
+    brows: tuple[Event, ...] = ()
+    gaze: tuple[Event, ...] = ()
+    blinks: tuple[Event, ...] = ()
+    breaths: tuple[Event, ...] = ()
+    shifts: tuple[Event, ...] = ()
+    smiles: tuple[Event, ...] = ()
+    words: tuple[tuple[str, float, float], ...] = field(default=())
+    accents: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> GesturePlan:
+        """The plan of :meth:`to_dict`; unknown keys are refused with a sentence."""
+        known = {entry.name for entry in fields(GesturePlan)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise CospeechError(f"The plan has unknown fields ({', '.join(unknown)}); use a plan saved by this version")
+        try:
+            values: dict[str, Any] = dict(data)
+            values["phrases"] = tuple(GesturePhrase(**phrase) for phrase in data["phrases"])
+            for group in ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles"):
+                values[group] = tuple(Event(**event) for event in data.get(group, ()))
+            values["words"] = tuple((str(w[0]), float(w[1]), float(w[2])) for w in data.get("words", ()))
+            values["accents"] = tuple(float(time) for time in data.get("accents", ()))
+            return GesturePlan(**values)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CospeechError(f"The plan can't be read ({error}); use a plan saved by this version") from error
