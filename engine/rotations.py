@@ -88,10 +88,11 @@ def continuous_axis_angle(axis_angle: ArrayLike) -> Array:
         return values
     flat = values.reshape(values.shape[0], -1, 3)
     for frame in range(1, flat.shape[0]):
-        vector = flat[frame]
+        vector, before = flat[frame], flat[frame - 1]
         angle = np.linalg.norm(vector, axis=-1, keepdims=True)
-        axis = np.where(angle > 1e-9, vector / np.maximum(angle, 1e-9), 0.0)
-        along = np.sum(axis * flat[frame - 1], axis=-1, keepdims=True)
+        whole = np.maximum(np.linalg.norm(before, axis=-1, keepdims=True), 1e-9)
+        axis = np.where(angle > 1e-9, vector / np.maximum(angle, 1e-9), before / whole)  # identity: any axis serves
+        along = np.sum(axis * before, axis=-1, keepdims=True)
         turns = np.round((along - angle) / (2.0 * np.pi))
         flat[frame] = vector + axis * turns * 2.0 * np.pi
     return flat.reshape(values.shape)

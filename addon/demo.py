@@ -1,0 +1,98 @@
+"""The demo: a line of speech becomes take.npz, demo.blend, demo.fbx, preview.mp4 and contact_sheet.png.
+
+Run by ``python build.py demo`` in the bpy module, through the same operators that an animator's clicks run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import bpy
+
+from . import preview, register, unregister
+from .client.take_file import Take, read_take
+from .paths import ROOT
+
+DEMO = ROOT / "assets" / "demo"
+
+
+def main() -> int:
+    """Make the demo; errors are one sentence and status 1."""
+    parser = argparse.ArgumentParser(prog="build.py demo", description=__doc__)
+    parser.add_argument("--audio", type=Path, default=DEMO / "demo.flac")
+    parser.add_argument("--transcript", type=Path, default=None, help="default: the text beside the audio")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo")
+    parser.add_argument("--style", default="explain")
+    parser.add_argument("--energy", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fps", type=int, default=30)
+    parser.add_argument("--no-film", action="store_true", help="leave out preview.mp4, which takes longest")
+    options = parser.parse_args()
+    if not options.audio.is_file():
+        print(f"build.py demo: there is no audio {options.audio}; check the path", file=sys.stderr)
+        return 1
+    register()
+    try:
+        make(options)
+    except (RuntimeError, OSError, preview.PreviewError) as error:
+        print(f"build.py demo: {str(error).strip()}", file=sys.stderr)
+        return 1
+    finally:
+        unregister()
+    return 0
+
+
+def make(options: argparse.Namespace) -> None:
+    """Everything from the empty file to the pictures."""
+    out = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = options.fps, 1.0
+    bpy.ops.cospeech.add_character()
+    settings = scene.cospeech
+    settings.audio = str(options.audio.resolve())
+    settings.transcript = str(options.transcript.resolve()) if options.transcript else ""
+    settings.style, settings.energy, settings.seed = options.style, options.energy, options.seed
+    settings.start_frame = 1
+    bpy.ops.cospeech.generate()
+    character = settings.character
+    action = character.animation_data.action
+    first, last = (round(frame) for frame in action.frame_range)
+    scene.frame_start, scene.frame_end = first, last
+    bpy.ops.cospeech.save_take(filepath=str(out / "take.npz"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"), compress=True)
+    bpy.ops.cospeech.export_fbx(filepath=str(out / "demo.fbx"), preset="GENERIC")
+    take = read_take(out / "take.npz")
+    draw(out, character, options, take, first, last)
+    shutil.rmtree(out / "frames", ignore_errors=True)
+    for path in sorted(out.iterdir()):
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB", flush=True)
+
+
+def draw(
+    out: Path, character: bpy.types.Object, options: argparse.Namespace, take: Take, first: int, last: int
+) -> None:
+    """The contact sheet, and the film unless it was left out."""
+    plan = take.plan or {}
+    words = [(text, start, end) for text, start, end in plan.get("words", ())]
+    apexes = [phrase["apex"] for phrase in plan.get("phrases", ())]
+    preview.render_sheet(
+        bpy.context,
+        character,
+        words,
+        out / "contact_sheet.png",
+        start_frame=first,
+        fps=take.fps,
+        seconds=(last - first + 1) / take.fps,
+        apexes=apexes,
+    )
+    if not options.no_film:
+        preview.render_film(bpy.context, character, options.audio, out / "preview.mp4", start=first, end=last)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

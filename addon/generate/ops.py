@@ -1,0 +1,179 @@
+"""Generate, cancel, and the apply step that writes a result into the scene as one undo step."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..client.jobs import Job
+from ..client.take_file import TakeFileError, read_take
+from ..setup.engine import SESSION, device, user_folder
+from ..setup.ops import EngineJobOperator
+from ..speech.strip import place_speech
+from ..speech.transcript import find_transcript
+from ..takes.apply import apply_take
+from .props import scene_rate, take_start
+
+
+def generate_blocker(context: bpy.types.Context) -> str:
+    """Why Generate can't run now; empty where it can."""
+    settings = context.scene.cospeech
+    if SESSION.job is not None:
+        return "Cospeech is already working; wait for it or cancel it first"
+    if settings.character is None:
+        return "Choose a character, or add one with Add Character"
+    if settings.character.name not in context.scene.objects:
+        return f"'{settings.character.name}' is not in this scene; choose another character"
+    if not settings.audio:
+        return "Choose the audio of the line"
+    if not settings.parts:
+        return "Choose at least one body part"
+    return ""
+
+
+class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
+    """Listen to the line and key gestures, face and body on the character as a new take"""
+
+    bl_idname = "cospeech.generate"
+    bl_label = "Generate Gestures"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character, audio and no running job."""
+        reason = generate_blocker(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
+        """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile."""
+        scene = context.scene
+        settings = scene.cospeech
+        audio = Path(bpy.path.abspath(settings.audio))
+        transcript = find_transcript(audio, bpy.path.abspath(settings.transcript) if settings.transcript else "")
+        self._target = {
+            "character": str(settings.character.session_uid),
+            "scene": scene.name,
+            "start_frame": take_start(scene),
+            "audio": str(audio),
+            "parts": set(settings.parts),
+            "seed": settings.seed,
+        }
+        options = {
+            "audio": str(audio),
+            "transcript": str(transcript or ""),
+            "style": settings.style,
+            "energy": round(float(settings.energy), 4),
+            "parts": sorted(settings.parts),
+            "in_place": settings.in_place,
+            "fps": scene_rate(scene),
+            "seed": settings.seed,
+            "device": device(),
+        }
+        return "generate", {"options": options}
+
+    def finished(self, _: bpy.types.Context, job: Job) -> str:
+        """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
+        before = SESSION.note
+        # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
+        bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
+        notes = job.result.get("warnings", [])
+        text = f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s"
+        return text + (f". Note: {' '.join(notes)}" if notes else "") if SESSION.note == before else SESSION.note
+
+
+class COSPEECH_OT_apply_result(bpy.types.Operator):
+    """Write a generated take onto the character, with its speech in the sequencer"""
+
+    bl_idname = "cospeech.apply_result"
+    bl_label = "Apply Generated Take"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    character: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+    scene: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+    audio: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    start_frame: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
+    seed: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
+    parts: bpy.props.EnumProperty(
+        items=lambda *_: [(part, part, "") for part in ("face", "hands", "upper", "lower", "root")],
+        options={"ENUM_FLAG", "SKIP_SAVE", "HIDDEN"},
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Apply, or keep the take's file where its character is gone."""
+        try:
+            take = read_take(self.filepath)
+        except TakeFileError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        scene = bpy.data.scenes.get(self.scene)
+        armature = next((obj for obj in bpy.data.objects if str(obj.session_uid) == self.character), None)
+        line = Path(self.audio).stem
+        if scene is None or armature is None or armature.name not in scene.objects:
+            kept = user_folder() / "kept" / f"{line}_{self.seed}.npz"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.filepath, kept)
+            self.report({"ERROR"}, f"The character is gone; the take was kept as {kept}: load it onto another one")
+            return {"CANCELLED"}
+        action = apply_take(
+            context,
+            armature,
+            take,
+            start_frame=self.start_frame,
+            parts=set(self.parts),
+            name=f"{armature.name}_{line}_{self.seed}",
+        )
+        place_speech(scene, Path(self.audio), self.start_frame)
+        self.report({"INFO"}, f"New take '{action.name}'")
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_cancel(bpy.types.Operator):
+    """Stop the running job; the scene stays as it is. A second click ends the engine at once"""
+
+    bl_idname = "cospeech.cancel"
+    bl_label = "Cancel"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, _: bpy.types.Context) -> bool:
+        """Only while a job runs."""
+        if SESSION.job is None:
+            cls.poll_message_set("Nothing is running")
+        return SESSION.job is not None
+
+    def execute(self, _: bpy.types.Context) -> set[str]:
+        """Ask the job to stop."""
+        if SESSION.job is not None:
+            SESSION.job.cancel()
+        return {"FINISHED"}
+
+
+@persistent
+def _forget_job(*_: object) -> None:
+    """Before another file is loaded: end the running job, keep the engine."""
+    if SESSION.job is not None:
+        SESSION.job.cancel()
+        SESSION.finish()
+
+
+CLASSES = (COSPEECH_OT_generate, COSPEECH_OT_apply_result, COSPEECH_OT_cancel)
+
+
+def register() -> None:
+    """Register the operators and the file-load handler."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.app.handlers.load_pre.append(_forget_job)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    bpy.app.handlers.load_pre.remove(_forget_job)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,112 @@
+"""The scene's Cospeech settings: document data only, never job state."""
+
+from __future__ import annotations
+
+import bpy
+
+STYLES = (
+    ("calm", "Calm", "Few, small gestures"),
+    ("explain", "Explain", "The gestures of someone who explains"),
+    ("narrate", "Narrate", "The livelier gestures of a story"),
+    ("excited", "Excited", "Many, large gestures"),
+)
+PARTS = (
+    ("face", "Face", "Mouth, brows, lids and eyes", 1),
+    ("hands", "Hands", "Fingers", 2),
+    ("upper", "Upper Body", "Spine, neck, head and arms", 4),
+    ("lower", "Legs", "Hips to toes; without them seated or standing legs stay as they are", 8),
+    ("root", "Root", "Place and turn of the pelvis", 16),
+)
+ALL_PARTS = {part[0] for part in PARTS}
+
+
+def _is_armature(_: CospeechScene, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "ARMATURE"
+
+
+def _start_frame_set(self: CospeechScene, _: bpy.types.Context) -> None:
+    self.use_current_frame = False
+
+
+class CospeechScene(bpy.types.PropertyGroup):
+    """Settings of ``scene.cospeech``."""
+
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="SMPL-X armature that performs",
+        type=bpy.types.Object,
+        poll=_is_armature,
+    )
+    audio: bpy.props.StringProperty(
+        name="Audio",
+        description="Recorded line: wav, flac, ogg or mp3, up to 30 minutes",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+    transcript: bpy.props.StringProperty(
+        name="Transcript",
+        description="What is said, in English: .txt, .srt or .TextGrid; empty takes the text file beside the audio",
+        subtype="FILE_PATH",
+        options=set(),
+    )
+    style: bpy.props.EnumProperty(name="Style", items=STYLES, default="explain", options=set())
+    energy: bpy.props.FloatProperty(
+        name="Energy",
+        description="How many gestures, and how large",
+        min=0.5,
+        max=1.5,
+        default=1.0,
+        subtype="FACTOR",
+        options=set(),
+    )
+    parts: bpy.props.EnumProperty(
+        name="Parts",
+        description="Body parts to key; the others stay untouched",
+        items=PARTS,
+        options={"ENUM_FLAG"},
+        default=ALL_PARTS,
+    )
+    in_place: bpy.props.BoolProperty(
+        name="In Place", description="Pelvis and feet stay where they stand", default=False, options=set()
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Another seed, another performance", min=0, default=0, options=set()
+    )
+    use_current_frame: bpy.props.BoolProperty(
+        name="Start at Current Frame", description="Begin the take at the current frame", default=True, options=set()
+    )
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame",
+        description="Scene frame on which the speech and the take begin",
+        default=1,
+        update=_start_frame_set,
+        options=set(),
+    )
+
+
+CLASSES = (CospeechScene,)
+
+
+def take_start(scene: bpy.types.Scene) -> int:
+    """The scene frame on which a new take begins."""
+    settings = scene.cospeech
+    return int(scene.frame_current if settings.use_current_frame else settings.start_frame)
+
+
+def scene_rate(scene: bpy.types.Scene) -> float:
+    """The scene's frame rate, 23.976 too."""
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def register() -> None:
+    """Register the settings."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.cospeech = bpy.props.PointerProperty(type=CospeechScene)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    del bpy.types.Scene.cospeech
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,104 @@
+"""Where the engine is, and the one session that runs its jobs. The state lives in memory, never in the .blend."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from ..client.jobs import Engine, Job, Workplace
+from ..client.process import EngineError
+from ..paths import ROOT
+
+BASE_PACKAGE = __package__.rpartition(".")[0]
+PYTHON_VARIABLE = "COSPEECH_PYTHON"
+KEPT_LOGS = 5
+
+
+def preferences() -> bpy.types.AddonPreferences | None:
+    """Our preferences; None where the add-on runs as a plain module."""
+    entry = bpy.context.preferences.addons.get(BASE_PACKAGE)
+    return entry.preferences if entry else None
+
+
+def user_folder() -> Path:
+    """A folder of ours that outlives updates: Blender's for extensions, else the temporary one."""
+    try:
+        return Path(bpy.utils.extension_path_user(BASE_PACKAGE, create=True))
+    except ValueError:  # not installed as an extension: a checkout
+        return Path(bpy.app.tempdir or tempfile.gettempdir())
+
+
+def engine_python() -> Path:
+    """The Python that runs the engine: the preference, then the environment, then the checkout's own."""
+    chosen = getattr(preferences(), "engine_python", "") or os.environ.get(PYTHON_VARIABLE, "")
+    if chosen:
+        return Path(bpy.path.abspath(chosen))
+    checkout = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if checkout.is_file():
+        return checkout
+    raise EngineError("Cospeech's engine has no Python yet; choose one in the preferences and press Test Engine")
+
+
+def log_file() -> Path:
+    """This Blender's engine log; the oldest logs of other sessions are removed."""
+    folder = user_folder() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = sorted(folder.glob("engine-*.log"), key=lambda path: path.stat().st_mtime)
+    for old in logs[:-KEPT_LOGS]:
+        old.unlink(missing_ok=True)
+    return folder / f"engine-{os.getpid()}.log"
+
+
+def device() -> str:
+    """The device chosen in the preferences."""
+    return str(getattr(preferences(), "device", "auto"))
+
+
+class Session:
+    """The engine and the job that runs now, if any; ``note`` is what the panel says about the last one."""
+
+    def __init__(self) -> None:
+        protocol = json.loads((ROOT / "assets" / "protocol.json").read_text(encoding="utf-8"))
+        self.stage_names: dict[str, str] = dict(protocol["stages"])
+        self._engine = Engine(ROOT, int(protocol["protocol"]))
+        self.job: Job | None = None
+        self.note = ""
+        self.failed = False
+
+    def start(self, method: str, params: dict[str, object]) -> Job:
+        """Start a job; EngineError where one runs already or the engine has no Python."""
+        if self.job is not None:
+            raise EngineError("Cospeech is already working; wait for it or cancel it first")
+        where = Workplace(engine_python(), log_file(), Path(bpy.app.tempdir or tempfile.gettempdir()))
+        self.tell("", failed=False)
+        try:
+            self.job = Job(self._engine, where, method, params)
+        except OSError as error:
+            raise EngineError(
+                f"The job folder in {where.temporary} can't be made ({error.strerror}); free some disk space"
+            ) from error
+        return self.job
+
+    def finish(self) -> None:
+        """Forget the job and remove its folder."""
+        if self.job is not None:
+            self.job.clean_up()
+            self.job = None
+
+    def tell(self, text: str, *, failed: bool) -> None:
+        """What the panel says under its button."""
+        self.note, self.failed = text, failed
+
+    def close(self) -> None:
+        """End the job and the engine: at unregister, at file load and at exit."""
+        if self.job is not None:
+            self.job.cancel()
+        self.finish()
+        self._engine.close()
+
+
+SESSION = Session()

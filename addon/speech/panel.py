@@ -1,0 +1,50 @@
+"""Sub-panel: transcript of the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..setup.panel import draw_sentence
+from .transcript import find_transcript
+
+
+class COSPEECH_PT_speech(bpy.types.Panel):
+    """What is said, and when"""
+
+    bl_label = "Transcript"
+    bl_parent_id = "COSPEECH_PT_main"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Cospeech"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 10
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        settings = context.scene.cospeech
+        layout = self.layout
+        layout.prop(settings, "transcript", text="")
+        if not settings.audio or settings.transcript:
+            return
+        found = find_transcript(Path(bpy.path.abspath(settings.audio)), "")
+        if found:
+            draw_sentence(layout, f"Takes {found.name} beside the audio", "FILE_TEXT")
+        else:
+            draw_sentence(layout, "No transcript: gestures follow the voice alone, and the mouth is rough", "INFO")
+
+
+CLASSES = (COSPEECH_PT_speech,)
+
+
+def register() -> None:
+    """Register the panel."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,229 @@
+"""Cleanup of a generated clip: soft joint limits, arms and hands kept out of the body and of each other, planted feet.
+
+All work on frames of the output, on local rotation matrices (T, 55, 3, 3) and ``trans`` (T, 3). Where nothing is wrong the
+input comes back bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from engine.bodyshape import ARMS, arm_samples, body_distance, body_table, hand_distance
+from engine.generators.legs import ANKLES, LEG_JOINTS, highest_pelvis, solve_legs
+from engine.kinematics import two_bone_delta
+from engine.limits import joint_limits, limit_rotations
+from engine.skeleton import Skeleton
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+PLANTED_MOVE = 1e-4  # metres a frame: feet that slide less are left as they are
+_ROUNDS = 4
+_CHUNK = 2048
+_SPREAD_SECONDS = 0.14
+_STRAIGHTEST_KNEE = float(np.radians(3.0))
+_NEAR_HANDS = 0.40
+_OVERSHOOT = 1.08
+
+
+def clean(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> tuple[Array, Array]:
+    """Soft joint limits, then de-penetration of arms and hands; returns new arrays (local, trans).
+
+    ``local`` (T, 55, 3, 3), ``trans`` (T, 3) metres as SMPL-X ``transl``, ``fps`` frames a second. Frames and joints with
+    nothing to correct are returned exactly.
+    """
+    out = np.array(local, dtype=np.float64, copy=True)
+    for limit in joint_limits():
+        out[:, limit.joint], _ = limit_rotations(out[:, limit.joint], limit)
+    push_arms(out, trans, fps, skeleton)
+    return out, np.array(trans, dtype=np.float64, copy=True)
+
+
+def foot_lock(
+    local: Array, trans: Array, fps: float, skeleton: Skeleton, contacts: Flags | None = None
+) -> tuple[Array, Array]:
+    """Hold planted feet still by solving the legs again; returns new arrays (local, trans).
+
+    ``contacts`` (T, 2) says when the left and right foot stand; None means always. During a contact ankle and sole keep
+    the place they have on its average; beside it the correction fades within 0.2 s. Where a leg would be overstretched the
+    pelvis comes down. A clip whose planted feet slide less than 0.1 mm a frame is returned exactly.
+    """
+    frames = len(local)
+    flags = np.ones((frames, 2), dtype=bool) if contacts is None else np.asarray(contacts, dtype=bool)
+    points, world = skeleton.forward_matrices(local, trans)
+    ankles, soles = points[:, list(ANKLES)].copy(), world[:, list(ANKLES)].copy()
+    wrong = False
+    for side in (0, 1):
+        for start, stop in _runs(flags[:, side]):
+            moved = np.linalg.norm(np.diff(ankles[start:stop, side], axis=0), axis=-1).max(initial=0.0)
+            turned = np.abs(np.diff(soles[start:stop, side], axis=0)).max(initial=0.0)
+            if moved > PLANTED_MOVE or turned > 1e-3:
+                wrong = True
+                _hold(ankles[:, side], soles[:, side], start, stop, max(1, round(0.2 * fps)), flags[:, side])
+    if not wrong:
+        return np.array(local, dtype=np.float64, copy=True), np.array(trans, dtype=np.float64, copy=True)
+    return _stand(local, trans, skeleton, points[:, 0], ankles, soles)
+
+
+def _stand(
+    local: Array, trans: Array, skeleton: Skeleton, pelvis: Array, ankles: Array, soles: Array
+) -> tuple[Array, Array]:
+    """Legs solved to the given ankles and soles, the pelvis lowered smoothly where they would not reach."""
+    out = np.array(local, dtype=np.float64, copy=True)
+    highest = highest_pelvis(skeleton, pelvis, out[:, 0], ankles, _STRAIGHTEST_KNEE)
+    blend = 0.004
+    lowered = pelvis.copy()
+    lowered[:, 1] = -blend * np.logaddexp(-pelvis[:, 1] / blend, -highest / blend)
+    far = pelvis[:, 1] < highest - 0.05  # exactly as it was where the knees have room
+    lowered[far, 1] = pelvis[far, 1]
+    legs, _ = solve_legs(skeleton, lowered, out[:, 0], ankles, soles)
+    legs[:, 6:] = out[:, LEG_JOINTS[6:]]
+    out[:, LEG_JOINTS] = legs
+    return out, np.asarray(trans, dtype=np.float64) + (lowered - pelvis)
+
+
+def _hold(ankle: Array, sole: Array, start: int, stop: int, fade: int, flags: Flags) -> None:
+    """Replace a contact's ankle (T, 3) and sole (T, 3, 3) by one place, fading the shift out into the free frames."""
+    place = np.median(ankle[start:stop], axis=0)
+    mean = sole[start:stop].mean(axis=0)
+    u, _, vt = np.linalg.svd(mean)
+    orientation = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    for edge, step in ((start, -1), (stop - 1, 1)):
+        shift = place - ankle[edge]
+        for index in range(1, fade + 1):
+            frame = edge + step * index
+            if not 0 <= frame < len(ankle) or flags[frame]:
+                break
+            rest = 1.0 - index / (fade + 1.0)
+            ankle[frame] += shift * rest * rest * (3.0 - 2.0 * rest)
+    ankle[start:stop] = place
+    sole[start:stop] = orientation
+
+
+def push_arms(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> None:
+    """Move arms out of trunk, head, thighs and the other hand, in place, by two-bone IK with the push smoothed in time.
+
+    Hands keep their world orientation. Contact closer than the tolerance of assets/postures/body.json is left alone.
+    """
+    active = np.ones(len(local), dtype=bool)
+    for _ in range(_ROUNDS):
+        need = np.zeros((len(local), 2, 2, 3))
+        for part in _parts(active):
+            need[part] = _requests(local[part], trans[part], skeleton)
+        if not need.any():
+            return
+        push = _spread(need, fps)
+        active = np.any(push != 0.0, axis=(1, 2, 3))
+        for part in _parts(active):
+            _move_arms(local, part, trans, push[part], skeleton)
+
+
+def _requests(local: Array, trans: Array, skeleton: Skeleton) -> Array:
+    """(T, 2 arms, 2, 3): by how much elbow and wrist ought to move, metres; zeros where nothing is inside."""
+    points, world = skeleton.forward_matrices(local, trans)
+    table = body_table()
+    out = np.zeros((len(local), 2, 2, 3))
+    samples = [arm_samples(skeleton, points, side) for side in (0, 1)]
+    for side in (0, 1):
+        distance, normal = body_distance(samples[side], points, world)
+        deep = np.maximum(-distance - float(table["tolerance"]), 0.0)
+        _add_requests(out[:, side], deep, normal, samples[side].share)
+    apart = np.linalg.norm(points[:, ARMS[0][2]] - points[:, ARMS[1][2]], axis=-1)
+    close = np.flatnonzero(apart < _NEAR_HANDS)
+    if len(close):
+        _add_hand_requests(out, close, points, world, skeleton)
+    return out
+
+
+def _add_hand_requests(out: Array, close: NDArray[np.intp], points: Array, world: Array, skeleton: Skeleton) -> None:
+    """Both hands give way by half of the deepest overlap."""
+    near, frames = points[close], world[close]
+    tolerance = float(body_table()["hands_tolerance"])
+    best, direction = np.zeros(len(close)), np.zeros((len(close), 3))
+    for side in (0, 1):
+        samples = arm_samples(skeleton, near, side)
+        distance, normal = hand_distance(samples, near, frames, 1 - side)
+        deep = np.maximum(-distance - tolerance, 0.0)
+        worst = deep.argmax(axis=1)
+        rows = np.arange(len(close))
+        deeper = deep[rows, worst] > best
+        best = np.where(deeper, deep[rows, worst], best)
+        sign = 1.0 if side == 0 else -1.0  # always as the left hand's way
+        direction = np.where(deeper[:, None], sign * normal[rows, worst], direction)
+    half = 0.5 * _OVERSHOOT * best[:, None] * direction
+    out[close, 0, 1] += half
+    out[close, 1, 1] -= half
+
+
+def _add_requests(out: Array, deep: Array, normal: Array, share: Array) -> None:
+    """Deepest sphere of the hand moves the wrist; what forearm and elbow still need is split by the place along the arm."""
+    rows = np.arange(len(deep))
+    for group in (share >= 1.0, share < 1.0):
+        index = np.flatnonzero(group)
+        worst = index[deep[:, index].argmax(axis=1)]
+        direction = normal[rows, worst]
+        t = share[worst][:, None]
+        given = np.sum((out[:, 0] * (1.0 - t) + out[:, 1] * t) * direction, axis=-1)
+        open_ = np.maximum(_OVERSHOOT * deep[rows, worst] - np.where(deep[rows, worst] > 0.0, given, 0.0), 0.0)
+        push = open_[:, None] * direction / (t**2 + (1.0 - t) ** 2)
+        out[:, 0] += (1.0 - t) * push
+        out[:, 1] += t * push
+
+
+def _spread(need: Array, fps: float) -> Array:
+    """The pushes (T, 2, 2, 3) held over a window and smoothed: nowhere weaker than needed, zero beyond the window."""
+    half = max(1, round(_SPREAD_SECONDS * fps))
+    reach = np.arange(-half, half + 1) / (0.5 * half)
+    kernel = np.exp(-0.5 * reach**2)
+    kernel /= kernel.sum()
+    out = np.zeros_like(need)
+    for arm in (0, 1):
+        for end in (0, 1):
+            vectors = need[:, arm, end]
+            size = np.linalg.norm(vectors, axis=-1)
+            if not size.any():
+                continue
+            windows = sliding_window_view(np.pad(size, half), 2 * half + 1)
+            source = np.clip(np.arange(len(size)) + windows.argmax(axis=1) - half, 0, len(size) - 1)
+            held = np.where(windows.max(axis=1)[:, None] > 0.0, vectors[source], 0.0)
+            padded = np.pad(held, ((half, half), (0, 0)), mode="edge")
+            for axis in range(3):
+                out[:, arm, end, axis] = np.convolve(padded[:, axis], kernel, mode="valid")
+    # Products of the convolution below a hundredth of a micrometre are nothing.
+    out[np.linalg.norm(out, axis=-1) < 1e-8] = 0.0
+    return out
+
+
+def _move_arms(local: Array, part: NDArray[np.intp], trans: Array, push: Array, skeleton: Skeleton) -> None:
+    points, world = skeleton.forward_matrices(local[part], trans[part])
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        moved = np.any(push[:, side] != 0.0, axis=(1, 2))
+        if not moved.any():
+            continue
+        shoulder, elbow, wrist = ARMS[side]
+        s, e, w = (points[moved, joint] for joint in (shoulder, elbow, wrist))
+        hinge = world[moved, shoulder] @ np.array([0.0, -sign, 0.0])
+        delta = two_bone_delta(s, e, w, w + push[moved, side, 1], e + push[moved, side, 0], hinge)
+        upper = delta.upper @ world[moved, shoulder]
+        lower = delta.lower @ world[moved, elbow]
+        rows = part[moved]
+        local[rows, shoulder] = np.swapaxes(world[moved, skeleton.parents[shoulder]], -1, -2) @ upper
+        local[rows, elbow] = np.swapaxes(upper, -1, -2) @ lower
+        local[rows, wrist] = np.swapaxes(lower, -1, -2) @ world[moved, wrist]
+
+
+def _parts(active: Flags) -> Iterator[NDArray[np.intp]]:
+    """Indices of active frames in pieces of bounded size."""
+    indices = np.flatnonzero(active)
+    for start in range(0, len(indices), _CHUNK):
+        yield indices[start : start + _CHUNK]
+
+
+def _runs(flags: Flags) -> list[tuple[int, int]]:
+    """(start, stop) of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]

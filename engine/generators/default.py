@@ -1,0 +1,93 @@
+"""The default generator: plan -> body life -> learned gestures -> cleanup -> planted feet, and the face beside it.
+
+It works in continuous time and is evaluated on the output's frames directly; it needs no weights from anyone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.cleanup import clean
+from engine.face.curves import face_curves
+from engine.generators.base import Progress, Request
+from engine.generators.gestures import perform
+from engine.generators.life import base_motion
+from engine.models.phase_gesture import GestureModel
+from engine.motion import Motion, frame_count
+from engine.rotations import matrix_to_axis_angle
+from engine.skeleton import ASSETS, default_skeleton
+
+BUNDLED_WEIGHTS = ASSETS / "weights" / "default.safetensors"
+EYES = (23, 24)
+FACE_JOINTS = (22, 23, 24)
+PART_JOINTS: dict[str, tuple[int, ...]] = {
+    "face": FACE_JOINTS,
+    "hands": tuple(range(25, 55)),
+    "upper": (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21),
+    "lower": (1, 2, 4, 5, 7, 8, 10, 11),
+    "root": (0,),
+}
+
+
+class DefaultGenerator:
+    """Generates from the plan alone, with the realiser's weights; the same request gives the same bytes."""
+
+    name = "default"
+
+    def __init__(self, model: GestureModel, weights_hash: str) -> None:
+        self._model = model
+        self._weights_hash = weights_hash
+
+    @staticmethod
+    def bundled() -> DefaultGenerator:
+        """With the weights that come with Cospeech."""
+        return DefaultGenerator.from_file(BUNDLED_WEIGHTS)
+
+    @staticmethod
+    def from_file(weights: Path) -> DefaultGenerator:
+        """With weights from ``engine train default``."""
+        model = GestureModel.load(weights)
+        return DefaultGenerator(model, hashlib.sha256(weights.read_bytes()).hexdigest()[:16])
+
+    def generate(self, request: Request, progress: Progress) -> Motion:
+        """The motion of the request; joints of parts not asked for stay at the standing rest."""
+        skeleton = default_skeleton()
+        frames = frame_count(request.speech.seconds, request.fps)
+        times = np.arange(frames) / request.fps
+        progress("body", 0.0)
+        local, trans = base_motion(request.plan, times, request.seed, request.in_place)
+        progress("body", 0.3)
+        local = perform(local, request.plan.phrases, times, request.seed, request.style, self._model)
+        progress("body", 0.7)
+        local, trans = clean(local, trans, request.fps, skeleton)
+        progress("face", 0.0)
+        shapes = None
+        if "face" in request.parts:
+            eyes = eye_angles(local)
+            shapes = face_curves(request.speech, request.plan, times, request.seed, request.energy, eye_angles=eyes)
+        progress("write", 0.0)
+        poses = matrix_to_axis_angle(local)
+        for part, joints in PART_JOINTS.items():
+            if part not in request.parts:
+                poses[:, joints] = 0.0
+        if "root" not in request.parts:
+            trans = np.broadcast_to([0.0, skeleton.standing_height, 0.0], trans.shape)
+        return Motion(
+            poses=poses.astype(np.float32),
+            trans=trans.astype(np.float32),
+            fps=request.fps,
+            blendshapes=shapes,
+            provenance={"weights": self._weights_hash},
+        )
+
+
+def eye_angles(local: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Yaw (to the left positive) and pitch (up positive) of both eyes relative to the head, degrees, (T, 2, 2)."""
+    forward = local[:, list(EYES)][..., :, 2]
+    yaw = np.arctan2(forward[..., 0], forward[..., 2])
+    pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
+    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=-1)), dtype=np.float64)

@@ -1,0 +1,119 @@
+"""Reports on files and on the installation, as plain dictionaries."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.errors import CospeechError
+from engine.motion import Motion
+from engine.skeleton import ASSETS
+from engine.version import __version__
+
+PACKAGES = ("torch", "numpy", "scipy", "soundfile", "pocketsphinx", "praat-parselmouth", "safetensors", "smplx")
+DEMO_SPEECH = ASSETS / "demo"
+
+
+def describe_file(file: Path, transcript: str) -> dict[str, Any]:
+    """What is in a take (.npz) or in a line of speech (anything else)."""
+    if file.suffix.lower() == ".npz":
+        return _describe_take(file)
+    from engine.speech.load import load_speech
+
+    speech = load_speech(file, Path(transcript) if transcript else None)
+    prosody = speech.prosody
+    return {
+        "file": str(file),
+        "kind": "speech",
+        "seconds": round(speech.seconds, 3),
+        "words": [[word.text, round(word.start, 3), round(word.end, 3), word.placed] for word in speech.words],
+        "phones": [[phone.label, round(phone.start, 3), round(phone.end, 3)] for phone in speech.phones],
+        "accents": [[round(accent.time, 3), round(accent.strength, 2), accent.word] for accent in prosody.accents],
+        "phrases": [[round(phrase.start, 3), round(phrase.end, 3)] for phrase in prosody.phrases],
+        "pauses": [[round(pause.start, 3), round(pause.end, 3)] for pause in prosody.pauses],
+        "warnings": list(speech.warnings),
+    }
+
+
+def _describe_take(file: Path) -> dict[str, Any]:
+    motion = Motion.load(file)
+    return {
+        "file": str(file),
+        "kind": "take",
+        "frames": motion.frames,
+        "fps": motion.fps,
+        "seconds": round(motion.seconds, 3),
+        "blendshapes": motion.blendshapes is not None,
+        "expressions": bool(motion.expressions.any()),
+        "provenance": motion.provenance,
+        "plan": motion.plan,
+    }
+
+
+def examine_installation() -> dict[str, Any]:
+    """Versions, devices and a run on the bundled demo speech; ``ready`` says whether takes can be made here."""
+    report: dict[str, Any] = {
+        "engine": __version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "packages": {},
+        "devices": ["cpu"],
+        "ready": True,
+        "problem": "",
+    }
+    for package in PACKAGES:
+        try:
+            report["packages"][package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            report["packages"][package] = None
+    absent = [name for name, version in report["packages"].items() if version is None]
+    try:
+        report["devices"] = devices()
+        report["self_test"] = _self_test()
+    except (CospeechError, ImportError, OSError) as error:
+        hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it" if absent else str(error)
+        report["ready"], report["problem"] = False, f"The engine can't make a take here: {hint}"
+    return report
+
+
+def devices() -> list[str]:
+    """Devices that torch can compute on here; the CPU is always one."""
+    import torch
+
+    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def _self_test() -> str:
+    import numpy as np
+
+    from engine.pipeline import TakeOptions, make_take
+
+    speech = next(iter(sorted(DEMO_SPEECH.glob("demo.[fw]*[cv]"))), None)
+    if speech is None:
+        raise CospeechError("the bundled demo speech is missing; install Cospeech again")
+    motion = make_take(TakeOptions(audio=str(speech), transcript=str(DEMO_SPEECH / "demo.txt")), lambda *_: None)
+    moved = float(np.abs(np.diff(motion.poses, axis=0)).max())
+    if not moved > 0.0:
+        raise CospeechError("the self-test's body did not move; install Cospeech again")
+    return f"{motion.frames} frames made from the demo speech"
+
+
+def lines_of(report: dict[str, Any]) -> list[str]:
+    """A report as readable lines."""
+    lines = []
+    for name, value in report.items():
+        if isinstance(value, dict):
+            lines.append(f"{name}: " + ", ".join(f"{key} {val}" for key, val in value.items() if not _long(val)))
+        elif isinstance(value, list) and value and isinstance(value[0], list):
+            lines.append(f"{name}: {len(value)}")
+            lines.extend("  " + "  ".join(str(item) for item in row) for row in value)
+        elif value not in (None, [], ""):
+            lines.append(f"{name}: {value}")
+    return lines
+
+
+def _long(value: object) -> bool:
+    return isinstance(value, list | tuple | dict) and len(value) > 8

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python build.py bench``. Never run as tests."""

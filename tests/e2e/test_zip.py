@@ -1,0 +1,102 @@
+"""End to end on the built zip: install into a clean profile, add a character, generate, save, export."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINE_PYTHON = ROOT / ".venv/bin/python"
+
+INSTALLED = """
+import json, os, sys, bpy
+zip_path, audio, text, out = sys.argv[-4:]
+assert bpy.ops.extensions.package_install_files(
+    filepath=zip_path, repo="user_default", enable_on_install=True) == {"FINISHED"}
+name = "bl_ext.user_default.cospeech"
+prefs = bpy.context.preferences.addons[name].preferences
+prefs.engine_python = os.environ["ENGINE_PYTHON"]
+scene = bpy.context.scene
+scene.render.fps, scene.render.fps_base = 24, 1.001
+scene.frame_set(11)
+assert bpy.ops.cospeech.test_engine() == {"FINISHED"}
+assert bpy.ops.cospeech.add_character() == {"FINISHED"}
+settings = scene.cospeech
+settings.audio, settings.transcript = audio, text
+before = (scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base)
+assert bpy.ops.cospeech.generate() == {"FINISHED"}
+assert before == (scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base)
+action = settings.character.animation_data.action
+strips = [strip for strip in scene.sequence_editor.strips if strip.type == "SOUND"]
+assert bpy.ops.cospeech.save_take(filepath=os.path.join(out, "take.npz")) == {"FINISHED"}
+assert bpy.ops.cospeech.export_fbx(filepath=os.path.join(out, "take.fbx"), preset="UNREAL") == {"FINISHED"}
+print("REPORT" + json.dumps({
+    "action": action.name, "slots": len(action.slots), "range": list(action.frame_range),
+    "markers": len(action.pose_markers), "strip": [int(strips[0].frame_start), len(strips)],
+    "folders": sorted(n for n in os.listdir(bpy.app.tempdir) if n.startswith("cospeech_")),
+}))
+assert bpy.ops.preferences.addon_disable(module=name) == {"FINISHED"}
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    out = tmp_path_factory.mktemp("zip with space")
+    command = [sys.executable, "build.py", "package", "--allow-dirty", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(out.glob("cospeech-*.zip"))
+
+
+def test_the_zip_holds_the_extension_and_no_rubbish(built):
+    with zipfile.ZipFile(built) as archive:
+        names = archive.namelist()
+    assert {"__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "engine/__main__.py"} <= set(names)
+    assert any(name.startswith("assets/weights/") for name in names)
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_the_zip_installs_and_makes_and_exports_a_take(built, tmp_path):
+    script = tmp_path / "installed.py"
+    script.write_text(INSTALLED)
+    demo = ROOT / "assets/demo"
+    audio = next(demo.glob("demo.[fw]*"))
+    resources = tmp_path / "user"
+    resources.mkdir()
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(resources), "ENGINE_PYTHON": str(ENGINE_PYTHON)}
+    environment.pop("COSPEECH_PYTHON", None)
+    arguments = [str(built), str(audio), str(demo / "demo.txt"), str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments], text=True, capture_output=True, env=environment, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    report = json.loads(done.stdout.split("REPORT")[1].splitlines()[0])
+    assert report["slots"] == 2
+    assert report["range"][0] == 11.0
+    assert report["range"][1] > 300.0
+    assert report["markers"] > 20
+    assert report["strip"] == [11, 1]
+    assert report["folders"] == []
+    assert (tmp_path / "take.npz").stat().st_size > 10_000
+    assert (tmp_path / "take.fbx").stat().st_size > 100_000
+
+
+def test_a_dirty_tree_is_refused(tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(clone)], check=True)
+    (clone / "README.md").write_text("changed")
+    for name in (".venv", ".venv-bpy50"):
+        (clone / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        [sys.executable, "build.py", "package", "--out", str(tmp_path / "zip")], cwd=clone, text=True, capture_output=True
+    )
+    assert done.returncode == 1
+    assert "uncommitted changes" in done.stdout
+    assert not (tmp_path / "zip").exists()

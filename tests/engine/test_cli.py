@@ -1,0 +1,100 @@
+"""The command line, as a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.motion import Motion
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
+TRANSCRIPT = ROOT / "assets/demo/demo.txt"
+
+
+def engine(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *map(str, words)], cwd=ROOT, text=True, capture_output=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "take.npz"
+    done = engine("generate", DEMO, "--transcript", TRANSCRIPT, "--out", path, "--fps", 24, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["takes"][0]["path"] == str(path)
+    return path
+
+
+def test_a_take_moves_and_says_where_it_came_from(take):
+    motion = Motion.load(take)
+    assert motion.fps == 24.0
+    assert np.abs(np.diff(motion.poses[:, 16:22], axis=0)).max() > 0.01
+    assert motion.blendshapes.max() > 0.2
+    assert {"engine", "generator", "seed", "audio_hash", "weights", "options"} <= set(motion.provenance)
+    assert motion.plan["words"]
+
+
+def test_the_same_request_gives_the_same_bytes_and_another_seed_another_take(take, tmp_path):
+    words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--fps", 24)
+    assert engine(*words, "--out", tmp_path / "again.npz").returncode == 0
+    assert engine(*words, "--out", tmp_path / "other.npz", "--seed", 5).returncode == 0
+    first, again, other = (Motion.load(path) for path in (take, tmp_path / "again.npz", tmp_path / "other.npz"))
+    assert first.poses.tobytes() == again.poses.tobytes()
+    assert first.blendshapes.tobytes() == again.blendshapes.tobytes()
+    assert np.abs(first.poses - other.poses).max() > 0.1
+
+
+def test_inspect_reads_takes_and_speech(take):
+    report = json.loads(engine("inspect", take, "--json").stdout)
+    assert report["kind"] == "take"
+    plan = json.loads(engine("inspect", take, "--plan").stdout)
+    assert plan["phrases"]
+    heard = json.loads(engine("inspect", DEMO, "--transcript", TRANSCRIPT, "--json").stdout)
+    assert [word[0] for word in heard["words"]] == TRANSCRIPT.read_text().split()
+
+
+def test_a_plan_can_be_given_back(take, tmp_path):
+    plan = json.loads(engine("inspect", take, "--plan").stdout)
+    plan["phrases"] = plan["phrases"][:1]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--plan", tmp_path / "plan.json")
+    done = engine(*words, "--out", tmp_path / "one.npz")
+    assert done.returncode == 0, done.stderr
+    assert len(Motion.load(tmp_path / "one.npz").plan["phrases"]) == 1
+
+
+def test_convert_goes_to_beat2_and_back(take, tmp_path):
+    assert engine("convert", take, "--out", tmp_path / "beat2.npz", "--to", "beat2", "--fps", 30).returncode == 0
+    assert engine("convert", tmp_path / "beat2.npz", "--out", tmp_path / "ours.npz").returncode == 0
+    assert np.allclose(Motion.load(tmp_path / "ours.npz").poses, Motion.load(take).resampled(30.0).poses, atol=1e-5)
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("generate", "/nowhere.wav", "--out", "x.npz"), "/nowhere.wav"),
+    (("generate", DEMO, "--out", "x.npz", "--style", "grand"), "no style 'grand'"),
+    (("generate", DEMO, "--out", "x.npz", "--generator", "magic"), "no generator 'magic'"),
+    (("generate", DEMO, "--out", "x.npz", "--parts", "tail"), "tail"),
+    (("generate", DEMO, "--out", "x.npz", "--energy", "9"), "energy"),
+    (("generate", DEMO, "--out", "x.npz", "--fps", "0"), "frame rate"),
+    (("inspect", "/nowhere.npz"), "no file /nowhere.npz"),
+    (("convert", "/nowhere.npz", "--out", "/tmp/x.npz"), "no file /nowhere.npz"),
+])  # fmt: skip
+def test_bad_input_is_one_sentence_on_stderr(words, said, tmp_path):
+    done = engine(*words)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_doctor_makes_motion():
+    report = json.loads(engine("doctor", "--json").stdout)
+    assert report["ready"]
+    assert "frames made" in report["self_test"]

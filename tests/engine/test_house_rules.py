@@ -1,0 +1,68 @@
+"""Rules of the house that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(path for top in ("engine", "addon", "tests") for path in (ROOT / top).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Absolute top-level names that a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def under(*parts: str) -> list[Path]:
+    folder = ROOT.joinpath(*parts)
+    return [path for path in SOURCES if folder in path.parents]
+
+
+def test_the_engine_and_the_client_never_import_bpy():
+    assert under("engine")
+    assert not [path for path in (*under("engine"), *under("addon", "client")) if "bpy" in imported(path)]
+
+
+def test_the_add_on_knows_the_engine_by_protocol_and_files_only():
+    assert not [path for path in under("addon") if imported(path) & {"engine", "torch", "scipy", "threading"}]
+
+
+def test_every_engine_module_imports_with_bpy_blocked():
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in under("engine")
+        if path.name != "__main__.py"
+    ]
+    code = f"import sys, importlib; sys.modules['bpy'] = None; [importlib.import_module(m) for m in {modules!r}]"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_is_past_four_hundred_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 420
+
+
+def test_no_function_is_past_sixty_lines():
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno > 64
+    ]
+    assert not long
+
+
+def test_a_cold_start_of_the_command_line_loads_no_torch():
+    code = "import engine.cli, sys; assert 'torch' not in sys.modules and 'librosa' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

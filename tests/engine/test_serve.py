@@ -1,0 +1,116 @@
+"""The engine process as the add-on drives it: real processes, real pipes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
+from addon.client.process import EngineError, EngineProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+PROTOCOL = json.loads((ROOT / "assets/protocol.json").read_text())["protocol"]
+DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
+OPTIONS = {"audio": str(DEMO), "transcript": str(ROOT / "assets/demo/demo.txt")}
+
+
+@pytest.fixture
+def engine():
+    engine = Engine(ROOT, PROTOCOL)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "with space and ü"
+    folder.mkdir()
+    return Workplace(Path(sys.executable), folder / "engine.log", folder)
+
+
+def test_a_take_arrives_with_progress_and_its_folder_is_removed(engine, place):
+    stages: list[str] = []
+    job = Job(engine, place, "generate", {"options": {**OPTIONS, "fps": 23.976}})
+    job.wait(lambda running: stages.append(running.stage))
+    assert job.state == DONE, job.message
+    assert Path(job.result["take"]).is_file()
+    assert job.result["fps"] == 23.976
+    assert {"speech", "body"} & set(stages)
+    job.clean_up()
+    assert not job.folder.exists()
+
+
+def test_the_process_is_kept_for_the_next_job(engine, place):
+    first = Job(engine, place, "generate", {"options": {"audio": "/nowhere.wav"}})
+    first.wait()
+    pid = engine.process.pid
+    assert first.state == FAILED
+    assert "/nowhere.wav" in first.message
+    second = Job(engine, place, "doctor", {})
+    second.wait()
+    assert second.state == DONE
+    assert second.result["ready"]
+    assert engine.process.pid == pid
+
+
+def test_cancel_answers_and_the_engine_goes_on(engine, place):
+    job = Job(engine, place, "generate", {"options": OPTIONS})
+    while job.step() and job.stage == "start":
+        time.sleep(0.005)
+    job.cancel()
+    began = time.monotonic()
+    job.wait()
+    assert job.state == CANCELLED
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_killed_engine_is_a_message_and_the_next_job_starts_a_new_one(engine, place):
+    job = Job(engine, place, "generate", {"options": OPTIONS})
+    while job.step() and job.stage == "start":
+        time.sleep(0.005)
+    engine.process.kill()
+    job.wait()
+    assert job.state == FAILED
+    assert str(place.log) in job.message
+    again = Job(engine, place, "generate", {"options": {"audio": "/nowhere.wav"}})
+    again.wait()
+    assert "/nowhere.wav" in again.message
+
+
+def test_another_protocol_is_refused(place):
+    engine = Engine(ROOT, PROTOCOL + 1)
+    job = Job(engine, place, "doctor", {})
+    job.wait()
+    assert job.state == FAILED
+    assert "same version" in job.message
+    assert engine.process is None
+
+
+def test_a_missing_python_is_one_sentence(tmp_path):
+    with pytest.raises(EngineError, match="no Python at"):
+        EngineProcess(tmp_path / "python", ROOT, tmp_path / "log")
+
+
+def test_end_of_input_ends_the_engine(tmp_path):
+    process = EngineProcess(Path(sys.executable), ROOT, tmp_path / "log")
+    process.send("hello", {})
+    while not process.poll():
+        time.sleep(0.01)
+    process.stop()
+    assert not process.alive
+
+
+def test_broken_messages_get_json_rpc_errors():
+    lines = ["{", "[1]", json.dumps({"id": 7, "method": "nonsense"}), json.dumps({"id": 8, "method": "hello"})]
+    done = subprocess.run(
+        [sys.executable, "-m", "engine", "serve"], cwd=ROOT, input="\n".join(lines) + "\n", text=True, capture_output=True
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("error", {}).get("code") for answer in answers] == [-32700, -32600, -32601, None]
+    assert answers[-1]["result"]["protocol"] == PROTOCOL
+    assert done.returncode == 0
