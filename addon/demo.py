@@ -14,17 +14,15 @@ import bpy
 
 from . import preview, register, unregister
 from .client.take_file import Take, read_take
-from .paths import ROOT
-
-DEMO = ROOT / "assets" / "demo"
+from .paths import asset, root
 
 
 def main() -> int:
     """Make the demo; errors are one sentence and status 1."""
     parser = argparse.ArgumentParser(prog="build.py demo", description=__doc__)
-    parser.add_argument("--audio", type=Path, default=DEMO / "demo.flac")
+    parser.add_argument("--audio", type=Path, default=asset("demo/demo.flac"))
     parser.add_argument("--transcript", type=Path, default=None, help="default: the text beside the audio")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo")
+    parser.add_argument("--out", type=Path, default=root() / "out" / "demo")
     parser.add_argument("--style", default="explain")
     parser.add_argument("--energy", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)

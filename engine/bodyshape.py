@@ -1,4 +1,5 @@
-"""The mannequin as simple solids (assets/postures/body.json): how deep do arms and hands lie inside the body or each other?
+"""The mannequin as simple solids (assets/postures/body.json): how deep do arms and hands lie inside the body or each
+other?
 
 World metres. Distances are signed (negative inside), exact for capsules and close to the surface for trunk sections.
 """
@@ -127,7 +128,8 @@ def body_distance(samples: ArmSamples, points: Array, world: Array) -> tuple[Arr
 
 
 def hand_distance(samples: ArmSamples, points: Array, world: Array, side: int) -> tuple[Array, Array]:
-    """Signed distance (T, N) of one arm's spheres to palm, fingers and forearm of the *other* hand, ``side``; normals."""
+    """Signed distance (T, N) of one arm's spheres to palm, fingers and forearm of the *other* hand, ``side``;
+    normals."""
     table = body_table()["arm"]
     best = np.full(samples.points.shape[:2], np.inf)
     normal = np.zeros_like(samples.points)

@@ -1,7 +1,7 @@
 """Cleanup of a generated clip: soft joint limits, arms and hands kept out of the body and of each other, planted feet.
 
-All work on frames of the output, on local rotation matrices (T, 55, 3, 3) and ``trans`` (T, 3). Where nothing is wrong the
-input comes back bit for bit.
+All work on frames of the output, on local rotation matrices (T, 55, 3, 3) and ``trans`` (T, 3). Where nothing is
+wrong the input comes back bit for bit.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.bodyshape import ARMS, arm_samples, body_distance, body_table, hand_distance
-from engine.generators.legs import ANKLES, LEG_JOINTS, highest_pelvis, solve_legs
-from engine.kinematics import two_bone_delta
+from engine.bodyshape import ARMS, HANDS, arm_samples, body_distance, body_table, hand_distance
+from engine.generators.legs import ANKLES, LEG_JOINTS, highest_pelvis, knee_poles, solve_legs
+from engine.kinematics import normalized, two_bone_delta
 from engine.limits import joint_limits, limit_rotations
 from engine.skeleton import Skeleton
 
@@ -28,13 +28,16 @@ _SPREAD_SECONDS = 0.14
 _STRAIGHTEST_KNEE = float(np.radians(3.0))
 _NEAR_HANDS = 0.40
 _OVERSHOOT = 1.08
+_ONE_TOUCH = 8  # frames between overlaps that belong together
+_FADE_SECONDS = 0.2
+_KNEE_ROOM = 0.001  # metres
 
 
 def clean(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> tuple[Array, Array]:
     """Soft joint limits, then de-penetration of arms and hands; returns new arrays (local, trans).
 
-    ``local`` (T, 55, 3, 3), ``trans`` (T, 3) metres as SMPL-X ``transl``, ``fps`` frames a second. Frames and joints with
-    nothing to correct are returned exactly.
+    ``local`` (T, 55, 3, 3), ``trans`` (T, 3) metres as SMPL-X ``transl``, ``fps`` frames a second. Frames and joints
+    with nothing to correct are returned exactly.
     """
     out = np.array(local, dtype=np.float64, copy=True)
     for limit in joint_limits():
@@ -49,41 +52,42 @@ def foot_lock(
     """Hold planted feet still by solving the legs again; returns new arrays (local, trans).
 
     ``contacts`` (T, 2) says when the left and right foot stand; None means always. During a contact ankle and sole keep
-    the place they have on its average; beside it the correction fades within 0.2 s. Where a leg would be overstretched the
-    pelvis comes down. A clip whose planted feet slide less than 0.1 mm a frame is returned exactly.
+    the place they have on its average; beside it the correction fades within 0.2 s. Where a leg would be
+    overstretched the pelvis comes down. A clip whose planted feet slide less than 0.1 mm a frame is returned exactly.
     """
     frames = len(local)
     flags = np.ones((frames, 2), dtype=bool) if contacts is None else np.asarray(contacts, dtype=bool)
     points, world = skeleton.forward_matrices(local, trans)
     ankles, soles = points[:, list(ANKLES)].copy(), world[:, list(ANKLES)].copy()
-    wrong = False
+    changed = np.zeros(frames, dtype=bool)
     for side in (0, 1):
         for start, stop in _runs(flags[:, side]):
             moved = np.linalg.norm(np.diff(ankles[start:stop, side], axis=0), axis=-1).max(initial=0.0)
             turned = np.abs(np.diff(soles[start:stop, side], axis=0)).max(initial=0.0)
             if moved > PLANTED_MOVE or turned > 1e-3:
-                wrong = True
-                _hold(ankles[:, side], soles[:, side], start, stop, max(1, round(0.2 * fps)), flags[:, side])
-    if not wrong:
-        return np.array(local, dtype=np.float64, copy=True), np.array(trans, dtype=np.float64, copy=True)
-    return _stand(local, trans, skeleton, points[:, 0], ankles, soles)
-
-
-def _stand(
-    local: Array, trans: Array, skeleton: Skeleton, pelvis: Array, ankles: Array, soles: Array
-) -> tuple[Array, Array]:
-    """Legs solved to the given ankles and soles, the pelvis lowered smoothly where they would not reach."""
+                fade = max(1, round(_FADE_SECONDS * fps))
+                _hold(ankles[:, side], soles[:, side], start, stop, fade, flags[:, side])
+                changed[max(0, start - fade) : stop + fade] = True
     out = np.array(local, dtype=np.float64, copy=True)
-    highest = highest_pelvis(skeleton, pelvis, out[:, 0], ankles, _STRAIGHTEST_KNEE)
-    blend = 0.004
-    lowered = pelvis.copy()
-    lowered[:, 1] = -blend * np.logaddexp(-pelvis[:, 1] / blend, -highest / blend)
-    far = pelvis[:, 1] < highest - 0.05  # exactly as it was where the knees have room
-    lowered[far, 1] = pelvis[far, 1]
-    legs, _ = solve_legs(skeleton, lowered, out[:, 0], ankles, soles)
-    legs[:, 6:] = out[:, LEG_JOINTS[6:]]
-    out[:, LEG_JOINTS] = legs
-    return out, np.asarray(trans, dtype=np.float64) + (lowered - pelvis)
+    place = np.array(trans, dtype=np.float64, copy=True)
+    rows = np.flatnonzero(changed)
+    if len(rows):
+        lowered = _lowered(skeleton, points[rows, 0], world[rows, 0], ankles[rows])
+        poles = knee_poles(points[rows], world[rows])
+        legs, _ = solve_legs(skeleton, lowered, world[rows, 0], ankles[rows], soles[rows], poles)
+        for place_in_leg, joint in enumerate(LEG_JOINTS[:6]):
+            out[rows, joint] = legs[:, place_in_leg]
+        place[rows] += lowered - points[rows, 0]
+    return out, place
+
+
+def _lowered(skeleton: Skeleton, pelvis: Array, orientation: Array, ankles: Array) -> Array:
+    """The pelvis (T, 3) brought down, C1, where a knee would get straighter than ``_STRAIGHTEST_KNEE``."""
+    highest = highest_pelvis(skeleton, pelvis, orientation, ankles, _STRAIGHTEST_KNEE)
+    over = np.maximum(pelvis[:, 1] - (highest - _KNEE_ROOM), 0.0)
+    out = pelvis.copy()
+    out[:, 1] -= over - _KNEE_ROOM * (1.0 - np.exp(-over / _KNEE_ROOM))
+    return out
 
 
 def _hold(ankle: Array, sole: Array, start: int, stop: int, fade: int, flags: Flags) -> None:
@@ -140,27 +144,35 @@ def _requests(local: Array, trans: Array, skeleton: Skeleton) -> Array:
 
 
 def _add_hand_requests(out: Array, close: NDArray[np.intp], points: Array, world: Array, skeleton: Skeleton) -> None:
-    """Both hands give way by half of the deepest overlap."""
+    """Both hands give way by half of the overlap, along one way out for the whole of a touch.
+
+    One direction a touch, because the nearest way out turns round as a hand passes through the other.
+    """
     near, frames = points[close], world[close]
     tolerance = float(body_table()["hands_tolerance"])
-    best, direction = np.zeros(len(close)), np.zeros((len(close), 3))
-    for side in (0, 1):
+    best, way = np.zeros(len(close)), np.zeros((len(close), 3))
+    for side, sign in ((0, 1.0), (1, -1.0)):  # always as the left hand's way
         samples = arm_samples(skeleton, near, side)
         distance, normal = hand_distance(samples, near, frames, 1 - side)
         deep = np.maximum(-distance - tolerance, 0.0)
-        worst = deep.argmax(axis=1)
-        rows = np.arange(len(close))
-        deeper = deep[rows, worst] > best
-        best = np.where(deeper, deep[rows, worst], best)
-        sign = 1.0 if side == 0 else -1.0  # always as the left hand's way
-        direction = np.where(deeper[:, None], sign * normal[rows, worst], direction)
-    half = 0.5 * _OVERSHOOT * best[:, None] * direction
-    out[close, 0, 1] += half
-    out[close, 1, 1] -= half
+        best = np.maximum(best, deep.max(axis=1))
+        way += sign * np.sum(deep[..., None] * normal, axis=1)
+    middle = [near[:, list(HANDS[side])].mean(axis=1) for side in (0, 1)]
+    way += 0.25 * best[:, None] * normalized(middle[0] - middle[1])
+    touching = np.flatnonzero(best > 0.0)
+    for touch in np.split(touching, np.flatnonzero(np.diff(close[touching]) > _ONE_TOUCH) + 1):
+        if not len(touch):
+            continue
+        direction = normalized(way[touch].sum(axis=0))
+        slant = np.clip(normalized(way[touch]) @ direction, 0.5, 1.0)
+        half = np.outer(0.5 * _OVERSHOOT * best[touch] / slant, direction)
+        out[close[touch], 0, 1] += half
+        out[close[touch], 1, 1] -= half
 
 
 def _add_requests(out: Array, deep: Array, normal: Array, share: Array) -> None:
-    """Deepest sphere of the hand moves the wrist; what forearm and elbow still need is split by the place along the arm."""
+    """Deepest sphere of the hand moves the wrist; what forearm and elbow still need is split by the place along the
+    arm."""
     rows = np.arange(len(deep))
     for group in (share >= 1.0, share < 1.0):
         index = np.flatnonzero(group)

@@ -1,8 +1,8 @@
 """Two-bone inverse kinematics and small frame tools, vectorised over frames.
 
-Everything is in world space, metres, (T, 3) points and (T, 3, 3) rotations. Two solvers: :func:`hinge_limb` poses a limb
-from its rest bones with a pure hinge in the middle (legs, authored arm postures); :func:`two_bone_delta` moves an already
-posed limb so that its end reaches a point (cleanup, pins).
+Everything is in world space, metres, (T, 3) points and (T, 3, 3) rotations. Two solvers: :func:`hinge_limb` poses a
+limb from its rest bones with a pure hinge in the middle (legs, authored arm postures); :func:`two_bone_delta` moves
+an already posed limb so that its end reaches a point (cleanup, pins).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class LimbPose:
 
 @dataclass(frozen=True, eq=False)
 class LimbDelta:
-    """World rotations to put in front of the present ones: ``upper`` and ``lower`` (T, 3, 3); ``residual`` (T,) metres."""
+    """World rotations to put in front of the present ones: ``upper`` and ``lower`` (T, 3, 3); ``residual`` (T,)
+    metres."""
 
     upper: Array
     lower: Array
@@ -40,7 +41,14 @@ class LimbDelta:
 def normalized(vectors: ArrayLike) -> Array:
     """(..., 3) vectors to unit length; zero vectors stay zero."""
     array = np.asarray(vectors, dtype=np.float64)
-    return array / np.maximum(np.linalg.norm(array, axis=-1, keepdims=True), _TINY)
+    length = np.linalg.norm(array, axis=-1, keepdims=True)
+    return np.asarray(array / np.maximum(length, _TINY), dtype=np.float64)
+
+
+def steady_arctan2(y: ArrayLike, x: ArrayLike) -> Array:
+    """``np.arctan2`` that gives the same bits every time: on strided views NumPy's own depends on memory layout."""
+    first, second = np.ascontiguousarray(y, dtype=np.float64), np.ascontiguousarray(x, dtype=np.float64)
+    return np.asarray(np.arctan2(first, second), dtype=np.float64)
 
 
 def look_frame(along: ArrayLike, towards: ArrayLike) -> Array:
@@ -77,10 +85,10 @@ def hinge_limb(
 ) -> LimbPose:
     """Pose a limb with a hinge in its middle so that its end lies at ``target``.
 
-    ``upper`` and ``lower`` (3,) are the rest bones, ``axis`` (3,) the hinge axis whose positive rotation flexes (all in the
-    rest frame); ``root`` (T, 3) the first joint, ``target`` (T, 3) the wanted end, ``pole`` (3,) or (T, 3) the direction in
-    which the middle joint shall point. Beyond reach the limb ends ``soft`` metres softly short of straight; the rest bones
-    need not be in one line.
+    ``upper`` and ``lower`` (3,) are the rest bones, ``axis`` (3,) the hinge axis whose positive rotation flexes (all
+    in the rest frame); ``root`` (T, 3) the first joint, ``target`` (T, 3) the wanted end, ``pole`` (3,) or (T, 3) the
+    direction in which the middle joint shall point. Beyond reach the limb ends ``soft`` metres softly short of
+    straight; the rest bones need not be in one line.
     """
     a, b = np.asarray(upper, dtype=np.float64), np.asarray(lower, dtype=np.float64)
     k = normalized(axis)
@@ -107,9 +115,10 @@ def two_bone_delta(
 ) -> LimbDelta:
     """Rotations that carry a posed two-bone limb to ``target`` with the middle joint on the side of ``pole``.
 
-    ``root``, ``middle``, ``end``, ``target`` (T, 3) points; ``pole`` (T, 3) a point near which the middle joint shall lie
-    (its present place keeps the present swivel); ``bend_axis`` (T, 3) world hinge axis, used where the limb is straight
-    (positive rotation flexes). Apply ``upper`` to the world rotation of the first joint, ``lower`` to the middle's.
+    ``root``, ``middle``, ``end``, ``target`` (T, 3) points; ``pole`` (T, 3) a point near which the middle joint shall
+    lie (its present place keeps the present swivel); ``bend_axis`` (T, 3) world hinge axis, used where the limb is
+    straight (positive rotation flexes). Apply ``upper`` to the world rotation of the first joint, ``lower`` to the
+    middle's.
     """
     first, second = middle - root, end - middle
     len1, len2 = np.linalg.norm(first, axis=-1), np.linalg.norm(second, axis=-1)
@@ -139,7 +148,8 @@ def two_bone_delta(
 
 
 def _bend_normal(first: Array, second: Array, bend_axis: Array) -> Array:
-    """Unit normal of the limb's plane, turning into the hinge axis as the limb gets straight (below about 3 degrees)."""
+    """Unit normal of the limb's plane, turning into the hinge axis as the limb gets straight (below about 3
+    degrees)."""
     normal = np.cross(normalized(first), normalized(second))
     weight = np.clip(np.linalg.norm(normal, axis=-1, keepdims=True) / 0.05, 0.0, 1.0)
     mixed = normalized(normal) * weight + normalized(bend_axis) * (1.0 - weight)
@@ -153,7 +163,7 @@ def swing_twist(rotations: ArrayLike, axis: ArrayLike) -> tuple[Array, Array]:
     k = normalized(axis)
     quat = np.asarray(Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_quat())
     along = quat[:, :3] @ k
-    twist = 2.0 * np.arctan2(along, quat[:, 3])
+    twist = 2.0 * steady_arctan2(along, quat[:, 3])
     twist = (twist + np.pi) % (2.0 * np.pi) - np.pi
     swing = (Rotation.from_quat(quat) * Rotation.from_rotvec(-twist[:, None] * k)).as_rotvec()
     return np.asarray(swing).reshape(*matrices.shape[:-2], 3), twist.reshape(matrices.shape[:-2])

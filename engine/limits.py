@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engine.kinematics import normalized, swing_twist
+from engine.kinematics import normalized, steady_arctan2, swing_twist
 from engine.skeleton import ASSETS, default_skeleton
 
 Array = NDArray[np.float64]
@@ -104,7 +104,7 @@ def _limit_ranges(work: Array, limit: JointLimit) -> tuple[Array, NDArray[np.boo
 def _limit_cone(work: Array, limit: JointLimit) -> tuple[Array, NDArray[np.bool_]]:
     bone = work @ limit.axis
     axis = np.cross(limit.centre, bone)
-    angle = np.arctan2(np.linalg.norm(axis, axis=-1), bone @ limit.centre)
+    angle = steady_arctan2(np.linalg.norm(axis, axis=-1), bone @ limit.centre)
     changed = angle > limit.cone
     if not changed.any():
         return work, changed

@@ -114,6 +114,7 @@ def make_take(options: TakeOptions, progress: Progress) -> Motion:
             "engine": __version__,
             "generator": options.generator,
             "seed": options.seed,
+            "audio": Path(options.audio).name,
             "audio_hash": speech.audio_hash,
             "options": asdict(options),
             "warnings": list(speech.warnings),

@@ -29,8 +29,10 @@ class EngineProcess:
         self._next_id = 0
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        # Not isolated mode: `-m engine` must find the engine in its own folder, which is the working directory.
-        environment.update(PYTHONNOUSERSITE="1", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1")
+        # By path, not by working directory: the chosen Python may be a wrapper that changes it.
+        environment.update(
+            PYTHONPATH=str(root), PYTHONNOUSERSITE="1", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1"
+        )
         try:
             with log.open("ab") as stderr:
                 self._process = subprocess.Popen(

@@ -14,7 +14,7 @@ from ..setup.engine import SESSION, device, user_folder
 from ..setup.ops import EngineJobOperator
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import apply_take
+from ..takes.apply import ApplyError, RigError, apply_take
 from .props import scene_rate, take_start
 
 
@@ -120,14 +120,12 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
             shutil.copyfile(self.filepath, kept)
             self.report({"ERROR"}, f"The character is gone; the take was kept as {kept}: load it onto another one")
             return {"CANCELLED"}
-        action = apply_take(
-            context,
-            armature,
-            take,
-            start_frame=self.start_frame,
-            parts=set(self.parts),
-            name=f"{armature.name}_{line}_{self.seed}",
-        )
+        try:
+            with context.temp_override(scene=scene):  # the user may look at another scene by now
+                action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts))
+        except (ApplyError, RigError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         place_speech(scene, Path(self.audio), self.start_frame)
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 
+from ..takes.apply import action_meta
 from . import PreviewError, render_sheet, render_still
 
 STILLS = {None: ("front", "three_quarter"), "face": ("face", "face_side"), "hands": ("right_hand", "left_hand")}
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--frames", type=lambda text: [int(f) for f in text.split(",")], help="stills of these, as 1,30"
     )
+    parser.add_argument("--count", type=int, default=12, help="cells of the sheet")
     parser.add_argument("--armature", help="name of the armature object; default: the animated one")
     options = parser.parse_args(arguments)
     try:
@@ -48,17 +50,22 @@ def _render(options: argparse.Namespace) -> list[Path]:
     action = armature.animation_data.action if armature.animation_data else None
     first, last = action.frame_range if action else (scene.frame_start, scene.frame_end)
     fps = scene.render.fps / scene.render.fps_base
-    words = [
-        (m.name, (m.frame - first) / fps, (m.frame - first) / fps + 0.3)
-        for m in (action.pose_markers if action else ())
-    ]
+    plan = action_meta(action).get("plan") or {}
     out = options.out_dir / f"sheet{'_' + options.closeup if options.closeup else ''}.png"
     return [
         render_sheet(
-            bpy.context, armature, words, out,
-            start_frame=int(first), fps=fps, seconds=(last - first + 1) / fps, closeup=options.closeup,
+            bpy.context,
+            armature,
+            [(text, start, end) for text, start, end in plan.get("words", ())],
+            out,
+            start_frame=round(first),
+            fps=fps,
+            seconds=(last - first + 1) / fps,
+            count=options.count,
+            apexes=[phrase["apex"] for phrase in plan.get("phrases", ())],
+            closeup=options.closeup,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _armature(name: str | None) -> bpy.types.Object:

@@ -33,7 +33,7 @@ def render_film(
     out = _target(out_mp4)
     if end < start:
         raise PreviewError(f"The film would end (frame {end}) before it starts (frame {start}); check the frame range.")
-    with stage(context.scene, armature, size, samples) as set_:
+    with stage(context, armature, size, samples) as set_:
         frames = np.unique(np.linspace(start, end, FRAMING_SAMPLES).round().astype(int)).tolist()
         set_.look(body_shot(set_, frames, FILM_AZIMUTH_DEG, size))
         if sound_path is not None:
@@ -54,11 +54,11 @@ def render_still(
     size: tuple[int, int] = (900, 1100),
     camera: str = "three_quarter",
     *,
-    samples: int = 16,
+    samples: int = 8,
 ) -> Path:
     """One frame as PNG from a named view (`framing.VIEWS`), or of `face`, `left_hand`, `right_hand`."""
     out = _target(out_png)
-    with stage(context.scene, armature, size, samples) as set_:
+    with stage(context, armature, size, samples) as set_:
         aim(set_, frame, camera, size)
         set_.render(out, frame)
     return out

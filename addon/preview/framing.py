@@ -5,6 +5,7 @@ Blender's world: metres, Z up. A camera is a position and a rotation matrix (col
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,3 +53,13 @@ def fit(
     depth = max(depth_x, depth_y)
     height = ((top - tan_top * depth) + (tan_bottom * depth - bottom)) / 2
     return Shot(rotation @ np.array([(right - left) / 2, height, depth]), rotation)
+
+
+def same_distance(shots: Mapping[str, Shot], point: np.ndarray) -> dict[str, Shot]:
+    """The shots, each moved back to the distance that the farthest has to `point` (3,): one scale for all views."""
+    depths = {name: float((shot.position - point) @ shot.rotation[:, 2]) for name, shot in shots.items()}
+    farthest = max(depths.values(), default=0.0)
+    return {
+        name: Shot(shot.position + shot.rotation[:, 2] * (farthest - depths[name]), shot.rotation)
+        for name, shot in shots.items()
+    }

@@ -98,12 +98,13 @@ def render_sheet(
     pictures = []
     with (
         tempfile.TemporaryDirectory(prefix="cospeech_") as folder,
-        stage(context.scene, armature, size, samples) as set_,
+        stage(context, armature, size, samples) as set_,
     ):
         last = start_frame + max(0, round(seconds * fps) - 1)
         frames = [min(start_frame + round(m.time * fps), last) for m in moments]
         # One camera for all cells of a view of the body: the poses can be compared only at one scale.
         shots = {v: body_shot(set_, frames, framing.VIEWS[v], size) for v in VIEWS[closeup] if v in framing.VIEWS}
+        shots = framing.same_distance(shots, set_.surface(frames[0]).mean(0))
         for number, frame in enumerate(frames):
             views = []
             for view in VIEWS[closeup]:

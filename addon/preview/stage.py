@@ -11,6 +11,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ..rig.character import character_meshes
+from ..rig.sample import side_scene
 from . import framing
 
 BACKDROP = (0.80, 0.815, 0.83, 1.0)
@@ -95,45 +97,29 @@ class Stage:
         return self.scene.view_layers[0].depsgraph
 
 
-def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes that this armature moves, by modifier or as parent."""
-    return [
-        o
-        for o in bpy.data.objects
-        if o.type == "MESH"
-        and (o.parent == armature or any(m.type == "ARMATURE" and m.object == armature for m in o.modifiers))
-    ]
-
-
 @contextmanager
 def stage(
-    source: bpy.types.Scene, armature: bpy.types.Object, size: tuple[int, int], samples: int, *, plain: bool = False
+    context: bpy.types.Context, armature: bpy.types.Object, size: tuple[int, int], samples: int
 ) -> Iterator[Stage]:
-    """A lit scene with the character, at the frame rate of `source`; removed on leaving, whatever happened.
+    """A lit scene with the character, at the frame rate of the current one; removed on leaving, whatever happened.
 
-    `samples` is 0 for none or one of Workbench's anti-aliasing counts (5, 8, 11, 16, 32); `plain` leaves out the floor.
+    `size` is the picture's in pixels; `samples` is 0 for none or one of Workbench's anti-aliasing counts (5, 8, 11, 16,
+    32).
     """
     if armature is None or armature.type != "ARMATURE":
         raise PreviewError("There is no armature to show; choose the character's armature and try again.")
     images = set(bpy.data.images)
-    scene = bpy.data.scenes.new("Cospeech Preview")
-    owned: list[bpy.types.ID] = [scene]
+    meshes = character_meshes(armature)
+    camera, cove = _camera(), _cove()
+    owned: list[bpy.types.ID] = [camera, camera.data, cove, cove.data, cove.active_material]
     try:
-        meshes = character_meshes(armature)
-        for item in (armature, *meshes):
-            scene.collection.objects.link(item)
-        camera, cove = _camera(), _cove()
-        for item in (camera, cove):
-            scene.collection.objects.link(item)
-        cove.hide_render = plain
-        owned += [camera, camera.data, cove, cove.data, cove.active_material]
-        _set_output(scene, source, size)
-        owned.append(_set_look(scene, samples))
-        scene.camera = camera
-        yield Stage(scene, armature, meshes, camera, cove, owned)
+        with side_scene(context, "Cospeech Preview", [armature, *meshes, camera, cove]) as scene:
+            scene.camera = camera
+            _set_output(scene, size)
+            owned.append(_set_look(scene, samples))
+            yield Stage(scene, armature, meshes, camera, cove, owned)
     finally:
-        owned += [i for i in bpy.data.images if i not in images]
-        bpy.data.batch_remove([i for i in owned if i is not None])
+        bpy.data.batch_remove(owned + [i for i in bpy.data.images if i not in images])
 
 
 def _camera() -> bpy.types.Object:
@@ -165,9 +151,8 @@ def _cove() -> bpy.types.Object:
     return cove
 
 
-def _set_output(scene: bpy.types.Scene, source: bpy.types.Scene, size: tuple[int, int]) -> None:
+def _set_output(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
     render = scene.render
-    render.fps, render.fps_base = source.render.fps, source.render.fps_base
     render.resolution_x, render.resolution_y = size
     render.resolution_percentage = 100
     render.image_settings.file_format = "PNG"

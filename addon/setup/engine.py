@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ import bpy
 
 from ..client.jobs import Engine, Job, Workplace
 from ..client.process import EngineError
-from ..paths import ROOT
+from ..paths import asset_table, root
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
@@ -37,7 +36,7 @@ def engine_python() -> Path:
     chosen = getattr(preferences(), "engine_python", "") or os.environ.get(PYTHON_VARIABLE, "")
     if chosen:
         return Path(bpy.path.abspath(chosen))
-    checkout = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    checkout = root() / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if checkout.is_file():
         return checkout
     raise EngineError("Cospeech's engine has no Python yet; choose one in the preferences and press Test Engine")
@@ -62,9 +61,9 @@ class Session:
     """The engine and the job that runs now, if any; ``note`` is what the panel says about the last one."""
 
     def __init__(self) -> None:
-        protocol = json.loads((ROOT / "assets" / "protocol.json").read_text(encoding="utf-8"))
+        protocol = asset_table("protocol.json")
         self.stage_names: dict[str, str] = dict(protocol["stages"])
-        self._engine = Engine(ROOT, int(protocol["protocol"]))
+        self._engine = Engine(root(), int(protocol["protocol"]))
         self.job: Job | None = None
         self.note = ""
         self.failed = False

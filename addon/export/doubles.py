@@ -1,0 +1,172 @@
+"""The duplicates that are exported: made, rebuilt with plain keys, named as the originals, and removed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .. import compat
+from ..rig.convert import Array, continuous, matrix_to_quaternion
+from ..rig.rig_map import RigMap
+from ..takes.keys import Curve, bone_path, write_curves
+
+MOVES = 1e-7
+SCALES = 1e-4
+
+
+@dataclass(frozen=True)
+class Double:
+    """An object and its duplicate, which has data of its own."""
+
+    original: bpy.types.Object
+    copy: bpy.types.Object
+
+
+@contextmanager
+def removed_afterwards() -> Iterator[list[bpy.types.ID]]:
+    """A list whose data-blocks are removed at the end."""
+    trash: list[bpy.types.ID] = []
+    try:
+        yield trash
+    finally:
+        bpy.data.batch_remove(trash)
+
+
+def duplicate(original: bpy.types.Object, trash: list[bpy.types.ID]) -> Double:
+    """A local duplicate with its own data and animation data, without NLA."""
+    copy = original.copy()
+    trash.append(copy)
+    copy.data = original.data.copy()
+    trash.append(copy.data)
+    copy.hide_viewport = False
+    keys = getattr(copy.data, "shape_keys", None)
+    for owner in (copy, keys):
+        tracks = owner.animation_data.nla_tracks if owner is not None and owner.animation_data else ()
+        for track in list(tracks):
+            tracks.remove(track)
+    return Double(original, copy)
+
+
+def rebuild_armature(
+    armature: bpy.types.Object,
+    rig: RigMap,
+    poses: Array,
+    data: Array,
+    world: Array,
+    action: bpy.types.Action,
+    first_frame: int,
+) -> None:
+    """Turn and scale the rest bones by ``data`` (4, 4), and key ``poses`` (T, bones, 4, 4) plainly on them."""
+    armature.animation_data_clear()
+    armature.parent = None
+    for constraint in list(armature.constraints):
+        armature.constraints.remove(constraint)
+    armature.data.transform(Matrix(data))
+    armature.matrix_world = Matrix(world)
+    for bone in armature.pose.bones:
+        for constraint in list(bone.constraints):
+            bone.constraints.remove(constraint)
+        bone.rotation_mode = "QUATERNION"
+        bone.matrix_basis = Matrix()
+        bone.custom_shape = None
+    kept = {*rig.bones, rig.root_bone}
+    for bone in armature.data.bones:
+        bone.use_inherit_rotation, bone.use_local_location, bone.inherit_scale = True, True, "FULL"
+        bone.use_deform = bone.use_deform or bone.name in kept
+    channels = compat.add_channels(action, armature)
+    write_curves(channels, _plain_curves(armature, turned(poses, data)), first_frame)
+    compat.assign(armature, action, channels.slot)
+
+
+def turned(matrices: Array, data: Array) -> Array:
+    """Pose matrices (..., 4, 4) for rest bones that were transformed by ``data``, a rotation times a scale."""
+    scale = float(np.cbrt(np.linalg.det(data[:3, :3])))
+    out = matrices.copy()
+    out[..., :3, :3] = (data[:3, :3] / scale) @ matrices[..., :3, :3]
+    out[..., :3, 3] = matrices[..., :3, 3] @ data[:3, :3].T
+    return out
+
+
+def _plain_curves(armature: bpy.types.Object, poses: Array) -> Iterator[Curve]:
+    """Location, rotation and scale channels that give these armature-space matrices (T, bones, 4, 4)."""
+    names = [bone.name for bone in armature.pose.bones]
+    rest = {name: np.array(armature.data.bones[name].matrix_local, dtype=np.float64) for name in names}
+    for index, name in enumerate(names):
+        parent = armature.data.bones[name].parent
+        if parent is None:
+            space = rest[name]
+        else:
+            space = poses[:, names.index(parent.name)] @ (np.linalg.inv(rest[parent.name]) @ rest[name])
+        basis = np.linalg.inv(space) @ poses[:, index]
+        scale = np.linalg.norm(basis[:, :3, :3], axis=-2)
+        rotation = continuous(matrix_to_quaternion(basis[:, :3, :3] / scale[:, None]))
+        yield from _columns(bone_path(name, "rotation_quaternion"), name, rotation)
+        if np.abs(basis[:, :3, 3]).max() > MOVES:
+            yield from _columns(bone_path(name, "location"), name, basis[:, :3, 3])
+        if np.abs(scale - 1.0).max() > SCALES:
+            yield from _columns(bone_path(name, "scale"), name, scale)
+
+
+def _columns(path: str, group: str, values: Array) -> Iterator[Curve]:
+    for index, column in enumerate(values.T):
+        yield Curve(path, index, group, column)
+
+
+def rebuild_mesh(double: Double, body: Double, data: Array, action: bpy.types.Action, shift: int) -> None:
+    """Bring the mesh into the turned armature's space, bind it to the duplicate, and copy its shape-key curves."""
+    mesh, original = double.copy, double.original
+    scale = float(np.cbrt(np.linalg.det(data[:3, :3])))
+    if original.parent == body.original and original.parent_type == "BONE":
+        mesh.parent = body.copy
+        mesh.data.transform(Matrix.Scale(scale, 4), shape_keys=True)
+        mesh.location *= scale
+        mesh.matrix_parent_inverse.translation *= scale
+    else:
+        local = Matrix(data) @ body.original.matrix_world.inverted() @ original.matrix_world
+        mesh.data.transform(local, shape_keys=True)
+        if local.determinant() < 0.0:
+            mesh.data.flip_normals()
+        mesh.parent, mesh.parent_type = body.copy, "OBJECT"
+        mesh.matrix_parent_inverse = Matrix()
+        mesh.matrix_basis = Matrix()
+    for modifier in mesh.modifiers:
+        modifier.show_viewport = False  # the exporter reads the binding; evaluating it on every frame costs seconds
+        if modifier.type == "ARMATURE" and modifier.object == body.original:
+            modifier.object = body.copy
+    mesh.show_only_shape_key = False
+    keys = mesh.data.shape_keys
+    current = compat.current_channels(keys) if keys is not None else None
+    if current is not None:
+        channels = compat.add_channels(action, keys)
+        for fcurve in current.fcurves:
+            compat.shift_curve(compat.copy_curve(fcurve, channels), shift)
+        compat.assign(keys, action, channels.slot)
+
+
+@contextmanager
+def borrowed_names(wanted: list[tuple[bpy.types.ID, str]]) -> Iterator[None]:
+    """Each data-block carries the given name meanwhile; local ones that own the name get it back afterwards."""
+    lent: list[tuple[bpy.types.ID, str]] = []
+    try:
+        for block, name in wanted:
+            owner = _siblings(block).get((name, None))
+            if owner is not None and owner != block:
+                lent.append((owner, name))
+                owner.name = f"{name[:40]} (lent)"
+            block.name = name
+        yield
+    finally:
+        for block, _ in wanted:
+            block.name = "Cospeech export"
+        for owner, name in reversed(lent):
+            owner.name = name
+
+
+def _siblings(block: bpy.types.ID) -> bpy.types.bpy_prop_collection:
+    tables = {"OBJECT": bpy.data.objects, "MESH": bpy.data.meshes, "ARMATURE": bpy.data.armatures}
+    return tables[block.id_type]

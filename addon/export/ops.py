@@ -1,0 +1,110 @@
+"""Export FBX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ExportHelper
+
+from ..compat import current_channels
+from ..rig.character import find_character
+from ..rig.rig_map import RigError
+from .fbx import export_take
+from .presets import PRESETS
+from .stage import ExportError, StageOptions
+
+PRESET_ITEMS = (
+    ("UNREAL", "Unreal", "Centimetres, Z up; the armature is named so that Unreal drops it and 'root' is the root bone"),
+    ("UNITY", "Unity", "Metres, Y up; imported without scale and rotation"),
+    ("GENERIC", "Generic", "Centimetres, Y up, as most programs expect"),
+)
+ROOT_ITEMS = (
+    ("ROOT", "Root Bone", "The root bone travels over the floor under the pelvis"),
+    ("PELVIS", "Pelvis", "The pelvis travels and the root bone stays, as it is keyed"),
+    ("IN_PLACE", "In Place", "Nothing travels over the floor"),
+)
+
+
+class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
+    """Write the character's active take, with its mesh and shape keys, as FBX for a game engine"""
+
+    bl_idname = "cospeech.export_fbx"
+    bl_label = "Export FBX"
+    bl_options = {"REGISTER", "PRESET"}
+
+    filename_ext = ".fbx"
+    filter_glob: bpy.props.StringProperty(default="*.fbx", options={"HIDDEN"})
+    preset: bpy.props.EnumProperty(
+        name="Preset", description="Program that will read the file", items=PRESET_ITEMS, default="UNREAL"
+    )
+    root_motion: bpy.props.EnumProperty(
+        name="Root Motion", description="What carries the travel over the floor", items=ROOT_ITEMS, default="ROOT"
+    )
+    at_origin: bpy.props.BoolProperty(
+        name="At Origin", description="Leave out where the character stands in this scene", default=True
+    )
+    from_zero: bpy.props.BoolProperty(
+        name="Start at Frame 0", description="Move the take's first frame to 0; else frames stay the scene's", default=False
+    )
+    use_meshes: bpy.props.BoolProperty(
+        name="Meshes", description="Export the character's meshes and shape keys too", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character that has a take, outside its Edit Mode."""
+        armature = find_character(context)
+        if armature is None:
+            cls.poll_message_set("Choose a character, or add one with Add Character")
+        elif armature.mode == "EDIT":
+            cls.poll_message_set("Leave Edit Mode to export")
+        elif current_channels(armature) is None:
+            cls.poll_message_set(f"'{armature.name}' has no take; generate or load one first")
+        else:
+            return True
+        return False
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Offer the take's name."""
+        if not self.filepath:
+            self.filepath = bpy.path.clean_name(find_character(context).animation_data.action.name) + ".fbx"
+        return ExportHelper.invoke(self, context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write the file."""
+        armature = find_character(context)
+        path = Path(bpy.path.abspath(self.filepath))
+        if path.suffix.lower() != ".fbx":
+            path = path.with_name(path.name + ".fbx")
+        options = StageOptions(
+            PRESETS[self.preset], self.root_motion, self.at_origin, self.from_zero, self.use_meshes
+        )
+        try:
+            frames = export_take(context, armature, path, options)
+        except (ExportError, RigError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Wrote {frames} frames of '{armature.animation_data.action.name}' to {path.name}")
+        return {"FINISHED"}
+
+
+CLASSES = (COSPEECH_OT_export_fbx,)
+
+
+def _draw_export(self: bpy.types.Menu, _: bpy.types.Context) -> None:
+    self.layout.operator(COSPEECH_OT_export_fbx.bl_idname, text="Cospeech Take (.fbx)")
+
+
+def register() -> None:
+    """Register the operator and its menu entry."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.TOPBAR_MT_file_export.append(_draw_export)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

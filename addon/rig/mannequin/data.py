@@ -1,0 +1,125 @@
+"""The mannequin's data file: reading it and fitting it to a rest skeleton. Numpy only.
+
+Arrays: ``points`` (n, 3) metres; ``sides`` (f,) corners per face and ``corners`` their vertex ids; ``material`` (f,)
+into ``materials``; ``bones``, ``shares`` (n, 4) joints and weights; ``rest`` (55, 3) the joints it was built on;
+``mirror`` (n,) left-right partner; ``shape_ids``, ``shape_moves``, ``shape_counts`` the sparse displacements of the 52
+shapes, one after the other; ``lips`` one row of lip contact, upper from the middle to the corner, then lower back;
+``lids`` the left lids' edge.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
+FILE = ASSETS / "mannequin" / "mannequin.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Mannequin:
+    """The figure as arrays; ``shapes`` maps the 52 ARKit names to (vertex ids, displacements (k, 3))."""
+
+    points: np.ndarray
+    sides: np.ndarray
+    corners: np.ndarray
+    material: np.ndarray
+    materials: tuple[str, ...]
+    bones: np.ndarray
+    shares: np.ndarray
+    rest: np.ndarray
+    mirror: np.ndarray
+    shapes: dict[str, tuple[np.ndarray, np.ndarray]]
+    lips: np.ndarray
+    lids: np.ndarray
+
+    def shaped(self, **amounts: float) -> np.ndarray:
+        """(n, 3) points with shape keys applied as Blender does: linear, relative to the basis."""
+        out = self.points.astype(np.float64)
+        for name, amount in amounts.items():
+            ids, moves = self.shapes[name]
+            out[ids] += amount * moves
+        return out
+
+
+def names_of_joints() -> list[str]:
+    """The 55 joint names, which are the bone names."""
+    return list(json.loads((ASSETS / "skeleton.json").read_text(encoding="utf-8"))["names"])
+
+
+def parents_of_joints() -> list[int]:
+    """Parent index of each joint, -1 for the pelvis."""
+    return list(json.loads((ASSETS / "skeleton.json").read_text(encoding="utf-8"))["parents"])
+
+
+def names_of_shapes() -> list[str]:
+    """The 52 ARKit names in order."""
+    return list(json.loads((ASSETS / "arkit52.json").read_text(encoding="utf-8"))["names"])
+
+
+def from_arrays(arrays: dict[str, np.ndarray]) -> Mannequin:
+    """The figure from the data file's arrays."""
+    cuts = np.cumsum(arrays["shape_counts"])[:-1]
+    ids = np.split(arrays["shape_ids"].astype(np.int64), cuts)
+    moves = np.split(arrays["shape_moves"], cuts)
+    return Mannequin(
+        points=arrays["points"],
+        sides=arrays["sides"].astype(np.int32),
+        corners=arrays["corners"].astype(np.int32),
+        material=arrays["material"].astype(np.int32),
+        materials=tuple(str(m) for m in arrays["materials"]),
+        bones=arrays["bones"].astype(np.int64),
+        shares=arrays["shares"],
+        rest=arrays["rest"].astype(np.float64),
+        mirror=arrays["mirror"].astype(np.int64),
+        shapes=dict(zip(names_of_shapes(), zip(ids, moves, strict=True), strict=True)),
+        lips=arrays["lips"].astype(np.int64),
+        lids=arrays["lids"].astype(np.int64),
+    )
+
+
+def load(path: Path = FILE) -> Mannequin:
+    """Read the data file."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return from_arrays({name: arrays[name] for name in arrays.files})
+
+
+def _ends(rest: np.ndarray) -> np.ndarray:
+    """(55,) the joint each bone points to: its first child, of the spine upwards; itself where it has none."""
+    parents = parents_of_joints()
+    names = names_of_joints()
+    ends = np.arange(len(parents))
+    for child in range(len(parents) - 1, 0, -1):
+        ends[parents[child]] = child
+    for bone, child in (("pelvis", "spine1"), ("spine3", "neck"), ("head", "head")):
+        ends[names.index(bone)] = names.index(child)
+    for side in ("left", "right"):
+        ends[names.index(f"{side}_wrist")] = names.index(f"{side}_middle1")
+    return ends
+
+
+def fitted(figure: Mannequin, rest: np.ndarray) -> Mannequin:
+    """The figure on other rest joints (55, 3): scaled by their height, then each bone's skin moved with the bone.
+
+    Meant for small differences of proportion; ValueError for a wrong shape.
+    """
+    rest = np.asarray(rest, np.float64)
+    if rest.shape != figure.rest.shape:
+        raise ValueError(f"rest joints must have shape {figure.rest.shape}, got {rest.shape}")
+    own = figure.rest
+    head = names_of_joints().index("head")
+    scale = float(rest[head, 2] / own[head, 2])
+    move = rest - own * scale
+    points = figure.points.astype(np.float64) * scale
+    if np.abs(move).max() > 1e-6:
+        ends = _ends(own)
+        start, way = own[figure.bones] * scale, (own[ends] - own)[figure.bones] * scale
+        length = np.maximum((way**2).sum(-1), 1e-12)
+        t = np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]
+        shift = move[figure.bones] * (1 - t) + move[ends][figure.bones] * t
+        points = points + (figure.shares[..., None] * shift).sum(1)
+    shapes = {name: (ids, moves * np.float32(scale)) for name, (ids, moves) in figure.shapes.items()}
+    return replace(figure, points=points.astype(np.float32), rest=rest, shapes=shapes)

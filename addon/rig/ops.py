@@ -1,0 +1,99 @@
+"""Add Character and Use as Character."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from .armature import create_armature
+from .convert import SMPLX_TO_BLENDER
+from .mannequin import build_mannequin
+from .recognise import recognise, warnings
+from .rig_map import RigError
+from .skeleton import REST, standing_height
+
+
+class COSPEECH_OT_add_character(bpy.types.Operator):
+    """Add a character that can perform: an SMPL-X armature with a skinned mannequin, standing on the floor"""
+
+    bl_idname = "cospeech.add_character"
+    bl_label = "Add Character"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Name", description="Name of the armature", default="Character")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only in Object Mode."""
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Go to Object Mode to add a character")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Build armature and mannequin, and make it the scene's character."""
+        armature = create_armature(context, self.name.strip() or "Character")
+        heads = (REST + np.array([0.0, standing_height(REST), 0.0])) @ SMPLX_TO_BLENDER.T
+        build_mannequin(armature, heads, f"{armature.name} Body")
+        context.scene.cospeech.character = armature
+        self.report({"INFO"}, f"Added '{armature.name}'")
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_use_character(bpy.types.Operator):
+    """Let the active SMPL-X armature perform, after a check of its bones"""
+
+    bl_idname = "cospeech.use_character"
+    bl_label = "Use Selected Armature"
+    bl_options = {"REGISTER", "UNDO"}
+
+    armature: bpy.props.StringProperty(
+        name="Armature", description="Name of the armature object; empty takes the active one", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where an armature can be meant."""
+        if not any(obj.type == "ARMATURE" for obj in context.scene.objects):
+            cls.poll_message_set("There is no armature in this scene; use Add Character")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Recognise the armature, and make it the scene's character."""
+        armature = bpy.data.objects.get(self.armature) if self.armature else context.active_object
+        if armature is not None and armature.type == "MESH":
+            armature = armature.find_armature() or armature
+        try:
+            rig = recognise(armature)
+        except RigError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        context.scene.cospeech.character = armature
+        notes = warnings(armature, rig)
+        if notes:
+            self.report({"WARNING"}, f"'{armature.name}' performs. {'. '.join(notes)}")
+        else:
+            self.report({"INFO"}, f"'{armature.name}' performs, with {len(rig.present)} joints")
+        return {"FINISHED"}
+
+
+CLASSES = (COSPEECH_OT_add_character, COSPEECH_OT_use_character)
+
+
+def _draw_add_menu(self: bpy.types.Menu, _: bpy.types.Context) -> None:
+    self.layout.operator(COSPEECH_OT_add_character.bl_idname, text="Cospeech Character", icon="ARMATURE_DATA")
+
+
+def register() -> None:
+    """Register the operators and the entry in the Add menu."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.VIEW3D_MT_armature_add.append(_draw_add_menu)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    bpy.types.VIEW3D_MT_armature_add.remove(_draw_add_menu)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,155 @@
+"""Put a take onto a character: a new Action with slots; the older take becomes a muted NLA track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any
+
+import bpy
+
+from .. import compat
+from ..client.take_file import Take, arkit_names
+from ..rig.character import face_keys
+from ..rig.recognise import recognise
+from ..rig.rig_map import RigError
+from ..rig.skeleton import PARTS
+from .keys import Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
+from .resample import Clip, to_rate
+
+NAME_LENGTH = 63
+META_KEY = "cospeech"
+FACE_GROUP = "Face"
+
+
+class ApplyError(Exception):
+    """The take can't be put onto the character; ``str(error)`` is one sentence for the user."""
+
+
+def apply_take(
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    take: Take,
+    *,
+    start_frame: int,
+    parts: Iterable[str] = PARTS,
+    name: str = "",
+) -> bpy.types.Action:
+    """Key the take's frame 0 on ``start_frame`` at the scene's rate, and return the new, active Action.
+
+    Only ``parts`` are keyed ("root" is the pelvis' place and turn); curves of the Action active before, on everything
+    else, are copied over. That Action stays as it was, in a muted NLA track. ``name`` defaults to
+    ``<character>_<line>_<seed>``. RigError and ApplyError say what is in the way; nothing has changed then.
+    """
+    asked = [part for part in PARTS if part in set(parts)]
+    if not asked:
+        raise ApplyError("No body part is chosen; choose at least one in Parts")
+    rig = recognise(armature)
+    shapes = face_keys(armature) if take.blendshapes is not None or "face" not in asked else []
+    _check_editable(armature, shapes)
+    fps = context.scene.render.fps / context.scene.render.fps_base
+    clip = to_rate(take, fps)
+    action = bpy.data.actions.new((name or take_name(armature, take))[:NAME_LENGTH])
+    action.use_fake_user = True
+    body = armature_curves(armature, rig, clip.quaternions, clip.trans, part_joints(asked))
+    _fill(action, armature, body, owned_paths(rig, asked), start_frame)
+    for key in shapes:
+        face = _face_curves(key, clip) if "face" in asked else []
+        owned = {shape_path(shape) for shape in arkit_names()} if "face" in asked else set()
+        _fill(action, key, face, owned, start_frame)
+    describe(action, take, start_frame, clip.frames, fps)
+    return action
+
+
+def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) -> str:
+    """``<character>_<line>_<seed>``; the line is shortened where Blender's name limit asks for it."""
+    source = take.provenance or {}
+    line = PurePath(str(source.get("audio") or source.get("line") or "take").replace("\\", "/")).stem or "take"
+    seed = source.get("seed", (take.plan or {}).get("seed", 0))
+    room = max(1, limit - len(armature.name.encode()) - len(str(seed)) - 2)
+    return f"{armature.name}_{line.encode()[:room].decode(errors='ignore')}_{seed}"
+
+
+def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> None:
+    for owner in (armature, *shapes):
+        if not owner.is_editable:
+            raise ApplyError(f"'{owner.name}' is linked from another file; make a library override of the character")
+        if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+            raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
+
+
+def _face_curves(key: bpy.types.Key, clip: Clip) -> list[Curve]:
+    present = set(key.key_blocks.keys())
+    return [
+        Curve(shape_path(name), 0, FACE_GROUP, clip.blendshapes[:, column])
+        for column, name in enumerate(arkit_names())
+        if name in present
+    ]
+
+
+def _fill(
+    action: bpy.types.Action, owner: bpy.types.ID, curves: Iterable[Curve], owned: set[str], start_frame: int
+) -> None:
+    """Write the new curves of one owner, carry over those that are not ``owned``, and make the Action its active one."""
+    data = owner.animation_data or owner.animation_data_create()
+    driven = {(driver.data_path, driver.array_index) for driver in data.drivers}
+    channels = compat.add_channels(action, owner)
+    write_curves(channels, (curve for curve in curves if (curve.path, curve.index) not in driven), start_frame)
+    before = compat.current_channels(owner)
+    if before is not None:
+        for fcurve in before.fcurves:
+            if fcurve.data_path not in owned:
+                compat.copy_curve(fcurve, channels)
+    put_aside(owner)
+    compat.assign(owner, action, channels.slot)
+
+
+def put_aside(owner: bpy.types.ID) -> None:
+    """Give the owner's active Action a muted NLA track of its own, unless it lies in one already."""
+    channels = compat.current_channels(owner)
+    if channels is None or not len(channels.fcurves):
+        return
+    data = owner.animation_data
+    if any(strip.action == channels.action for track in data.nla_tracks for strip in track.strips):
+        return
+    action, slot = channels.action, channels.slot
+    track = data.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, int(action.frame_range[0]), action)
+    strip.action_slot = slot
+    strip.name = action.name
+    track.mute = True
+
+
+def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int, fps: float) -> None:
+    """The Action's manual frame range, its pose markers and, as JSON, what the take says about itself."""
+    action.use_frame_range = True
+    action.frame_start, action.frame_end = start_frame, start_frame + frames - 1
+    for title, seconds in sorted(_events(take.plan or {}), key=lambda event: event[1]):
+        marker = action.pose_markers.new(title[:NAME_LENGTH])
+        marker.frame = start_frame + round(seconds * fps)
+    meta = {"start_frame": start_frame, "fps": fps, "plan": take.plan, "provenance": take.provenance}
+    action[META_KEY] = json.dumps(meta, ensure_ascii=False)
+
+
+def _events(plan: dict[str, Any]) -> list[tuple[str, float]]:
+    """What a plan shows on the time line: words at their start, gestures at their apex, beats as beats."""
+    events = [(str(word[0]), float(word[1])) for word in plan.get("words", ())]
+    for phrase in plan.get("phrases", ()):
+        title = f"apex {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else "beat"
+        events.append((title, float(phrase["apex"])))
+    return events
+
+
+def action_meta(action: bpy.types.Action | None) -> dict[str, Any]:
+    """What :func:`describe` stored; empty for an Action that is not a take."""
+    text = action.get(META_KEY, "") if action is not None else ""
+    try:
+        meta = json.loads(text) if isinstance(text, str) and text else {}
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
+
+
+__all__ = ["ApplyError", "RigError", "action_meta", "apply_take", "describe", "put_aside", "take_name"]

@@ -1,0 +1,197 @@
+"""Load, save and switch takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..client.take_file import TakeFileError, read_take, write_take
+from ..generate.props import ALL_PARTS, PARTS, take_start
+from ..rig.character import find_character
+from ..rig.recognise import recognise, warnings
+from .apply import ApplyError, RigError, apply_take
+from .read import read_performance, take_range
+from .shelf import takes_of, use_take
+
+
+def _has_character(cls: type, context: bpy.types.Context) -> bool:
+    if find_character(context) is None:
+        cls.poll_message_set("Choose a character, or add one with Add Character")
+        return False
+    return True
+
+
+class COSPEECH_OT_load_take(bpy.types.Operator, ImportHelper):
+    """Put a take (.npz of Cospeech, BEAT2 or SMPL-X) onto the character as its new Action"""
+
+    bl_idname = "cospeech.load_take"
+    bl_label = "Load Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".npz"
+    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+    start_frame: bpy.props.IntProperty(
+        name="Start Frame", description="Scene frame of the take's first frame", options={"SKIP_SAVE"}
+    )
+    parts: bpy.props.EnumProperty(
+        name="Parts",
+        description="Body parts to key; the others stay untouched",
+        items=PARTS,
+        options={"ENUM_FLAG"},
+        default=ALL_PARTS,
+    )
+    flat_hands: bpy.props.BoolProperty(
+        name="Flat Hand Reference",
+        description="For files that do not say: read the fingers against flat hands, not against the mean hand pose",
+        default=False,
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character."""
+        return _has_character(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Read the file, and key it."""
+        if not self.properties.is_property_set("start_frame"):
+            self.start_frame = take_start(context.scene)
+        armature = find_character(context)
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            take = read_take(path, self.flat_hands)
+            if take.provenance is None:
+                name = f"{armature.name}_{path.stem}_0"
+            else:
+                name = ""
+            action = apply_take(
+                context, armature, take, start_frame=self.start_frame, parts=set(self.parts), name=name
+            )
+        except (TakeFileError, ApplyError, RigError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        frames = round(action.frame_end - action.frame_start) + 1
+        notes = warnings(armature, recognise(armature))
+        text = f"Loaded {frames} frames as '{action.name}'"
+        self.report({"WARNING" if notes else "INFO"}, ". ".join([text, *notes]))
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_save_take(bpy.types.Operator, ExportHelper):
+    """Save what the character does, your own keys included, as a take (.npz) at the scene's rate"""
+
+    bl_idname = "cospeech.save_take"
+    bl_label = "Save Take"
+    bl_options = {"REGISTER"}
+
+    filename_ext = ".npz"
+    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+    first_frame: bpy.props.IntProperty(
+        name="First Frame", description="Default: where the active Action begins", options={"SKIP_SAVE"}
+    )
+    last_frame: bpy.props.IntProperty(
+        name="Last Frame", description="Default: where the active Action ends", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character."""
+        return _has_character(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Offer the Action's name and range."""
+        armature = find_character(context)
+        data = armature.animation_data
+        if not self.filepath:
+            self.filepath = bpy.path.clean_name(data.action.name if data and data.action else armature.name) + ".npz"
+        self.first_frame, self.last_frame = take_range(context, armature)
+        return ExportHelper.invoke(self, context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Read the performance, and write the file."""
+        armature = find_character(context)
+        first, last = take_range(context, armature)
+        first = self.first_frame if self.properties.is_property_set("first_frame") else first
+        last = self.last_frame if self.properties.is_property_set("last_frame") else last
+        if last < first:
+            self.report({"ERROR"}, f"The range {first}..{last} is empty; put the last frame after the first")
+            return {"CANCELLED"}
+        path = Path(bpy.path.abspath(self.filepath)).with_suffix(".npz")
+        try:
+            take = read_performance(context, armature, first, last)
+            write_take(path, take)
+        except (TakeFileError, RigError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Saved {take.frames} frames to {path.name}")
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_use_take(bpy.types.Operator):
+    """Make this take the active one; the present one is kept in a muted NLA track"""
+
+    bl_idname = "cospeech.use_take"
+    bl_label = "Use Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    action: bpy.props.StringProperty(name="Take", description="Name of the take's Action", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character."""
+        return _has_character(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Switch."""
+        armature = find_character(context)
+        action = next((take for take in takes_of(armature) if take.name == self.action), None)
+        if action is None:
+            self.report({"ERROR"}, f"'{armature.name}' has no take '{self.action}'; choose one from the Takes panel")
+            return {"CANCELLED"}
+        if armature.animation_data.use_tweak_mode:
+            self.report({"ERROR"}, f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
+            return {"CANCELLED"}
+        use_take(armature, action)
+        return {"FINISHED"}
+
+
+class COSPEECH_FH_take(bpy.types.FileHandler):
+    """A take dropped into the viewport is loaded"""
+
+    bl_idname = "COSPEECH_FH_take"
+    bl_label = "Cospeech take"
+    bl_import_operator = "cospeech.load_take"
+    bl_file_extensions = ".npz"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Only onto the 3D view."""
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+CLASSES = (COSPEECH_OT_load_take, COSPEECH_OT_save_take, COSPEECH_OT_use_take, COSPEECH_FH_take)
+
+
+def _draw_import(self: bpy.types.Menu, _: bpy.types.Context) -> None:
+    self.layout.operator(COSPEECH_OT_load_take.bl_idname, text="Cospeech Take (.npz)")
+
+
+def _draw_export(self: bpy.types.Menu, _: bpy.types.Context) -> None:
+    self.layout.operator(COSPEECH_OT_save_take.bl_idname, text="Cospeech Take (.npz)")
+
+
+def register() -> None:
+    """Register operators, file drop and menu entries."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.TOPBAR_MT_file_import.append(_draw_import)
+    bpy.types.TOPBAR_MT_file_export.append(_draw_export)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

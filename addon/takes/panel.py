@@ -1,0 +1,54 @@
+"""Sub-panel: takes."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..rig.character import find_character
+from .shelf import takes_of
+
+
+class COSPEECH_PT_takes(bpy.types.Panel):
+    """The character's takes"""
+
+    bl_label = "Takes"
+    bl_parent_id = "COSPEECH_PT_main"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Cospeech"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 40
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel: every take with a button, the active one marked."""
+        layout = self.layout
+        armature = find_character(context)
+        takes = takes_of(armature) if armature is not None else []
+        column = layout.column(align=True)
+        for take in takes:
+            active = take == armature.animation_data.action
+            row = column.row(align=True)
+            row.enabled = not active
+            row.operator(
+                "cospeech.use_take", text=take.name, icon="RADIOBUT_ON" if active else "RADIOBUT_OFF"
+            ).action = take.name
+        if not takes:
+            column.label(text="No takes yet")
+        row = layout.row(align=True)
+        row.operator("cospeech.load_take", icon="IMPORT")
+        row.operator("cospeech.save_take", icon="EXPORT")
+
+
+CLASSES = (COSPEECH_PT_takes,)
+
+
+def register() -> None:
+    """Register the panel."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Undo :func:`register`."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

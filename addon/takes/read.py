@@ -1,0 +1,84 @@
+"""Read a character's performance back from the scene into a take."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from .. import compat
+from ..client.take_file import Take, arkit_names
+from ..rig.character import character_meshes, face_keys
+from ..rig.convert import Array
+from ..rig.recognise import recognise
+from ..rig.sample import rotations, sample_bones, sample_shapes, side_scene
+from ..rig.skeleton import PELVIS
+from .apply import action_meta
+from .keys import shape_path
+
+
+def read_performance(context: bpy.types.Context, armature: bpy.types.Object, first: int, last: int) -> Take:
+    """What the character does on frames ``first``..``last`` at the scene's rate, as it is seen.
+
+    Constraints, NLA and the animator's own keys are included; the place of the object in the scene is not. The plan
+    is kept where the range begins with the take. RigError says why an armature can't be read.
+    """
+    rig = recognise(armature)
+    frames = range(first, last + 1)
+    names = [bone.name for bone in armature.pose.bones]
+    index = [names.index(bone) if bone else names.index(rig.bones[PELVIS]) for bone in rig.bones]
+    with side_scene(context, "Cospeech read", [armature]) as scene:
+        matrices, _ = sample_bones(scene, armature, frames)
+    joints = matrices[:, index]
+    data = armature.animation_data
+    meta = action_meta(data.action if data else None)
+    return Take(
+        poses=rig.poses_from_matrices(rotations(joints)).astype(np.float32),
+        trans=rig.trans_from_heads(joints[:, PELVIS, :3, 3]).astype(np.float32),
+        fps=context.scene.render.fps / context.scene.render.fps_base,
+        blendshapes=_face(context, armature, frames),
+        plan=meta.get("plan") if meta.get("start_frame") == first else None,
+        provenance=meta.get("provenance"),
+    )
+
+
+def take_range(context: bpy.types.Context, armature: bpy.types.Object) -> tuple[int, int]:
+    """First and last frame of the active Action, else of the scene."""
+    data = armature.animation_data
+    if data is not None and data.action is not None:
+        first, last = data.action.frame_range
+        return round(first), round(last)
+    return context.scene.frame_start, context.scene.frame_end
+
+
+def _face(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> np.ndarray | None:
+    out: np.ndarray | None = None
+    for key in reversed(face_keys(armature)):  # where several meshes have a shape, the first one's value counts
+        values = _shape_values(context, armature, key, frames)
+        out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
+        for column, name in enumerate(arkit_names()):
+            position = key.key_blocks.find(name)
+            if position >= 0:
+                out[:, column] = values[:, position]
+    return out
+
+
+def _shape_values(
+    context: bpy.types.Context, armature: bpy.types.Object, key: bpy.types.Key, frames: range
+) -> Array:
+    """Values (T, shapes). Reading the curves is far faster than evaluating the mesh, so the mesh is the last resort."""
+    data = key.animation_data
+    layered = data is not None and (
+        len(data.drivers) or (data.use_nla and any(not track.mute for track in data.nla_tracks))
+    )
+    if layered:
+        mesh = next(mesh for mesh in character_meshes(armature) if mesh.data.shape_keys == key)
+        with side_scene(context, "Cospeech read", [armature, mesh]) as scene:
+            return sample_shapes(scene, mesh, frames)
+    values = np.tile([block.value for block in key.key_blocks], (len(frames), 1))
+    current = compat.current_channels(key)
+    curves = {curve.data_path: curve for curve in current.fcurves} if current is not None else {}
+    for column, block in enumerate(key.key_blocks):
+        curve = curves.get(shape_path(block.name))
+        if curve is not None:
+            values[:, column] = [curve.evaluate(frame) for frame in frames]
+    return values

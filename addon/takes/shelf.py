@@ -1,0 +1,39 @@
+"""The takes of a character: the active one and those put aside in NLA tracks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import compat
+from ..rig.character import face_keys
+from .apply import action_meta, put_aside
+
+
+def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
+    """The character's takes, newest first; the active Action is in its place among them."""
+    data = armature.animation_data
+    if data is None:
+        return []
+    found = [strip.action for track in data.nla_tracks for strip in track.strips if action_meta(strip.action)]
+    if action_meta(data.action) and data.action not in found:
+        found.append(data.action)
+    return list(reversed(dict.fromkeys(found)))
+
+
+def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Make a take active again on the armature and its face; the active one is put aside."""
+    for owner in (armature, *face_keys(armature)):
+        put_aside(owner)
+        slot = _slot(owner, action)
+        compat.assign(owner, action if slot is not None else None, slot)
+
+
+def _slot(owner: bpy.types.ID, action: bpy.types.Action) -> Any:
+    data = owner.animation_data
+    for track in data.nla_tracks if data else ():
+        for strip in track.strips:
+            if strip.action == action and strip.action_slot is not None:
+                return strip.action_slot
+    return compat.slot_for(action, owner)

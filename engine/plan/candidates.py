@@ -1,0 +1,205 @@
+"""Gestures that could be made, each with times that fit its word or accent (semantics.md sections 3 and 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.plan.context import Context
+from engine.plan.rules import Hit
+from engine.plan.tables import ClassTimes, Gesture, Rule
+from engine.plan.text import Token
+
+LEAD_MIN, LEAD_MAX = 0.08, 0.26
+LATE_MAX = 0.12
+STRETCH = 0.25
+BEAT_LEAD, BEAT_SPREAD, BEAT_CLIP = 0.015, 0.040, 0.075
+HOLD_MIN = 0.12
+STROKE_GAP, BEAT_GAP = 0.45, 0.35
+BEAT_HOLD = (0.16, 0.45)
+PHRASE_HOLD_MAX = 1.6
+PREPARE_BEFORE_VOICE = 0.7
+SEMANTIC_SPACING = 1.6
+NOISE = 0.35
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A gesture with its times. ``value`` is what it is worth to make it; ``strict`` when meanings must keep apart.
+
+    ``hold`` and ``retract`` are its natural lengths, ``shortest`` the least hold; ``strength`` its prominence, 0..1.
+    """
+
+    rule: Rule
+    gesture: Gesture
+    semantic: bool
+    word: int
+    accent: float
+    stress_onset: float
+    strength: float
+    onset: float
+    apex: float
+    hold: float
+    shortest: float
+    retract: float
+    value: float
+    strict: bool
+
+    @property
+    def earliest_return(self) -> float:
+        """The soonest that the hands can be back at rest."""
+        return self.apex + self.shortest + (1 - STRETCH) * self.retract
+
+    @property
+    def ready_again(self) -> float:
+        """The soonest that the next preparation may start."""
+        return self.apex + max(self.shortest, STROKE_GAP if self.semantic else BEAT_GAP)
+
+    @property
+    def ready_for_meaning(self) -> float:
+        """The same for the next meaning: semantic apexes keep 1.6 s apart (a preparation takes about 0.4 s)."""
+        return max(self.ready_again, self.apex + SEMANTIC_SPACING - 0.4) if self.strict else self.ready_again
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
+
+
+def stroke_times(
+    times: ClassTimes, stress_onset: float, peak: float, rng: np.random.Generator
+) -> tuple[float, float] | None:
+    """Onset 80..260 ms before the stressed syllable, apex at latest 120 ms after its peak, preparation within 25 %.
+
+    None when the class's preparation cannot fit: such a gesture is dropped, never delayed.
+    """
+    latest = max(peak, stress_onset) + LATE_MAX
+    shortest, longest = (1 - STRETCH) * times.prep, (1 + STRETCH) * times.prep
+    onset = stress_onset - rng.uniform(LEAD_MIN, LEAD_MAX)
+    wished = onset + times.prep * rng.uniform(0.92, 1.08)
+    if onset + shortest > latest:
+        onset = latest - shortest
+    if onset < stress_onset - LEAD_MAX - 1e-9:
+        return None
+    apex = min(max(min(wished, latest), onset + shortest), onset + longest)
+    return onset, apex
+
+
+def beat_times(times: ClassTimes, peak: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Apex on the accent's peak, a little early (N(15, 40) ms); the onset follows from the class's preparation."""
+    early = float(np.clip(rng.normal(BEAT_LEAD, BEAT_SPREAD), BEAT_LEAD - BEAT_CLIP, BEAT_LEAD + BEAT_CLIP))
+    apex = peak - early
+    return apex - times.prep * rng.uniform(0.8, 1.05), apex
+
+
+def _hold(ctx: Context, rule: Rule, times: ClassTimes, apex: float, phrase_end: float, u: float) -> float:
+    if rule.hold == "phrase":
+        return float(np.clip(phrase_end - apex, 0.35, PHRASE_HOLD_MAX))
+    natural = times.hold * ctx.style.hold * (0.8 + 0.4 * u)
+    return min(natural, BEAT_HOLD[1]) if rule.timing == "beat" else max(natural, 0.25)
+
+
+def _fits(ctx: Context, candidate: Candidate) -> bool:
+    earliest = max(0.0, ctx.voice[0] - PREPARE_BEFORE_VOICE)
+    return candidate.onset >= earliest and candidate.earliest_return <= ctx.speech.seconds
+
+
+def _meaning_value(ctx: Context, hit: Hit, token: Token, recent: dict[str, float]) -> float:
+    """Priority x probability x energy, more on prominent words and in the rheme, less when said moments ago."""
+    base = (0.3 + hit.rule.priority / 100) * min(1.0, hit.rule.p * ctx.energy)
+    value = base * (0.5 + token.strength) * (1.2 if token.rheme else 1.0)
+    if token.start - recent.get(token.norm, -1e9) < 15.0:
+        value *= 0.6
+    recent[token.norm] = token.start
+    return value
+
+
+def _of_hit(ctx: Context, hit: Hit, value: float, rng: np.random.Generator) -> Iterator[Candidate]:
+    """One candidate for each gesture of the rule, so that the scheduler may take another where the first is stale."""
+    token = ctx.tokens[hit.word]
+    meaning = hit.rule.timing == "stroke"
+    total = sum(gesture.weight for gesture in hit.rule.gestures)
+    luck = np.exp(rng.normal(0.0, NOISE))
+    for gesture in hit.rule.gestures:
+        times = ctx.tables.durations[gesture.gclass]
+        draw = rng.gumbel() - np.euler_gamma
+        fitted = (
+            stroke_times(times, token.stress_onset, token.peak, rng) if meaning else beat_times(times, token.peak, rng)
+        )
+        u = float(rng.random())
+        if fitted is None:
+            continue
+        onset, apex = fitted
+        choice = np.exp(0.5 * (draw + np.log(gesture.weight / total)))
+        yield Candidate(
+            rule=hit.rule,
+            gesture=gesture,
+            semantic=meaning,
+            word=hit.word,
+            accent=_rounded(token.peak),
+            stress_onset=_rounded(token.stress_onset),
+            strength=token.strength,
+            onset=_rounded(onset),
+            apex=_rounded(apex),
+            hold=_rounded(_hold(ctx, hit.rule, times, apex, token.phrase_end, u)),
+            shortest=_rounded(max(HOLD_MIN, min(0.5 * times.hold, 0.35)) if meaning else HOLD_MIN),
+            retract=times.retract,
+            value=float(value * luck * choice),
+            strict=meaning and not hit.rule.dense,
+        )
+
+
+def pick_beat(beats: Rule, strength: float, before: str, rng: np.random.Generator) -> Gesture:
+    """A beat class that suits the prominence and differs from the one ``before``."""
+    level = strength * 2 - 1
+    weights = np.array(
+        [
+            gesture.weight * np.exp(-1.2 * abs(gesture.strong - level)) * (0.15 if gesture.gclass == before else 1.0)
+            for gesture in beats.gestures
+        ]
+    )
+    return beats.gestures[int(rng.choice(len(weights), p=weights / weights.sum()))]
+
+
+def beat_candidates(ctx: Context, rng: np.random.Generator) -> Iterator[Candidate]:
+    """A beat on every accent; strong accents are worth more."""
+    beats = ctx.tables.beats
+    before = ""
+    for accent in ctx.accents:
+        gesture = pick_beat(beats, accent.strength, before, rng)
+        before = gesture.gclass
+        times = ctx.tables.durations[gesture.gclass]
+        onset, apex = beat_times(times, accent.time, rng)
+        value = beats.p * ctx.energy * (0.3 + 0.9 * accent.strength) * np.exp(rng.normal(0.0, NOISE))
+        hold = min(max(times.hold * ctx.style.hold * rng.uniform(0.7, 1.1), BEAT_HOLD[0]), BEAT_HOLD[1])
+        yield Candidate(
+            rule=beats,
+            gesture=gesture,
+            semantic=False,
+            word=accent.word,
+            accent=_rounded(accent.time),
+            stress_onset=_rounded(accent.syllable_start),
+            strength=accent.strength,
+            onset=_rounded(onset),
+            apex=_rounded(apex),
+            hold=_rounded(hold),
+            shortest=HOLD_MIN,
+            retract=times.retract,
+            value=float(value),
+            strict=False,
+        )
+
+
+def all_candidates(ctx: Context) -> list[Candidate]:
+    """Everything that fits the line, in order of onset. Nothing starts while a filled pause is spoken."""
+    rng = ctx.rng("meanings")
+    recent: dict[str, float] = {}
+    found: list[Candidate] = []
+    fillers = {hit.word for hit in ctx.hits if hit.rule.id == "filled_pause"}
+    for hit in ctx.hits:
+        if hit.rule.gestures:
+            value = _meaning_value(ctx, hit, ctx.tokens[hit.word], recent)
+            found.extend(_of_hit(ctx, hit, value, rng))
+    found.extend(beat for beat in beat_candidates(ctx, ctx.rng("beats")) if beat.word not in fillers)
+    return sorted((entry for entry in found if _fits(ctx, entry)), key=lambda entry: (entry.onset, entry.apex))
