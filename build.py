@@ -131,7 +131,6 @@ def ensure_environment(environment: Environment) -> None:
     run([*pip, "--no-deps", "--require-hashes", "-r", ROOT / environment.lock])
     if environment.torch:
         run([*pip, TORCH])
-    run([environment.python, "-m", "pip", "--disable-pip-version-check", "check"])
     stamp.write_text(wanted, encoding="utf-8")
 
 

@@ -124,18 +124,6 @@ def _copy_keys(source: Any, target: Any) -> None:
         target.keyframe_points.foreach_set(name, values)
 
 
-def shift_curve(curve: Any, frames: int) -> None:
-    """Move every key of the F-curve, handles included, by ``frames``."""
-    if not frames:
-        return
-    for name in ("co", "handle_left", "handle_right"):
-        values = np.empty(len(curve.keyframe_points) * 2, np.float32)
-        curve.keyframe_points.foreach_get(name, values)
-        values[::2] += frames
-        curve.keyframe_points.foreach_set(name, values)
-    curve.update()
-
-
 def _copy_settings(source: Any, target: Any, skip: set[str]) -> None:
     for prop in source.bl_rna.properties:
         if prop.is_readonly or prop.identifier in skip or prop.type in {"POINTER", "COLLECTION"}:

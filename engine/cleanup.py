@@ -20,15 +20,16 @@ from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 PLANTED_MOVE = 1e-4  # metres a frame: feet that slide less are left as they are
-_ROUNDS = 4
+_ROUNDS = 6
 _CHUNK = 2048
 _SPREAD_SECONDS = 0.14
 _STRAIGHTEST_KNEE = float(np.radians(3.0))
 _NEAR_HANDS = 0.40
 _OVERSHOOT = 1.08
-_ONE_TOUCH = 8  # frames between overlaps that belong together
+_ONE_TOUCH_SECONDS = 0.25
 _FADE_SECONDS = 0.2
 _KNEE_ROOM = 0.001  # metres
 
@@ -117,7 +118,7 @@ def push_arms(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> Non
     for _ in range(_ROUNDS):
         need = np.zeros((len(local), 2, 2, 3))
         for part in _parts(active):
-            need[part] = _requests(local[part], trans[part], skeleton)
+            need[part] = _requests(local[part], trans[part], skeleton, part, _ONE_TOUCH_SECONDS * fps)
         if not need.any():
             return
         push = _spread(need, fps)
@@ -126,8 +127,12 @@ def push_arms(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> Non
             _move_arms(local, part, trans, push[part], skeleton)
 
 
-def _requests(local: Array, trans: Array, skeleton: Skeleton) -> Array:
-    """(T, 2 arms, 2, 3): by how much elbow and wrist ought to move, metres; zeros where nothing is inside."""
+def _requests(local: Array, trans: Array, skeleton: Skeleton, frames: Indices, gap: float) -> Array:
+    """(T, 2 arms, 2, 3): by how much elbow and wrist ought to move, metres; zeros where nothing is inside.
+
+    ``frames`` (T,) are the clip's frame numbers of these poses; overlaps of the hands at most ``gap`` apart are one
+    touch.
+    """
     points, world = skeleton.forward_matrices(local, trans)
     table = body_table()
     out = np.zeros((len(local), 2, 2, 3))
@@ -139,11 +144,13 @@ def _requests(local: Array, trans: Array, skeleton: Skeleton) -> Array:
     apart = np.linalg.norm(points[:, ARMS[0][2]] - points[:, ARMS[1][2]], axis=-1)
     close = np.flatnonzero(apart < _NEAR_HANDS)
     if len(close):
-        _add_hand_requests(out, close, points, world, skeleton)
+        _add_hand_requests(out, close, points, world, skeleton, frames, gap)
     return out
 
 
-def _add_hand_requests(out: Array, close: NDArray[np.intp], points: Array, world: Array, skeleton: Skeleton) -> None:
+def _add_hand_requests(
+    out: Array, close: Indices, points: Array, world: Array, skeleton: Skeleton, numbers: Indices, gap: float
+) -> None:
     """Both hands give way by half of the overlap, along one way out for the whole of a touch.
 
     One direction a touch, because the nearest way out turns round as a hand passes through the other.
@@ -160,7 +167,7 @@ def _add_hand_requests(out: Array, close: NDArray[np.intp], points: Array, world
     middle = [near[:, list(HANDS[side])].mean(axis=1) for side in (0, 1)]
     way += 0.25 * best[:, None] * normalized(middle[0] - middle[1])
     touching = np.flatnonzero(best > 0.0)
-    for touch in np.split(touching, np.flatnonzero(np.diff(close[touching]) > _ONE_TOUCH) + 1):
+    for touch in np.split(touching, np.flatnonzero(np.diff(numbers[close[touching]]) > gap) + 1):
         if not len(touch):
             continue
         direction = normalized(way[touch].sum(axis=0))
@@ -210,7 +217,7 @@ def _spread(need: Array, fps: float) -> Array:
     return out
 
 
-def _move_arms(local: Array, part: NDArray[np.intp], trans: Array, push: Array, skeleton: Skeleton) -> None:
+def _move_arms(local: Array, part: Indices, trans: Array, push: Array, skeleton: Skeleton) -> None:
     points, world = skeleton.forward_matrices(local[part], trans[part])
     for side, sign in ((0, 1.0), (1, -1.0)):
         moved = np.any(push[:, side] != 0.0, axis=(1, 2))
@@ -228,7 +235,7 @@ def _move_arms(local: Array, part: NDArray[np.intp], trans: Array, push: Array, 
         local[rows, wrist] = np.swapaxes(lower, -1, -2) @ world[moved, wrist]
 
 
-def _parts(active: Flags) -> Iterator[NDArray[np.intp]]:
+def _parts(active: Flags) -> Iterator[Indices]:
     """Indices of active frames in pieces of bounded size."""
     indices = np.flatnonzero(active)
     for start in range(0, len(indices), _CHUNK):

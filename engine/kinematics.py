@@ -137,7 +137,7 @@ def two_bone_delta(
     toward = pole - root
     side = toward - np.sum(toward * along, axis=-1, keepdims=True) * along
     flat = np.linalg.norm(side, axis=-1, keepdims=True)
-    side = np.where(flat > 1e-5, side / np.maximum(flat, _TINY), normalized(np.cross(along, bend_axis)))
+    side = np.where(flat > 1e-5, side / np.maximum(flat, _TINY), look_frame(along, np.cross(along, bend_axis))[..., 1])
     new_first = along * offset[:, None] + side * height[:, None]
     new_second = along * reached[:, None] - new_first
     normal_old = _bend_normal(first, second, bend_axis)

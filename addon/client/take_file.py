@@ -114,7 +114,9 @@ def read_take(path: str | Path, flat_hands: bool = False) -> Take:
 def _take(data: dict[str, Any], name: str, flat_hands: bool) -> Take:
     poses = np.array(data["poses"], dtype=np.float64)
     if poses.ndim < 2 or poses.size == 0 or poses[0].size != JOINT_COUNT * 3:
-        raise TakeFileError(f"{name} holds poses of shape {poses.shape}, expected (frames, 165): it is not SMPL-X motion")
+        raise TakeFileError(
+            f"{name} holds poses of shape {poses.shape}, expected (frames, 165): it is not SMPL-X motion"
+        )
     poses = poses.reshape(len(poses), JOINT_COUNT, 3)
     flat = str(data["hand_reference"]) == "flat" if "hand_reference" in data else flat_hands
     if not flat:

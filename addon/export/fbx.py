@@ -29,7 +29,9 @@ def export_take(context: bpy.types.Context, armature: bpy.types.Object, path: Pa
                 _run(temporary, options)
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        raise ExportError(f"{path.name} could not be written ({_reason(error)}); check the folder and free space") from error
+        raise ExportError(
+            f"{path.name} could not be written ({_reason(error)}); check the folder and free space"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return frames

@@ -15,7 +15,11 @@ from .presets import PRESETS
 from .stage import ExportError, StageOptions
 
 PRESET_ITEMS = (
-    ("UNREAL", "Unreal", "Centimetres, Z up; the armature is named so that Unreal drops it and 'root' is the root bone"),
+    (
+        "UNREAL",
+        "Unreal",
+        "Centimetres, Z up; the armature is named so that Unreal drops it and 'root' is the root bone",
+    ),
     ("UNITY", "Unity", "Metres, Y up; imported without scale and rotation"),
     ("GENERIC", "Generic", "Centimetres, Y up, as most programs expect"),
 )
@@ -45,7 +49,9 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         name="At Origin", description="Leave out where the character stands in this scene", default=True
     )
     from_zero: bpy.props.BoolProperty(
-        name="Start at Frame 0", description="Move the take's first frame to 0; else frames stay the scene's", default=False
+        name="Start at Frame 0",
+        description="Move the take's first frame to 0; else frames stay the scene's",
+        default=False,
     )
     use_meshes: bpy.props.BoolProperty(
         name="Meshes", description="Export the character's meshes and shape keys too", default=True
@@ -77,9 +83,7 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         path = Path(bpy.path.abspath(self.filepath))
         if path.suffix.lower() != ".fbx":
             path = path.with_name(path.name + ".fbx")
-        options = StageOptions(
-            PRESETS[self.preset], self.root_motion, self.at_origin, self.from_zero, self.use_meshes
-        )
+        options = StageOptions(PRESETS[self.preset], self.root_motion, self.at_origin, self.from_zero, self.use_meshes)
         try:
             frames = export_take(context, armature, path, options)
         except (ExportError, RigError) as error:

@@ -19,15 +19,16 @@ def move_root(matrices: Array, mode: str, root: int, pelvis: int, below: Array, 
     IN_PLACE: the root bone, the pelvis and all below it lose their horizontal travel.
     """
     out = matrices.copy()
+    heads = out[..., :3, 3]
     floor = np.eye(3) - np.outer(up, up)
     if mode == "IN_PLACE":
         travel = (matrices[:, pelvis, :3, 3] - rest[pelvis, :3, 3]) @ floor
-        out[:, below, :3, 3] -= travel[:, None]
+        heads[:, below] -= travel[:, None]
         if root >= 0:
-            out[:, root, :3, 3] -= (matrices[:, root, :3, 3] - rest[root, :3, 3]) @ floor
+            heads[:, root] -= (matrices[:, root, :3, 3] - rest[root, :3, 3]) @ floor
     elif mode == "ROOT":
         turned = matrices[:, root, :3, :3] @ rest[root, :3, :3].T
         stance = turned @ (rest[pelvis, :3, 3] - rest[root, :3, 3])
         wanted = matrices[:, pelvis, :3, 3] - stance
-        out[:, root, :3, 3] += (wanted - matrices[:, root, :3, 3]) @ floor
+        heads[:, root] += (wanted - matrices[:, root, :3, 3]) @ floor
     return out

@@ -21,7 +21,16 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.sample import sample_bones, side_scene
 from ..rig.skeleton import PELVIS
-from .doubles import Double, borrowed_names, duplicate, rebuild_armature, rebuild_mesh, removed_afterwards
+from ..takes.read import shape_values
+from .doubles import (
+    Double,
+    borrowed_names,
+    duplicate,
+    played_shapes,
+    rebuild_armature,
+    rebuild_mesh,
+    removed_afterwards,
+)
 from .presets import Preset
 from .root_motion import move_root
 
@@ -73,14 +82,22 @@ def staged(context: bpy.types.Context, armature: bpy.types.Object, options: Stag
         plain = bpy.data.actions.new(channels.action.name)
         trash.append(plain)
         rebuild_armature(body.copy, rig, poses, place.data, place.world, plain, start + shift)
-        doubles = [body]
+        still = bpy.data.collections.new("Cospeech export")
+        trash.append(still)
+        scene.collection.children.link(still)
+        doubles, shapes = [body], {}
         for mesh in character_meshes(armature) if options.meshes else ():
             double = duplicate(mesh, trash)
-            scene.collection.objects.link(double.copy)
-            rebuild_mesh(double, body, place.data, plain, shift)
+            keys = double.copy.data.shape_keys
+            if keys is not None:
+                shapes[keys] = shape_values(context, double.copy, range(start, end + 1))
+            is_skin = rebuild_mesh(double, body, place.data)
+            (still if is_skin else scene.collection).objects.link(double.copy)
             doubles.append(double)
+        still.hide_viewport = True  # its objects are in the scene, but not evaluated
         scene.frame_start, scene.frame_end = start + shift, end + shift
         scene.unit_settings.scale_length = context.scene.unit_settings.scale_length / options.preset.units
+        stack.enter_context(played_shapes(scene, shapes))
         stack.enter_context(_names(doubles, options.preset))
         yield scene
 

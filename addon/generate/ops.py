@@ -15,7 +15,7 @@ from ..setup.ops import EngineJobOperator
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
 from ..takes.apply import ApplyError, RigError, apply_take
-from .props import scene_rate, take_start
+from .props import PARTS, scene_rate, take_start
 
 
 def generate_blocker(context: bpy.types.Context) -> str:
@@ -99,10 +99,7 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
     audio: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
     start_frame: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
     seed: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
-    parts: bpy.props.EnumProperty(
-        items=lambda *_: [(part, part, "") for part in ("face", "hands", "upper", "lower", "root")],
-        options={"ENUM_FLAG", "SKIP_SAVE", "HIDDEN"},
-    )
+    parts: bpy.props.EnumProperty(items=PARTS, options={"ENUM_FLAG", "SKIP_SAVE", "HIDDEN"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Apply, or keep the take's file where its character is gone."""

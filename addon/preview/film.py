@@ -80,11 +80,13 @@ def aim(set_: Stage, frame: int, view: str, size: tuple[int, int]) -> None:
     set_.look(framing.fit(points, framing.view_rotation(facing, azimuth, 0.0), size, margin=0.0, head_room=0.0))
 
 
-def body_shot(set_: Stage, frames: list[int], azimuth: float, size: tuple[int, int]) -> framing.Shot:
+def body_shot(
+    set_: Stage, frames: list[int], azimuth: float, size: tuple[int, int], margin: float = 0.05
+) -> framing.Shot:
     """One camera that sees the whole character at all these frames, from that side of where it faces on average."""
     facing = np.mean([set_.facing(f) for f in frames], axis=0)
     points = np.concatenate([set_.surface(f) for f in frames])
-    return framing.fit(points, framing.view_rotation(facing, azimuth), size)
+    return framing.fit(points, framing.view_rotation(facing, azimuth), size, margin=margin)
 
 
 def _ball(center: np.ndarray, radius: float) -> np.ndarray:

@@ -34,7 +34,7 @@ def view_rotation(facing: np.ndarray, azimuth_deg: float, elevation_deg: float =
 
 
 def fit(
-    points: np.ndarray, rotation: np.ndarray, size: tuple[int, int], *, margin: float = 0.07, head_room: float = 0.03
+    points: np.ndarray, rotation: np.ndarray, size: tuple[int, int], *, margin: float = 0.05, head_room: float = 0.02
 ) -> Shot:
     """The nearest camera with these axes that sees all points.
 

@@ -93,7 +93,7 @@ def render_sheet(
     if count < 1 or seconds <= 0:
         raise PreviewError("The contact sheet needs at least one cell and a take longer than nothing.")
     out = _target(out_png)
-    size = cell or ((200, 300) if closeup is None else (220, 220))
+    size = cell or ((220, 330) if closeup is None else (220, 220))
     moments = pick_moments(words, seconds, count, apexes)
     pictures = []
     with (
@@ -103,7 +103,11 @@ def render_sheet(
         last = start_frame + max(0, round(seconds * fps) - 1)
         frames = [min(start_frame + round(m.time * fps), last) for m in moments]
         # One camera for all cells of a view of the body: the poses can be compared only at one scale.
-        shots = {v: body_shot(set_, frames, framing.VIEWS[v], size) for v in VIEWS[closeup] if v in framing.VIEWS}
+        shots = {
+            v: body_shot(set_, frames, framing.VIEWS[v], size, margin=0.02)
+            for v in VIEWS[closeup]
+            if v in framing.VIEWS
+        }
         shots = framing.same_distance(shots, set_.surface(frames[0]).mean(0))
         for number, frame in enumerate(frames):
             views = []

@@ -14,10 +14,11 @@ from mathutils import Matrix, Vector
 from ..rig.character import character_meshes
 from ..rig.sample import side_scene
 from . import framing
+from .shadow import Shadow, make_shadow
 
 BACKDROP = (0.80, 0.815, 0.83, 1.0)
 STUDIO_LIGHT = "paint.sl"  # the brightest and most neutral of those that come with Blender
-LIGHT_TRAVEL = (0.26, 0.28, -0.92)  # from the camera: right, away, steeply down: a short shadow that plants the feet
+SHADOW_SLOPE = (0.28, 0.30, 0.0)  # from the camera: to the right and away; short, so that it plants the feet
 COVE_BEHIND_M = 2.2
 COVE_RADIUS_M = 1.6
 
@@ -35,6 +36,7 @@ class Stage:
     meshes: list[bpy.types.Object]
     camera: bpy.types.Object
     cove: bpy.types.Object
+    shadow: Shadow
     owned: list[bpy.types.ID] = field(default_factory=list)
 
     def bones(self, frame: int) -> dict[str, np.ndarray]:
@@ -79,8 +81,7 @@ class Stage:
         origin = self.armature.matrix_world.translation
         turn = Matrix.Rotation(np.arctan2(back[0], -back[1]), 3, "Z")
         self.cove.matrix_world = Matrix.Translation(origin) @ turn.to_4x4()
-        x, y, z = turn @ Vector(LIGHT_TRAVEL)
-        self.scene.display.light_direction = (-x, -z, y)  # Workbench keeps it with these axes swapped
+        self.shadow.fall(*(turn @ Vector(SHADOW_SLOPE))[:2])
 
     def render(self, path: Path, frame: int) -> None:
         """One frame as PNG.
@@ -110,14 +111,14 @@ def stage(
         raise PreviewError("There is no armature to show; choose the character's armature and try again.")
     images = set(bpy.data.images)
     meshes = character_meshes(armature)
-    camera, cove = _camera(), _cove()
-    owned: list[bpy.types.ID] = [camera, camera.data, cove, cove.data, cove.active_material]
+    camera, cove, shadow = _camera(), _cove(), make_shadow(meshes, armature.matrix_world.translation.z)
+    owned: list[bpy.types.ID] = [camera, camera.data, cove, cove.data, cove.active_material, *shadow.owned]
     try:
-        with side_scene(context, "Cospeech Preview", [armature, *meshes, camera, cove]) as scene:
+        with side_scene(context, "Cospeech Preview", [armature, *meshes, camera, cove, shadow.object]) as scene:
             scene.camera = camera
             _set_output(scene, size)
             owned.append(_set_look(scene, samples))
-            yield Stage(scene, armature, meshes, camera, cove, owned)
+            yield Stage(scene, armature, meshes, camera, cove, shadow, owned)
     finally:
         bpy.data.batch_remove(owned + [i for i in bpy.data.images if i not in images])
 
@@ -125,7 +126,7 @@ def stage(
 def _camera() -> bpy.types.Object:
     data = bpy.data.cameras.new("Cospeech Preview")
     data.lens, data.sensor_fit, data.sensor_height = framing.LENS_MM, "VERTICAL", framing.SENSOR_MM
-    data.clip_start, data.clip_end = 0.02, 200.0
+    data.clip_start, data.clip_end = 0.1, 60.0
     return bpy.data.objects.new("Cospeech Preview Camera", data)
 
 
@@ -146,9 +147,7 @@ def _cove() -> bpy.types.Object:
     material.diffuse_color = BACKDROP
     material.roughness = 1.0
     mesh.materials.append(material)
-    cove = bpy.data.objects.new("Cospeech Preview Backdrop", mesh)
-    cove.display.show_shadows = False  # it receives the figure's shadow and must not shade itself
-    return cove
+    return bpy.data.objects.new("Cospeech Preview Backdrop", mesh)
 
 
 def _set_output(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
@@ -163,13 +162,11 @@ def _set_output(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
 def _set_look(scene: bpy.types.Scene, samples: int) -> bpy.types.World:
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.display.render_aa = str(samples) if samples else "OFF"
-    scene.display.shadow_focus = 0.6
     shading = scene.display.shading
     shading.light = "STUDIO"
     if STUDIO_LIGHT in {light.name for light in bpy.context.preferences.studio_lights}:
         shading.studio_light = STUDIO_LIGHT
     shading.color_type = "MATERIAL"
-    shading.show_shadows, shading.shadow_intensity = True, 0.25
     shading.show_cavity, shading.cavity_type = True, "SCREEN"
     shading.curvature_ridge_factor, shading.curvature_valley_factor = 0.3, 0.9
     world = bpy.data.worlds.new("Cospeech Preview")

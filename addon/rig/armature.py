@@ -46,7 +46,7 @@ def create_armature(context: bpy.types.Context, name: str, rest: Array | None = 
     """
     joints = np.array(REST if rest is None else rest, dtype=np.float64)
     height = standing_height(joints)
-    heads = (joints + (0.0, height, 0.0)) @ SMPLX_TO_BLENDER.T
+    heads = (joints + np.array([0.0, height, 0.0])) @ SMPLX_TO_BLENDER.T
     data = bpy.data.armatures.new(name)
     armature = bpy.data.objects.new(name, data)
     context.collection.objects.link(armature)

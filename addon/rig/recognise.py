@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import bpy
 import numpy as np
@@ -14,6 +14,7 @@ from .skeleton import JAW, JOINTS, LEFT_EYE, PARENTS, PELVIS, REST, RIGHT_EYE, T
 
 OPTIONAL = frozenset((JAW, LEFT_EYE, RIGHT_EYE))
 REST_HEIGHT_KEY = "cospeech_rest_height"  # on our own armature data: how far its rest stands above model space
+LEG = (1, 4, 7)
 FLOOR_TOLERANCE = 0.06
 STRAIGHT_COSINE = 0.9
 UPRIGHT_COSINE = 0.999
@@ -80,7 +81,9 @@ def _check_tree(armature: bpy.types.Object, bones: tuple[str, ...]) -> None:
         above = next((joint_of[b.name] for b in bone.parent_recursive if b.name in joint_of), -1)
         if above != PARENTS[joint]:
             wanted = JOINTS[PARENTS[joint]] if joint else "nothing"
-            raise RigError(f"Bone '{name}' of '{armature.name}' should hang under {wanted}; this is not an SMPL-X armature")
+            raise RigError(
+                f"Bone '{name}' of '{armature.name}' should hang under {wanted}; this is not an SMPL-X armature"
+            )
         if not bone.use_inherit_rotation:
             raise RigError(f"Bone '{name}' of '{armature.name}' does not inherit rotation; switch Inherit Rotation on")
     if armature.data.bones[bones[PELVIS]].use_connect:
@@ -99,8 +102,7 @@ def _rest(armature: bpy.types.Object, bones: tuple[str, ...]) -> tuple[Array, Ar
 
 
 def _size(heads: Array) -> float:
-    chain = (1, 4, 7)
-    return float(sum(np.linalg.norm(heads[b] - heads[a]) for a, b in zip(chain, chain[1:], strict=False)))
+    return float(sum(np.linalg.norm(heads[b] - heads[a]) for a, b in pairwise(LEG)))
 
 
 def _unit(heads: Array) -> float:
@@ -120,7 +122,9 @@ def _axes(armature: bpy.types.Object, heads: Array) -> Array:
         arm, rest = heads[wrist] - heads[shoulder], REST[wrist] - REST[shoulder]
         cosine = arm @ (best @ rest) / (np.linalg.norm(arm) * np.linalg.norm(rest))
         if cosine < STRAIGHT_COSINE:
-            raise RigError(f"The rest pose of '{armature.name}' is not SMPL-X's T-pose; apply the T-pose as its rest pose")
+            raise RigError(
+                f"The rest pose of '{armature.name}' is not SMPL-X's T-pose; apply the T-pose as its rest pose"
+            )
     return best
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import bpy
 
-from .. import compat
-
 
 def place_speech(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.Strip | None:
     """Put the audio at ``frame`` unless it lies there already; None where this Blender can't read it.
@@ -16,7 +14,7 @@ def place_speech(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.S
     """
     if not audio.is_file():
         return None
-    strips = compat.sequencer_strips(scene)
+    strips = (scene.sequence_editor or scene.sequence_editor_create()).strips
     for strip in strips:
         same = strip.type == "SOUND" and Path(bpy.path.abspath(strip.sound.filepath)) == audio
         if same and int(strip.frame_start) == frame:

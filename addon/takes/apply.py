@@ -91,7 +91,7 @@ def _face_curves(key: bpy.types.Key, clip: Clip) -> list[Curve]:
 def _fill(
     action: bpy.types.Action, owner: bpy.types.ID, curves: Iterable[Curve], owned: set[str], start_frame: int
 ) -> None:
-    """Write the new curves of one owner, carry over those that are not ``owned``, and make the Action its active one."""
+    """Write one owner's new curves, carry over those that are not ``owned``, and make the Action its active one."""
     data = owner.animation_data or owner.animation_data_create()
     driven = {(driver.data_path, driver.array_index) for driver in data.drivers}
     channels = compat.add_channels(action, owner)

@@ -61,13 +61,8 @@ class COSPEECH_OT_load_take(bpy.types.Operator, ImportHelper):
         path = Path(bpy.path.abspath(self.filepath))
         try:
             take = read_take(path, self.flat_hands)
-            if take.provenance is None:
-                name = f"{armature.name}_{path.stem}_0"
-            else:
-                name = ""
-            action = apply_take(
-                context, armature, take, start_frame=self.start_frame, parts=set(self.parts), name=name
-            )
+            name = f"{armature.name}_{path.stem}_0" if take.provenance is None else ""
+            action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts), name=name)
         except (TakeFileError, ApplyError, RigError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -52,8 +52,12 @@ def take_range(context: bpy.types.Context, armature: bpy.types.Object) -> tuple[
 
 def _face(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> np.ndarray | None:
     out: np.ndarray | None = None
-    for key in reversed(face_keys(armature)):  # where several meshes have a shape, the first one's value counts
-        values = _shape_values(context, armature, key, frames)
+    wanted = face_keys(armature)
+    for mesh in reversed(character_meshes(armature)):  # where several meshes have a shape, the first one's value counts
+        key = mesh.data.shape_keys
+        if key is None or key not in wanted:
+            continue
+        values = shape_values(context, mesh, frames)
         out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
         for column, name in enumerate(arkit_names()):
             position = key.key_blocks.find(name)
@@ -62,19 +66,20 @@ def _face(context: bpy.types.Context, armature: bpy.types.Object, frames: range)
     return out
 
 
-def _shape_values(
-    context: bpy.types.Context, armature: bpy.types.Object, key: bpy.types.Key, frames: range
-) -> Array:
-    """Values (T, shapes). Reading the curves is far faster than evaluating the mesh, so the mesh is the last resort."""
+def shape_values(context: bpy.types.Context, mesh: bpy.types.Object, frames: range) -> Array:
+    """Shape key values (T, blocks) of a mesh, as animated.
+
+    Reading the curves is far faster than evaluating the mesh, which is done only for drivers and NLA.
+    """
+    key = mesh.data.shape_keys
     data = key.animation_data
     layered = data is not None and (
         len(data.drivers) or (data.use_nla and any(not track.mute for track in data.nla_tracks))
     )
     if layered:
-        mesh = next(mesh for mesh in character_meshes(armature) if mesh.data.shape_keys == key)
-        with side_scene(context, "Cospeech read", [armature, mesh]) as scene:
+        with side_scene(context, "Cospeech read", [mesh]) as scene:
             return sample_shapes(scene, mesh, frames)
-    values = np.tile([block.value for block in key.key_blocks], (len(frames), 1))
+    values = np.tile(np.array([block.value for block in key.key_blocks]), (len(frames), 1))
     current = compat.current_channels(key)
     curves = {curve.data_path: curve for curve in current.fcurves} if current is not None else {}
     for column, block in enumerate(key.key_blocks):

@@ -15,7 +15,8 @@ from engine.cleanup import clean
 from engine.face.curves import face_curves
 from engine.generators.base import Progress, Request
 from engine.generators.gestures import perform
-from engine.generators.life import base_motion
+from engine.generators.life import aim_eyes, base_motion
+from engine.kinematics import steady_arctan2
 from engine.models.phase_gesture import GestureModel
 from engine.motion import Motion, frame_count
 from engine.rotations import matrix_to_axis_angle
@@ -64,6 +65,7 @@ class DefaultGenerator:
         local = perform(local, request.plan.phrases, times, request.seed, request.style, self._model)
         progress("body", 0.7)
         local, trans = clean(local, trans, request.fps, skeleton)
+        local = aim_eyes(local, request.plan, times, request.seed)  # gestures and cleanup turned the head
         progress("face", 0.0)
         shapes = None
         if "face" in request.parts:
@@ -88,6 +90,6 @@ class DefaultGenerator:
 def eye_angles(local: NDArray[np.float64]) -> NDArray[np.float64]:
     """Yaw (to the left positive) and pitch (up positive) of both eyes relative to the head, degrees, (T, 2, 2)."""
     forward = local[:, list(EYES)][..., :, 2]
-    yaw = np.arctan2(forward[..., 0], forward[..., 2])
+    yaw = steady_arctan2(forward[..., 0], forward[..., 2])
     pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
     return np.asarray(np.degrees(np.stack([yaw, pitch], axis=-1)), dtype=np.float64)

@@ -17,13 +17,13 @@ LATENT = 24
 MOST_MIX = 0.35
 SPREAD = 0.12
 LONE_SPREAD = 0.2
-VISIBLE_EXCURSION = 0.12
+VISIBLE_EXCURSION = 0.18
 MOST_GAIN = 1.8
 NEAR_START = 0.15
 REPEAT_WEIGHT = 0.12
 MEMORY = 3
 # How strongly a style prefers large movements (exponent on the excursion).
-STYLE_SIZE = {"calm": -0.8, "explain": 0.0, "narrate": 0.3, "excited": 0.8}
+STYLE_SIZE = {"calm": -0.5, "explain": 0.4, "narrate": 0.8, "excited": 1.6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def _starts_near(clip: ClipInfo, phrase: GesturePhrase, wrists: Array, mirror: b
     if clip.hands == "right" and phrase.hands == "both":  # doubled: only the right arm was recorded
         sides = [1]
     far = float(np.linalg.norm(rest - wrists, axis=1)[sides].max())
-    return float(np.exp(-0.5 * (far / NEAR_START) ** 2)) + 0.02
+    return float(np.exp(-0.5 * (far / NEAR_START) ** 2)) + 0.05
 
 
 def _fit(clip: ClipInfo, phrase: GesturePhrase, style: str) -> float:

@@ -19,8 +19,9 @@ Array = NDArray[np.float64]
 
 DECODE_RATE = 30.0
 LEAD = 0.1
-# Sigma in seconds: takes the network's ripple and capture noise above some 5 Hz, hardly the stroke (2 Hz: 8 %).
-SMOOTHING = 0.033
+# Sigma in seconds. Planned preparations are shorter than recorded ones, which adds jerk above 4 Hz; this takes it out
+# again (4 Hz: half) and leaves the stroke (1 Hz: 4 %).
+SMOOTHING = 0.045
 SIDES = ("left", "right")
 ARM_OF = {"left": (16, 18, 20), "right": (17, 19, 21)}
 COLLARS = {"left": 5, "right": 6}  # positions in TORSO
@@ -53,6 +54,14 @@ class Performance:
         values = np.clip(self._values(seconds)[:, -4:], 0.0, 1.0).reshape(-1, 2, 2)
         mean = values[:, [SIDES.index(side) for side in sides]].mean(axis=1)
         return mean[:, 0], mean[:, 1]
+
+    def wrists(self, seconds: float) -> Array:
+        """(2, 3) left and right wrist at a clip time, metres from the chest joint in its frame."""
+        points = []
+        for side in SIDES:
+            arm = self.at(np.array([seconds]), (TORSO[COLLARS[side]], *ARM_OF[side][:2]))[0]
+            points.append(wrist_track(arm[0], arm[1], arm[2], side))
+        return np.array(points)
 
     def ends(self, joints: tuple[int, ...]) -> tuple[Array, Array]:
         """Rotations (len(joints), 3, 3) at the first and the last movement."""

@@ -13,11 +13,16 @@ from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
 
-LEAST_RATIO, MOST_RATIO = 0.75, 1.3
+LEAST_RATIO, MOST_RATIO = 0.9, 1.3
+LEAST_HOLD = 0.6
+# From gesture to gesture: least pace, seconds kept after the apex before, least seconds to the next apex.
+CHAIN_RATIO, SHORTEST_HOLD, SHORTEST_WAY = 1.0, 0.15, 0.3
 ARRIVAL = 0.9
 READY = 0.5
 # A layer outlives the apex of its follower by this much, while the follower still fades it out (seconds).
 HANDOVER = 0.35
+# A pose kept for a follower much longer than recorded (seconds more) sinks a little before it: nobody freezes.
+LONG_HOLD, SINK, SINK_SECONDS = 0.2, 0.45, 0.8
 # Up to these gaps to the next gesture of the same arm a pose is held, or waits at the ready height (seconds).
 LONGEST_HOLD, LONGEST_READY = 1.5, 3.2
 
@@ -26,7 +31,8 @@ LONGEST_HOLD, LONGEST_READY = 1.5, 3.2
 class Slot:
     """When a phrase moves one part of the body, seconds: ``begin`` first movement, ``apex``, ``hold_end``, ``finish``
     back at rest (or at the ready height), ``until`` how long the layer lives (a follower takes over by then),
-    ``entry`` clip time at ``begin``, ``anchor`` clip time at ``apex``, ``join`` rest, partial or next."""
+    ``entry`` clip time at ``begin``, ``anchor`` clip time at ``apex``, ``join`` rest, partial or next, ``fall`` the
+    share of the way back that the hand goes (1 to rest, 0 none)."""
 
     begin: float
     apex: float
@@ -36,6 +42,7 @@ class Slot:
     entry: float
     anchor: float
     join: str
+    fall: float
 
 
 def smooth(x: ArrayLike) -> Array:
@@ -58,7 +65,8 @@ def opening(phrase: GesturePhrase, marks: Landmarks, previous: Slot | None) -> t
         begin = max(begin, min(0.0, phrase.apex - 0.5 * (arrival - marks.start)))
     if previous is None or begin >= previous.until:
         return begin, marks.start
-    begin = min(max(begin, previous.apex + 0.12), phrase.apex - 0.25)
+    begin = min(begin, phrase.apex - CHAIN_RATIO * (arrival - marks.start))
+    begin = min(max(begin, previous.apex + SHORTEST_HOLD), phrase.apex - SHORTEST_WAY)
     return begin, max(marks.start, arrival - MOST_RATIO * (phrase.apex - begin))
 
 
@@ -67,24 +75,29 @@ def make_slot(
 ) -> Slot:
     """Close a phrase for one part of the body, whose next phrase is ``follower``.
 
-    Apex and hold are the plan's (a hold shorter than half the clip's own is lengthened); the retraction keeps within
-    LEAST_RATIO..MOST_RATIO of its natural pace, its last tenth comes after the planned return. A join needs a follower
-    that comes soon.
+    Apex and hold are the plan's (a hold shorter than LEAST_HOLD of the clip's own is lengthened); the retraction keeps
+    within LEAST_RATIO..MOST_RATIO of its natural pace, its last tenth comes after the planned return. A join needs a
+    follower that comes soon.
     """
     arrival = anchor(phrase.gclass, marks)
-    hold_end = max(phrase.hold_end, phrase.apex + 0.5 * max(departure(marks) - arrival, 0.0))
+    natural = max(departure(marks) - arrival, 0.0)
+    hold_end = max(phrase.hold_end, phrase.apex + LEAST_HOLD * natural)
     join = phrase.join
     gap = follower.onset - hold_end if follower is not None else np.inf
     if gap > LONGEST_READY:
         join = "rest"
     elif gap > LONGEST_HOLD and join == "next":
         join = "partial"
-    ratio = (phrase.retract_end - phrase.hold_end) / (marks.back - departure(marks))
-    ratio = float(np.clip(ratio if join == phrase.join else 1.0, LEAST_RATIO, MOST_RATIO))
-    target = ready_time(marks) if join == "partial" else marks.end
-    finish = hold_end + ratio * max(target - departure(marks), 0.2)
+    fall = {"rest": 1.0, "partial": READY, "next": 0.0}[join]
+    if join == "next" and hold_end - phrase.apex > natural + LONG_HOLD:
+        fall = SINK
+        finish, hold_end = hold_end, max(phrase.apex + natural + 0.1, hold_end - SINK_SECONDS)
+    else:
+        ratio = (phrase.retract_end - phrase.hold_end) / (marks.back - departure(marks))
+        ratio = float(np.clip(ratio if join == phrase.join else 1.0, LEAST_RATIO, MOST_RATIO))
+        finish = hold_end + ratio * max(return_time(marks, fall) - departure(marks), 0.2)
     until = finish if join == "rest" or follower is None else max(finish, follower.apex + HANDOVER)
-    return Slot(begin, phrase.apex, hold_end, finish, until, entry, arrival, join)
+    return Slot(begin, phrase.apex, hold_end, finish, until, entry, arrival, join, fall)
 
 
 def departure(marks: Landmarks) -> float:
@@ -95,7 +108,8 @@ def departure(marks: Landmarks) -> float:
 def warp(slot: Slot, marks: Landmarks) -> tuple[Array, Array]:
     """Knots (seconds, clip times) of the monotone C1 map through the landmarks.
 
-    The arrival and the departure run at the clip's own pace; only the quiet middle of the hold is stretched.
+    In a hold longer than the recorded one, arrival and departure run at the clip's own pace and only the quiet middle
+    is stretched; a shorter one is compressed as a whole.
     """
     knots = [(slot.begin - 0.1, slot.entry)] if slot.entry > marks.start else []
     knots += [(slot.begin, slot.entry), (slot.apex, slot.anchor)]
@@ -103,7 +117,7 @@ def warp(slot: Slot, marks: Landmarks) -> tuple[Array, Array]:
     leaving = slot.hold_end - (depart - marks.leave)
     settle = max(marks.settle, slot.anchor + 0.02)
     settled = slot.apex + settle - slot.anchor
-    if slot.join == "next":
+    if slot.fall == 0.0:
         last = slot.apex, slot.anchor
         if settled < slot.until - 0.2 and settle < marks.leave:
             last = settled, settle
@@ -111,24 +125,24 @@ def warp(slot: Slot, marks: Landmarks) -> tuple[Array, Array]:
         end = max(slot.until, last[0] + 0.1)
         knots.append((end, max(last[1], min(marks.leave, last[1] + 0.8 * (end - last[0])))))
     else:
-        if settled < leaving - 0.05 and settle < marks.leave - 0.02:
+        if settle < marks.leave - 0.02 and leaving - settled > marks.leave - settle:  # longer than recorded
             knots.append((settled, settle))
             if depart - marks.leave > 0.03:
                 knots.append((leaving, marks.leave))
         hold_end = max(slot.hold_end, knots[-1][0] + 0.05)
-        target = max(ready_time(marks) if slot.join == "partial" else marks.end, depart + 0.1)
+        target = max(return_time(marks, slot.fall), depart + 0.05)
         finish = max(slot.finish, hold_end + 0.2)
         knots += [(hold_end, depart), (finish, target)]
-        if slot.join == "partial":
+        if slot.fall < 1.0:
             knots.append((max(slot.until, finish) + 0.3, target + 0.03))
     seconds, clip = np.array(knots).T
     return seconds, np.maximum.accumulate(clip)
 
 
-def ready_time(marks: Landmarks) -> float:
-    """Clip time half-way down the retraction: where a partially retracted hand waits."""
+def return_time(marks: Landmarks, fall: float) -> float:
+    """Clip time at which the hand is ``fall`` of its way back: 1 is the end, READY where a hand waits half-way."""
     start = departure(marks)
-    return start + READY * (marks.back - start)
+    return marks.end if fall >= 1.0 else start + fall * (marks.back - start)
 
 
 def clip_times(slot: Slot, marks: Landmarks, times: ArrayLike) -> Array:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.generators.gesture_choice import choose
+from engine.generators.gesture_choice import anchor, choose
 from engine.generators.gesture_performance import (
     ARM_OF,
     COLLARS,
@@ -25,13 +25,12 @@ from engine.generators.gesture_performance import (
     wrist_track,
 )
 from engine.generators.gesture_timing import (
-    READY,
     Slot,
     arrival_time,
     clip_times,
     make_slot,
     opening,
-    ready_time,
+    return_time,
     reversal_time,
     smooth,
 )
@@ -47,10 +46,14 @@ FIRST_FINGER = 25
 TORSO_SHARE = np.array([0.6, 0.6, 0.6, 0.4, 0.35, 1.0, 1.0])
 IDLE_COLLAR_SHARE = 0.3
 GATE = 0.12
+ROUNDS = 4
 FINGER_POWER = 2.0
-# Exponents on the fade of the pose before: above 1 the hand falls a little on its way from gesture to gesture.
-DIP, BEAT_DIP = 1.3, 1.8
-LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.35
+# The pose before fades with an exponent of 1 plus this: the hand falls a little on its way from gesture to gesture,
+# but only where the new apex is nearer than some CLEAR_WAY metres, so that there is a stroke to see.
+DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
+LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
+# Hands that touch the body come as recorded: enlarged, they would go into it.
+TOUCHING, MOST_TOUCHING = frozenset(["me", "think", "plea"]), 1.08
 HOLD_DRIFT = np.radians(0.5)
 
 
@@ -59,7 +62,7 @@ class _Layer:
     phrase: GesturePhrase
     performance: Performance
     slots: dict[str, Slot]
-    chained: bool
+    dip: float
     drift: Array
 
     @property
@@ -71,14 +74,10 @@ class _Layer:
         return max(slot.until for slot in self.slots.values())
 
     @property
-    def dip(self) -> float:
-        """The exponent with which the gesture before is left."""
-        return BEAT_DIP if self.phrase.gclass in BEAT_CLASSES else DIP
-
-    @property
     def size(self) -> float:
         """The factor on the recorded displacement."""
-        return float(np.clip(self.phrase.amplitude, LEAST_AMPLITUDE, MOST_AMPLITUDE)) * self.performance.gain
+        most = MOST_TOUCHING if self.phrase.gclass in TOUCHING else MOST_AMPLITUDE
+        return float(np.clip(self.phrase.amplitude * self.performance.gain, LEAST_AMPLITUDE, most))
 
 
 def perform(
@@ -105,8 +104,9 @@ def perform(
     for number, phrase in enumerate(ordered):
         rng = np.random.default_rng([seed % 2**63, phrase.id % 2**63])
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
-        performance = decode(model, choose(model, phrase, _wrists_at(out[frame]), style, rng, recent))
-        layer = _layer(phrase, performance, ordered[number + 1 :], last, rng)
+        wrists = _wrists_at(out[frame])
+        performance = decode(model, choose(model, phrase, wrists, style, rng, recent))
+        layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, rng)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
         if window.stop - window.start < 2:
             continue
@@ -138,6 +138,7 @@ def _layer(
     performance: Performance,
     later: list[GesturePhrase],
     last: dict[str, Slot],
+    wrists: Array,
     rng: np.random.Generator,
 ) -> _Layer:
     parts = (TRUNK, *used_sides(phrase))
@@ -149,8 +150,12 @@ def _layer(
         part: next((other for other in later if part == TRUNK or part in used_sides(other)), None) for part in parts
     }
     slots = {part: make_slot(phrase, marks, begin, entry, followers[part]) for part in parts}
-    chained = previous is not None and previous.until > begin + 0.02
-    return _Layer(phrase, performance, slots, chained, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)))
+    dip = 1.0
+    if previous is not None and previous.until > begin + 0.02:
+        apex = performance.wrists(anchor(phrase.gclass, marks))
+        way = max(float(np.linalg.norm(apex - wrists, axis=1)[SIDES.index(side)]) for side in used_sides(phrase))
+        dip += (BEAT_DIP if phrase.gclass in BEAT_CLASSES else DIP) * float(np.exp(-((way / CLEAR_WAY) ** 2)))
+    return _Layer(phrase, performance, slots, dip, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)))
 
 
 def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Array) -> _Layer:
@@ -161,7 +166,7 @@ def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Ar
     upto = slice(0, int(np.searchsorted(times, reach)) + 1)
     if times[upto][-1] < slot.apex or times[0] > slot.apex - 0.1:
         return layer
-    for _ in range(3):
+    for _ in range(ROUNDS):
         points = _wrists(layer, base[upto], current[upto], torso[upto], times[upto])
         if beat:
             measured = reversal_time(points, times[upto], slot.apex)
@@ -205,7 +210,7 @@ def _weights(layer: _Layer, part: str, seconds: Array) -> tuple[Array, Array]:
 
     Both run with the clip's own progress between rest and apex, so that a hand goes straight from where it is to the
     apex: faster, and it would first fall towards the clip's rest; slower, and it would overshoot. Out of another
-    gesture it falls a little on purpose: a stroke needs a way to come.
+    gesture it may fall a little on purpose (``dip``): a stroke needs a way to come.
     """
     slot, performance = layer.slots[part], layer.performance
     sides = used_sides(layer.phrase) if part == TRUNK else (part,)
@@ -213,12 +218,13 @@ def _weights(layer: _Layer, part: str, seconds: Array) -> tuple[Array, Array]:
     if slot.entry > performance.marks.start:
         entered = float(performance.progress(np.array([slot.entry]), sides)[0][0])
         come = np.clip((come - entered) / max(1.0 - entered, 0.05), 0.0, 1.0)
-    into = (1.0 - come) ** (layer.dip if layer.chained else 1.0)
-    if slot.join == "next":
+    into = (1.0 - come) ** layer.dip
+    if slot.fall == 0.0:
         return into, np.zeros_like(into)
-    if slot.join == "partial":
-        ready = float(performance.progress(np.array([ready_time(performance.marks)]), sides)[1][0])
-        return into, READY * np.minimum(gone / max(ready, 0.05), 1.0)
+    if slot.fall < 1.0:
+        fallen = np.array([return_time(performance.marks, slot.fall)])
+        least = float(performance.progress(fallen, sides)[1][0])
+        return into, slot.fall * np.minimum(gone / max(least, 0.05), 1.0)
     return into, gone
 
 
@@ -265,7 +271,7 @@ def _scaled(
 
 def _sway(moved: Array, slot: Slot, phases: Array, times: Array) -> None:
     """Keep long holds alive: half a degree of slow drift in shoulder, elbow and wrist, none at either end."""
-    stop = slot.until if slot.join == "next" else slot.hold_end
+    stop = slot.until if slot.fall == 0.0 else slot.hold_end
     if stop - slot.apex < 0.6:
         return
     bump = smooth((times - slot.apex) / 0.4) * smooth((stop - times) / 0.4)

@@ -17,6 +17,7 @@ from engine.skeleton import ASSETS, Skeleton
 Array = NDArray[np.float64]
 
 HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
+LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
 SOFT_KNEE = float(np.radians(8.0))
 _FLEX_AXIS = np.array([1.0, 0.0, 0.0])
 _BLEND_METRES = 0.003
@@ -131,6 +132,3 @@ def knee_poles(points: Array, world: Array) -> Array:
         np.cross(points[:, ANKLES[side]] - points[:, HIPS[side]], world[:, HIPS[side]] @ _FLEX_AXIS) for side in (0, 1)
     ]
     return np.stack(sides, axis=1)
-
-
-LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)

@@ -6,6 +6,7 @@ come from semantics.md sections 7-8 and bands.md and live in assets/postures/lif
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,6 @@ class Breathing:
 class BodyLife:
     """Everything drawn from the seeds for one plan; :func:`evaluate` turns it into poses at any times."""
 
-    style: dict[str, Any]
     feet: Feet
     load: Steps
     sway: Wander
@@ -106,7 +106,6 @@ def build_life(plan: GesturePlan, seed: int, in_place: bool = False) -> BodyLife
     sway = np.array([style["sway_ml"], style["sway_ap"]]) * 1e-3
     micro = float(style["micro"])
     return BodyLife(
-        style=style,
         feet=planted_feet(plan, seed),
         load=_load_track(plan, seeded("load", *key)),
         sway=wander(seeded("sway", *key), sway, low, high, 14),
@@ -131,7 +130,7 @@ def _fidgets(plan: GesturePlan, rng: np.random.Generator) -> tuple[tuple[Event, 
     return tuple((event, int(rng.integers(2)), event.amount * spread * rng.normal(0.0, 1.0, 9)) for event in events)
 
 
-def _pair(make: Any) -> tuple[Wander, Wander]:
+def _pair(make: Callable[[int], Wander]) -> tuple[Wander, Wander]:
     return make(0), make(1)
 
 

@@ -12,9 +12,11 @@ from engine.plan.rules import Hit
 from engine.plan.tables import ClassTimes, Gesture, Rule
 from engine.plan.text import Token
 
-LEAD_MIN, LEAD_MAX = 0.08, 0.26
+# Drawn late in the allowed 80..260 ms: on the wrist a movement shows later than it was planned.
+LEAD_DRAWN, LEAD_MAX = 0.13, 0.26
 LATE_MAX = 0.12
 STRETCH = 0.25
+BRISK = 0.82
 BEAT_LEAD, BEAT_SPREAD, BEAT_CLIP = 0.015, 0.040, 0.075
 HOLD_MIN = 0.12
 STROKE_GAP, BEAT_GAP = 0.45, 0.35
@@ -23,6 +25,7 @@ PHRASE_HOLD_MAX = 1.6
 PREPARE_BEFORE_VOICE = 0.7
 SEMANTIC_SPACING = 1.6
 NOISE = 0.35
+FUNCTION_WORD = 0.6
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,15 @@ def _rounded(value: float) -> float:
 def stroke_times(
     times: ClassTimes, stress_onset: float, peak: float, rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """Onset 80..260 ms before the stressed syllable, apex at latest 120 ms after its peak, preparation within 25 %.
+    """Onset 80..260 ms before the stressed syllable, apex at its peak or at latest 120 ms after.
 
-    None when the class's preparation cannot fit: such a gesture is dropped, never delayed.
+    The preparation stays within 25 % of the class's, brisk where the peak comes early. None when it cannot fit: such a
+    gesture is dropped, never delayed.
     """
     latest = max(peak, stress_onset) + LATE_MAX
     shortest, longest = (1 - STRETCH) * times.prep, (1 + STRETCH) * times.prep
-    onset = stress_onset - rng.uniform(LEAD_MIN, LEAD_MAX)
-    wished = onset + times.prep * rng.uniform(0.92, 1.08)
+    onset = stress_onset - rng.uniform(LEAD_DRAWN, LEAD_MAX)
+    wished = max(onset + BRISK * times.prep, peak - rng.normal(BEAT_LEAD, BEAT_SPREAD))
     if onset + shortest > latest:
         onset = latest - shortest
     if onset < stress_onset - LEAD_MAX - 1e-9:
@@ -163,15 +167,17 @@ def pick_beat(beats: Rule, strength: float, before: str, rng: np.random.Generato
 
 
 def beat_candidates(ctx: Context, rng: np.random.Generator) -> Iterator[Candidate]:
-    """A beat on every accent; strong accents are worth more."""
+    """A beat on every accent; strong accents are worth more, those of function words less."""
     beats = ctx.tables.beats
     before = ""
+    plain = {token.index for token in ctx.tokens if not token.content}
     for accent in ctx.accents:
         gesture = pick_beat(beats, accent.strength, before, rng)
         before = gesture.gclass
         times = ctx.tables.durations[gesture.gclass]
         onset, apex = beat_times(times, accent.time, rng)
         value = beats.p * ctx.energy * (0.3 + 0.9 * accent.strength) * np.exp(rng.normal(0.0, NOISE))
+        value *= FUNCTION_WORD if accent.word in plain else 1.0
         hold = min(max(times.hold * ctx.style.hold * rng.uniform(0.7, 1.1), BEAT_HOLD[0]), BEAT_HOLD[1])
         yield Candidate(
             rule=beats,

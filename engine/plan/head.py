@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from engine.plan.candidates import FUNCTION_WORD
 from engine.plan.context import Context
 from engine.plan.lanes import Wish, settle
 from engine.plan.rules import Hit
@@ -87,9 +88,11 @@ def nuclear_accents(ctx: Context) -> set[int]:
 
 def _accent_nods(ctx: Context, rng: np.random.Generator) -> Iterator[Wish]:
     nuclear, phrase_ends = nuclear_accents(ctx), [phrase.end for phrase in ctx.speech.prosody.phrases]
+    plain = {token.index for token in ctx.tokens if not token.content}
     for index, accent in enumerate(ctx.accents):
         odds = ctx.style.nod if index in nuclear else ctx.style.accent_nod
-        happens = rng.random() < odds * min(1.2, ctx.energy)
+        odds *= min(1.2, ctx.energy) * (FUNCTION_WORD if accent.word in plain else 1.0)
+        happens = rng.random() < odds
         size, seconds = rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.35)
         if not happens:
             continue

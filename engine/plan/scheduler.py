@@ -24,6 +24,7 @@ ROUNDS = 8
 EVEN_ROUNDS = 8
 EVEN_SLACK = 1.0
 EVEN_STEP = 0.6
+STEER = 1.15
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,13 @@ class Schedule:
             low, high = (low, power) if error > 0 else (power, high)
         return nearest
 
+    def steer(self, goal: Targets, chain: Sequence[int], steps: int = 10) -> list[int]:
+        """Solve once more after costs or factors changed, the price of meaning moved a little towards its target."""
+        error = self.meanings(chain) - goal.meanings
+        if abs(error) > max(1, goal.gestures // CLOSE):
+            self.meaning_price *= STEER if error < 0 else 1.0 / STEER
+        return self.at_rate(goal.gestures, self.meaning_price, steps)
+
 
 def _walk_back(total: list[float], previous: list[int]) -> list[int]:
     if not total:
@@ -239,7 +247,7 @@ def choose(ctx: Context, candidates: Sequence[Candidate]) -> list[Candidate]:
     for number in range(EVEN_ROUNDS if len(chain) > 2 else 0):
         if not schedule.even_out(chain, ctx.speech_seconds / goal.gestures, EVEN_STEP / (1.0 + 0.4 * number)):
             break
-        chain = schedule.at_rate(goal.gestures, schedule.meaning_price, 9)
+        chain = schedule.steer(goal, chain)
     for _ in range(ROUNDS):
         stale = [(index, factor) for index, factor in _stale(schedule, chain) if schedule.factors[index] == 1.0]
         runs = _long_runs(ctx, schedule, chain, limits)
@@ -249,6 +257,6 @@ def choose(ctx: Context, candidates: Sequence[Candidate]) -> list[Candidate]:
             schedule.factors[index] = factor
         for run, limit in runs:
             _ban(schedule, _rest_window(ctx, schedule, run, limit))
-        chain = schedule.at_rate(goal.gestures, schedule.meaning_price, 10)
+        chain = schedule.steer(goal, chain)
     dropped = {index for index, factor in _stale(schedule, chain) if factor == NOVELTY_NEAR}
     return [candidates[index] for index in chain if index not in dropped]

@@ -16,7 +16,7 @@ from engine.errors import CospeechError
 from engine.speech.lexicon import Pronunciation
 from engine.speech.types import SAMPLE_RATE, SILENCE, Floats, Phone
 
-PAD = 0.1  # silence before and after a stretch: the model's utterances begin and end with it
+PADS = (0.1, 0.165)  # seconds of silence around a stretch (the model expects it), and what to try when a pass fails
 _FRAME = 0.01
 _LEVEL = 0.6  # of full scale, for the stretch's 99.9th percentile
 _SILENCE_WORD, _GARBAGE_WORD = "<sil>", "[SPEECH]"
@@ -24,6 +24,7 @@ _JUMP, _ENTER, _SKIP, _GARBAGE = 1e-14, 0.05, 1e-9, 1e-2
 _SKIP_REACH = 3
 
 Arc = tuple[int, int, float, str]
+Token = tuple[Pronunciation, ...]  # a spoken word is its pronunciations
 
 
 @dataclass(frozen=True)
@@ -50,21 +51,25 @@ class Decoder:
             model = pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin")
             options |= {"allphone": model, "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
         else:
-            options |= {"beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80}
+            options |= {"beam": 1e-57, "wbeam": 1e-40, "pbeam": 1e-57}
         self._sphinx: Any = pocketsphinx.Decoder(**options)
-        self._entries: dict[tuple[int, tuple[Pronunciation, ...]], str] = {}
+        self._entries: dict[tuple[int, Token], str] = {}
 
-    def align(self, waveform: Floats, tokens: Sequence[tuple[Pronunciation, ...]], complete: bool) -> list[TokenTimes]:
-        """Place ``tokens`` (their pronunciations) in order from the start of ``waveform``; all of them if ``complete``,
-        else as many as fit. Empty when the search fails."""
+    def align(self, waveform: Floats, tokens: Sequence[Token], complete: bool) -> list[TokenTimes] | None:
+        """Place ``tokens`` in order from the start of ``waveform``; all of them if ``complete``, else as many as fit.
+
+        None when the search finds no path.
+        """
         names = self._names(tokens, by_place=False)
         count = len(names)
         arcs: list[Arc] = [(i, i + 1, 1.0, name) for i, name in enumerate(names)]
-        arcs += [(i, count + 1, 1.0, _SILENCE_WORD) for i in ((count,) if complete else range(1, count + 1))]
+        arcs += [(i, count + 1, 1.0, _SILENCE_WORD) for i in ((count,) if complete else range(count + 1))]
         found = self._run(waveform, arcs, count + 1)
+        if found is None:
+            return None
         return [replace(times, index=index) for index, (_, times) in enumerate(found)]
 
-    def align_loosely(self, waveform: Floats, tokens: Sequence[tuple[Pronunciation, ...]]) -> list[TokenTimes]:
+    def align_loosely(self, waveform: Floats, tokens: Sequence[Token]) -> list[TokenTimes]:
         """As :meth:`align`, but tokens may be passed over and audio may be left unexplained: for wrong transcripts.
 
         Chain of tokens; from every state one may skip up to three tokens or leave, through garbage or silence, to a
@@ -84,19 +89,20 @@ class Decoder:
         arcs += [(hub, i + 1, _ENTER / count, name) for i, name in enumerate(names)]
         arcs += [(hub, hub, _GARBAGE, _GARBAGE_WORD), (hub, hub, 1.0, _SILENCE_WORD), (hub, final, 1.0, _SILENCE_WORD)]
         places = {name: index for index, name in enumerate(names)}
-        return [replace(times, index=places[name]) for name, times in self._run(waveform, arcs, final)]
+        return [replace(times, index=places[name]) for name, times in self._run(waveform, arcs, final) or ()]
 
     def phones(self, waveform: Floats) -> list[Phone]:
         """The phones of speech without transcript (rough labels; needs ``phone_loop``)."""
-        self._decode(_pcm(waveform))
+        pad = PADS[0]
+        self._decode(_pcm(waveform, pad))
         found = []
         for segment in self._sphinx.seg():
             label = segment.word if segment.word[0].isalpha() else SILENCE
-            start, end = segment.start_frame * _FRAME - PAD, (segment.end_frame + 1) * _FRAME - PAD
+            start, end = segment.start_frame * _FRAME - pad, (segment.end_frame + 1) * _FRAME - pad
             found.append(Phone(label, start, end))
         return found
 
-    def _names(self, tokens: Sequence[tuple[Pronunciation, ...]], by_place: bool) -> list[str]:
+    def _names(self, tokens: Sequence[Token], by_place: bool) -> list[str]:
         """Dictionary entries of the tokens. ``by_place``: an entry is never shared by two places of the search."""
         names = []
         for place, pronunciations in enumerate(tokens):
@@ -110,23 +116,29 @@ class Decoder:
             names.append(self._entries[key])
         return names
 
-    def _run(self, waveform: Floats, arcs: Sequence[Arc], final: int) -> list[tuple[str, TokenTimes]]:
+    def _run(self, waveform: Floats, arcs: Sequence[Arc], final: int) -> list[tuple[str, TokenTimes]] | None:
         """The best path's words that are no fillers, each under its entry's name and without its place."""
-        sphinx, pcm = self._sphinx, _pcm(waveform)
+        sphinx = self._sphinx
         sphinx.add_fsg("line", sphinx.create_fsg("line", 0, final, arcs))
-        sphinx.activate_search("line")
-        self._decode(pcm)
-        try:
-            sphinx.set_alignment()
-        except RuntimeError:
-            return []  # no path through the grammar
-        self._decode(pcm)
+        for pad in PADS:  # on some stretches the phone pass misses its last state; another frame grid helps
+            pcm = _pcm(waveform, pad)
+            sphinx.activate_search("line")
+            try:
+                self._decode(pcm)
+                sphinx.set_alignment()
+                self._decode(pcm)
+            except RuntimeError:
+                continue
+            return self._aligned(pad)
+        return None
+
+    def _aligned(self, pad: float) -> list[tuple[str, TokenTimes]]:
         found = []
-        for word in sphinx.get_alignment():  # entries are only valid while they are iterated over
+        for word in self._sphinx.get_alignment():  # entries are only valid while they are iterated over
             if not word.name.startswith("t"):
                 continue
             phones = tuple(
-                Phone(phone.name, phone.start * _FRAME - PAD, (phone.start + phone.duration) * _FRAME - PAD)
+                Phone(phone.name, phone.start * _FRAME - pad, (phone.start + phone.duration) * _FRAME - pad)
                 for phone in word
             )
             score = word.score / max(word.duration, 1)
@@ -139,10 +151,10 @@ class Decoder:
         self._sphinx.end_utt()
 
 
-def _pcm(waveform: Floats) -> bytes:
+def _pcm(waveform: Floats, pad_seconds: float) -> bytes:
     """16-bit samples at a constant level, padded with near silence (pure zeros have no spectrum)."""
     level = float(np.quantile(np.abs(waveform), 0.999)) or 1.0
-    pad = round(PAD * SAMPLE_RATE)
+    pad = round(pad_seconds * SAMPLE_RATE)
     padded = np.zeros(len(waveform) + 2 * pad, np.float32)
     padded[pad : pad + len(waveform)] = np.clip(waveform * (_LEVEL / level), -1.0, 1.0)
     hiss = np.random.default_rng(0).normal(0.0, 1.0, len(padded))

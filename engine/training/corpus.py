@@ -103,7 +103,8 @@ def _clip(row: dict[str, str], poses: Array) -> Clip:
     if row["actor"] in ROUGH_ACTORS:
         matrices = _low_pass(matrices)
     wrists, chest = _wrists(matrices)
-    landmarks, excursion = _landmarks(row, wrists[:, 1:] if hands == "right" else wrists)
+    used = wrists[:, 1:] if hands == "right" else wrists
+    landmarks, excursion = _landmarks(row, used)
     # A take that exists twice is learned twice but drawn once; a gesture too small to be seen is not drawn.
     shared = not row["duplicate_of"] and "very_small" not in flags
     begin = round(max(landmarks.start, 0.0) * RATE) + PAD

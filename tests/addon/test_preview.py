@@ -102,6 +102,7 @@ def snapshot() -> dict:
             "sounds",
             "curves",
             "fonts",
+            "node_groups",
         )
     }
     users = {o.name: o.users for o in bpy.data.objects}
@@ -133,6 +134,9 @@ def test_still_shows_the_whole_figure_and_leaves_no_trace(figure, tmp_path):
     corner = pixels[:8, :8, :3]
     assert 0.5 < corner.mean() < 0.98, "a light backdrop"
     assert np.ptp(corner.mean((0, 1))) < 0.1, "without a tint"
+    floor = pixels[230:, :, :3]
+    shaded = (floor.mean(-1) < corner.mean() - 0.08) & (np.ptp(floor, axis=-1) < 0.06)
+    assert shaded.sum() > 60, "a grey shadow at the feet"
 
 
 def test_still_shows_the_frame_asked_for(figure, tmp_path):

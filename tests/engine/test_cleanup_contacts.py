@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.bodyshape import arm_samples, body_distance, hand_distance
-from engine.cleanup import clean, foot_lock
+from engine.cleanup import clean, foot_lock, push_arms
 from engine.generators.life import base_motion
 from engine.generators.noise import rise_and_fall
 from engine.generators.postures import ARM_JOINTS, rest_posture, spine_rest
@@ -78,7 +78,7 @@ def test_most_of_body_life_needs_no_cleaning() -> None:
         touched += int((out != local).any(axis=(1, 2, 3)).sum())
         frames += len(local)
         assert depth(out, trans) < 0.006
-    assert touched < 0.25 * frames
+    assert touched < 0.1 * frames
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_most_of_body_life_needs_no_cleaning() -> None:
     [
         (0, (-0.10, 0.02, -0.22)),  # into the belly
         (1, (0.02, 0.05, -0.24)),
-        (0, (-0.02, -0.10, -0.16)),  # into the thigh
+        (0, (-0.03, -0.12, -0.19)),  # into the thigh
         (1, (0.10, 0.48, -0.20)),  # into the face
     ],
 )
@@ -94,7 +94,8 @@ def test_a_hand_inside_the_body_is_pushed_out_smoothly(side: int, offset: tuple[
     local, trans = standing()
     wrong = reach(local, trans, side, offset)
     assert depth(wrong, trans) > 0.02
-    out, _ = clean(wrong, trans, FPS, SKELETON)
+    out = wrong.copy()
+    push_arms(out, trans, FPS, SKELETON)
     assert depth(out, trans) < 0.0065
     assert highest_jerk(out, trans) < highest_jerk(wrong, trans) + 250.0
     changed = (out != wrong).any(axis=(2, 3))
@@ -132,7 +133,9 @@ def test_an_elbow_inside_the_chest_swings_out_and_the_wrist_stays() -> None:
     assert depth(wrong, trans) > 0.02
     out, _ = clean(wrong, trans, FPS, SKELETON)
     assert depth(out, trans) < 0.0065
-    moved = SKELETON.forward_matrices(out, trans)[0][:, [18, 20]] - SKELETON.forward_matrices(wrong, trans)[0][:, [18, 20]]
+    moved = (
+        SKELETON.forward_matrices(out, trans)[0][:, [18, 20]] - SKELETON.forward_matrices(wrong, trans)[0][:, [18, 20]]
+    )
     size = np.linalg.norm(moved, axis=-1).max(axis=0)
     assert size[0] > 2.0 * size[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def make_plan(seconds: float = 60.0, style: str = "explain", seed: int = 4, gest
     nods = tuple(
         Event("nod", a - 0.1, a + 0.05, a + 0.25, float(rng.uniform(2, 5))) for a in accents if rng.random() < 0.35
     )
-    pauses = [(a[2], b[1]) for a, b in zip(words, words[1:], strict=False) if b[1] - a[2] > 0.25]
+    pauses = [(a[2], b[1]) for a, b in pairwise(words) if b[1] - a[2] > 0.25]
     breaths = tuple(Event("breath", b - 0.5, b - 0.08, b + 2.5, 0.8) for _, b in pauses)
     gaze = tuple(Event("away", b - 0.2, b - 0.15, b + 0.9, 12.0, 1.0, 5.0) for _, b in pauses if rng.random() < 0.4)
     phrases, start = [], 2.0
@@ -268,7 +269,7 @@ def test_authored_rests_touch_nothing_and_bend_the_elbows(name: str, mirrored: b
 
 def test_every_drawn_rest_is_clear_of_the_body() -> None:
     plan = make_plan(300.0, gestures=False)
-    style = {"rests": {name: 1.0 for name in arm_table()["postures"]}}
+    style = {"rests": dict.fromkeys(arm_table()["postures"], 1.0)}
     tracks = rest_tracks(plan, 7, style)
     for start, _ in tracks.names[1:]:
         pose = spine_rest()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from .data import Mannequin, fitted, load, names_of_joints
+from ..skeleton import JOINTS
+from .data import Mannequin, fitted, load
 
 # sRGB colour and roughness
 LOOKS: dict[str, tuple[tuple[float, float, float], float]] = {
     "skin": ((0.91, 0.76, 0.66), 0.55),
-    "nail": ((0.95, 0.82, 0.74), 0.40),
-    "lip": ((0.80, 0.57, 0.52), 0.45),
+    "nail": ((0.97, 0.86, 0.80), 0.40),
+    "lip": ((0.84, 0.63, 0.56), 0.45),
     "lid_edge": ((0.55, 0.40, 0.35), 0.60),
+    "lash": ((0.24, 0.17, 0.15), 0.90),
     "mouth": ((0.25, 0.08, 0.08), 0.80),
     "gum": ((0.66, 0.36, 0.35), 0.50),
     "teeth": ((0.98, 0.96, 0.92), 0.35),
@@ -71,18 +73,16 @@ def _mesh(figure: Mannequin, name: str) -> bpy.types.Mesh:
 
 def _skin(target: bpy.types.Object, figure: Mannequin) -> None:
     """Vertex groups named as the joints. Vertices of equal weight are added together, which is far fewer calls."""
-    steps = np.round(figure.shares * 1000.0).astype(np.int64)
-    for joint, name in enumerate(names_of_joints()):
+    for joint, name in enumerate(JOINTS):
         group = target.vertex_groups.new(name=name)
         where, slot = np.nonzero((figure.bones == joint) & (figure.shares > 0.0))
         if len(where) == 0:
             continue
         values = figure.shares[where, slot]
-        exact = steps[where, slot]
-        order = np.argsort(exact, kind="stable")
-        cuts = np.flatnonzero(np.diff(exact[order])) + 1
+        order = np.argsort(values, kind="stable")
+        cuts = np.flatnonzero(np.diff(values[order])) + 1
         for chunk in np.split(order, cuts):
-            group.add(where[chunk].tolist(), float(values[chunk].mean()), "REPLACE")
+            group.add(where[chunk].tolist(), float(values[chunk[0]]), "REPLACE")
 
 
 def _shape_keys(target: bpy.types.Object, figure: Mannequin) -> None:

@@ -9,14 +9,15 @@ shapes, one after the other; ``lips`` one row of lip contact, upper from the mid
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-ASSETS = Path(__file__).resolve().parents[3] / "assets"
-FILE = ASSETS / "mannequin" / "mannequin.npz"
+from ...paths import asset, asset_table
+from ..skeleton import JOINTS, PARENTS
+
+FILE = "mannequin/mannequin.npz"  # in the assets folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +46,9 @@ class Mannequin:
         return out
 
 
-def names_of_joints() -> list[str]:
-    """The 55 joint names, which are the bone names."""
-    return list(json.loads((ASSETS / "skeleton.json").read_text(encoding="utf-8"))["names"])
-
-
-def parents_of_joints() -> list[int]:
-    """Parent index of each joint, -1 for the pelvis."""
-    return list(json.loads((ASSETS / "skeleton.json").read_text(encoding="utf-8"))["parents"])
-
-
 def names_of_shapes() -> list[str]:
     """The 52 ARKit names in order."""
-    return list(json.loads((ASSETS / "arkit52.json").read_text(encoding="utf-8"))["names"])
+    return list(asset_table("arkit52.json")["names"])
 
 
 def from_arrays(arrays: dict[str, np.ndarray]) -> Mannequin:
@@ -81,23 +72,21 @@ def from_arrays(arrays: dict[str, np.ndarray]) -> Mannequin:
     )
 
 
-def load(path: Path = FILE) -> Mannequin:
-    """Read the data file."""
-    with np.load(path, allow_pickle=False) as arrays:
+def load(path: Path | None = None) -> Mannequin:
+    """Read the data file; FileNotFoundError where the installation lacks it."""
+    with np.load(path or asset(FILE), allow_pickle=False) as arrays:
         return from_arrays({name: arrays[name] for name in arrays.files})
 
 
-def _ends(rest: np.ndarray) -> np.ndarray:
-    """(55,) the joint each bone points to: its first child, of the spine upwards; itself where it has none."""
-    parents = parents_of_joints()
-    names = names_of_joints()
-    ends = np.arange(len(parents))
-    for child in range(len(parents) - 1, 0, -1):
-        ends[parents[child]] = child
-    for bone, child in (("pelvis", "spine1"), ("spine3", "neck"), ("head", "head")):
-        ends[names.index(bone)] = names.index(child)
-    for side in ("left", "right"):
-        ends[names.index(f"{side}_wrist")] = names.index(f"{side}_middle1")
+def _ends() -> np.ndarray:
+    """(55,) the joint each bone points to: its first child, of the trunk upwards; itself where it has none."""
+    ends = np.arange(len(PARENTS))
+    for child in range(len(PARENTS) - 1, 0, -1):
+        ends[PARENTS[child]] = child
+    turns = [("pelvis", "spine1"), ("spine3", "neck"), ("head", "head")]
+    turns += [(f"{side}_wrist", f"{side}_middle1") for side in ("left", "right")]
+    for bone, child in turns:
+        ends[JOINTS.index(bone)] = JOINTS.index(child)
     return ends
 
 
@@ -110,12 +99,12 @@ def fitted(figure: Mannequin, rest: np.ndarray) -> Mannequin:
     if rest.shape != figure.rest.shape:
         raise ValueError(f"rest joints must have shape {figure.rest.shape}, got {rest.shape}")
     own = figure.rest
-    head = names_of_joints().index("head")
+    head = JOINTS.index("head")
     scale = float(rest[head, 2] / own[head, 2])
     move = rest - own * scale
     points = figure.points.astype(np.float64) * scale
     if np.abs(move).max() > 1e-6:
-        ends = _ends(own)
+        ends = _ends()
         start, way = own[figure.bones] * scale, (own[ends] - own)[figure.bones] * scale
         length = np.maximum((way**2).sum(-1), 1e-12)
         t = np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from . import head_form as hf
-from .fields import Field, cast, gradient, pchip, project, smoothstep
+from .fields import Field, cast, gradient, pchip, smoothstep
 from .mesh import Half
 
-SEGMENTS = 28
+SEGMENTS = 24
 EYE_RINGS = ((7.0, "pupil"), (12.0, "pupil"), (19.0, "iris"), (26.0, "iris"), (28.5, "iris_edge"))
-EYE_RINGS += tuple((a, "sclera") for a in (36.0, 46.0, 58.0, 72.0, 90.0, 110.0))
+EYE_RINGS += tuple((a, "sclera") for a in (36.0, 47.0, 62.0, 84.0, 110.0))
 TEETH, PER_TOOTH = 6, 4
 
 
@@ -24,7 +24,7 @@ def eyeball() -> Half:
     """The left eyeball, looking along -Y, with a small highlight that keeps it alive in flat shading."""
     part = Half()
     turns = 2 * np.pi * np.arange(SEGMENTS) / SEGMENTS
-    center = part.add(hf.EYE + [[0.0, -hf.EYEBALL, 0.0]], "eye")[0]
+    center = part.add(hf.EYE + np.array([0.0, -hf.EYEBALL, 0.0]), "eye")[0]
     previous: list[int] = []
     for opening, material in EYE_RINGS:
         ring = part.add(_around_gaze(opening, turns, hf.EYEBALL), "eye")
@@ -59,9 +59,16 @@ def teeth() -> Half:
     way = np.gradient(path, axis=0)
     outwards = np.stack([way[:, 1], -way[:, 0]], 1) / np.linalg.norm(way, axis=1)[:, None]
     bulge = np.abs(np.sin(np.pi * u * TEETH)) ** 0.5
-    for tag, sign, inset in (("teeth_up", 1.0, 0.0), ("teeth_low", -1.0, 0.0022)):
+    for tag, sign, inset, drop in (("teeth_up", 1.0, 0.0, -0.0018), ("teeth_low", -1.0, 0.0034, -0.0016)):
         length = 0.0088 - 0.002 * u + 0.0006 * bulge
-        profile = ((0.000, 0.0135), (0.0012, 0.0098), (0.0006, None), (0.0002, 0.0010), (-0.0034, 0.0012), (-0.0050, 0.0130))
+        profile = (
+            (0.000, 0.0135),
+            (0.0012, 0.0098),
+            (0.0006, None),
+            (0.0002, 0.0010),
+            (-0.0034, 0.0012),
+            (-0.0050, 0.0130),
+        )
         rows = []
         for k, (out, height) in enumerate(profile):
             swell = 0.0008 * bulge if 1 < k < 4 else 0.0
@@ -69,7 +76,7 @@ def teeth() -> Half:
             z = length if height is None else np.full_like(u, height)
             if k in (3, 4):
                 z = z + 0.0008 * (1 - bulge)
-            points = np.column_stack([xy, hf.MOUTH_Z + sign * z - 0.0006])
+            points = np.column_stack([xy, hf.MOUTH_Z + sign * z + drop])
             points[0, 0] = 0.0
             rows.append(part.add(points, tag))
         part.tube("gum", rows[:3], closed=False)
@@ -165,9 +172,12 @@ def ear() -> Half:
     return part
 
 
+# azimuth in degrees, height from the eyes
 HAIRLINE = np.array(
-    [[0, 0.074], [25, 0.072], [45, 0.062], [58, 0.046], [68, 0.022], [77, -0.008], [84, -0.006], [92, 0.014]]
-    + [[106, 0.012], [118, -0.014], [132, -0.044], [150, -0.057], [180, -0.062]]
+    [
+        *([0, 0.074], [25, 0.072], [45, 0.062], [58, 0.046], [68, 0.022], [77, -0.008], [84, -0.006]),
+        *([92, 0.014], [106, 0.012], [118, -0.014], [132, -0.044], [150, -0.057], [180, -0.062]),
+    ]
 )
 
 
@@ -185,7 +195,7 @@ def hair(skin: Field) -> Half:
     low = np.arctan2(rel[:, 2], np.linalg.norm(rel[:, :2], axis=1))
     rows = []
     steps = [(0.0, -0.0015), (-0.004, 0.0012), (0.004, 0.0032), (0.03, 0.0046)]
-    steps += [(t, 0.0052 + 0.0050 * t**0.7) for t in (*np.linspace(0.075, 0.90, 14), 0.96)]
+    steps += [(t, 0.0052 + 0.0050 * t**0.7) for t in (*np.linspace(0.075, 0.89, 11), 0.96)]
     for t, lift in steps:
         elevation = low + t * (np.pi / 2 - low)
         way = np.cos(elevation)[:, None] * flat + np.sin(elevation)[:, None] * np.array([0.0, 0.0, 1.0])
@@ -193,7 +203,9 @@ def hair(skin: Field) -> Half:
         points = cast(skin, np.broadcast_to(center, way.shape), way, 0.18)
         normal = gradient(skin, points, 0.004)
         normal /= np.linalg.norm(normal, axis=1)[:, None]
-        volume = 1.0 + 0.9 * np.exp(-((azimuth / 60.0) ** 2)) * float(smoothstep(t, 0.0, 0.3) * smoothstep(t, 1.0, 0.45))
+        volume = 1.0 + 0.9 * np.exp(-((azimuth / 60.0) ** 2)) * float(
+            smoothstep(t, 0.0, 0.3) * smoothstep(t, 1.0, 0.45)
+        )
         moved = points + (lift * (volume if lift > 0 else 1.0) * np.ones(len(a)))[:, None] * normal
         moved[[0, -1], 0] = 0.0
         rows.append(part.add(moved, "hair"))
@@ -205,8 +217,3 @@ def hair(skin: Field) -> Half:
     for i in range(len(middle) - 1):
         part.face("hair", rows[-1][i], rows[-1][i + 1], middle[i + 1], middle[i])
     return part
-
-
-def settle(skin: Field, points: np.ndarray, lift: float) -> np.ndarray:
-    """Points put onto the skin and ``lift`` metres off it."""
-    return project(lambda p: skin(p) - lift, points, 4, 0.003)

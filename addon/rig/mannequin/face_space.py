@@ -1,4 +1,4 @@
-"""What the face shapes share: which vertex is what, soft masks around lips and jaw, sliding on the skull. Numpy only."""
+"""What the face shapes share: which vertex is what, soft masks of lips and jaw, sliding on the skull. Numpy only."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Face:
     @cached_property
     def above(self) -> np.ndarray:
         """(n,) signed height over the line from the mouth's corners to the jaw's hinge."""
-        x, y, z = self.points.T
+        _, y, z = self.points.T
         corner_y = hf.lip_front(np.array(hf.MOUTH_HALF))
         t = np.clip((y - corner_y) / (hf.HINGE[1] - corner_y), 0.0, 1.0)
         return z - hf.MOUTH_Z - t * (hf.HINGE[2] - hf.MOUTH_Z)

@@ -257,7 +257,21 @@ def _fingers(part: Half, d: dict[str, Digit], end: list[int], cells: int) -> Non
         ring = [*(back[c] for c in columns), *webs[k + 1], *(palm[c] for c in reversed(columns)), *webs[k][::-1]]
         angles = (np.arange(len(ring)) - half) * per
         rows = [ring]
-        stations = [*np.linspace(WEB_AT[name] + 0.12, 1.0, 4), 1.14, 1.3, 1.48, 1.66, 1.84, 2.0, 2.16, 2.34, 2.52, 2.68, 2.82, 2.93]
+        stations = [
+            *np.linspace(WEB_AT[name] + 0.12, 1.0, 4),
+            1.14,
+            1.3,
+            1.48,
+            1.66,
+            1.84,
+            2.0,
+            2.16,
+            2.34,
+            2.52,
+            2.68,
+            2.82,
+            2.93,
+        ]
         for s in stations:
             i = min(int(s), 2)
             r = d[name].radii[i] + (s - i) * (d[name].radii[i + 1] - d[name].radii[i])
@@ -272,7 +286,12 @@ def _fingers(part: Half, d: dict[str, Digit], end: list[int], cells: int) -> Non
 def _nail(part: Half, rows: list[list[int]], angles: np.ndarray, span: tuple[int, int]) -> None:
     """Colour the faces on the back of the last phalanx."""
     wide = 1.02 * 2 * np.pi / len(angles)
-    on_back = {i for row in rows[span[0] : span[1] + 1] for i, a in zip(row, angles, strict=True) if abs(np.angle(np.exp(1j * a))) < wide}
+    on_back = {
+        i
+        for row in rows[span[0] : span[1] + 1]
+        for i, a in zip(row, angles, strict=True)
+        if abs(np.angle(np.exp(1j * a))) < wide
+    }
     for f, corners in enumerate(part.faces):
         if all(c in on_back for c in corners):
             part.materials[f] = "nail"

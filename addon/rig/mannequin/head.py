@@ -24,7 +24,11 @@ def _rows() -> np.ndarray:
     rows = [(z, 0.0, z * 0.95, 0.0, 0.018) for z in np.linspace(-0.205, -0.145, 6)]
     under = zip((-72, -58, -46, -36, -27, -18, -9), np.linspace(-0.130, -0.090, 7), strict=True)
     rows += [(-0.080, float(e), zb, 0.0, -0.006 + 0.0015 * i) for i, (e, zb) in enumerate(under)]
-    face = [*np.linspace(-0.0885, -0.0505, 9), *np.linspace(-0.0505, -0.0145, 9)[1:], *np.linspace(-0.0145, 0.0175, 7)[1:]]
+    face = [
+        *np.linspace(-0.0885, -0.0505, 9),
+        *np.linspace(-0.0505, -0.0145, 9)[1:],
+        *np.linspace(-0.0145, 0.0175, 7)[1:],
+    ]
     rows += [(z, 0.0, z, 0.0, 0.005) for z in [*face, 0.0230, 0.0290, 0.0350]]
     rows += [(0.0350, e, 0.0350, e, 0.005 + 0.010 * e / 80) for e in np.linspace(7, 78, 10)]
     return np.array(rows)
@@ -130,7 +134,9 @@ def _inner_lids(part: Half, rim: list[int]) -> None:
     margin = hf.on_eye(azimuth, elevation - outwards * 1.0 * (1 - corner), hf.EYEBALL + 0.0002)
     fold = hf.on_eye(azimuth * 1.03, elevation + outwards * 9.0, hf.EYEBALL - 0.0012)
     rows = [rim, part.add(margin, "lid_margin"), part.add(fold, "lid_fold")]
-    part.strip("lid_edge", rows[0], rows[1])
+    for i in range(len(rim)):
+        j = (i + 1) % len(rim)
+        part.face("lash" if upper[i] and upper[j] else "lid_edge", rim[i], rim[j], rows[1][j], rows[1][i])
     part.strip("skin", rows[1], rows[2])
 
 

@@ -108,7 +108,7 @@ def lip_front(x: np.ndarray) -> np.ndarray:
 def lip_line(s: np.ndarray) -> np.ndarray:
     """Height of the closed mouth's line: a soft M with the corners a hair up."""
     x = lip_x(s) / MOUTH_HALF
-    return MOUTH_Z - 0.0008 * np.exp(-((x / 0.22) ** 2)) + 0.0009 * np.exp(-(((x - 0.45) / 0.25) ** 2)) + 0.0016 * x**3
+    return MOUTH_Z - 0.0008 * np.exp(-((x / 0.22) ** 2)) + 0.0009 * np.exp(-(((x - 0.45) / 0.25) ** 2)) + 0.0026 * x**3
 
 
 def lip_border(s: np.ndarray, upper: bool) -> np.ndarray:

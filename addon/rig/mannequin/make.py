@@ -1,15 +1,16 @@
-"""Builds the mannequin's data file from the forms: ``python -m addon.rig.mannequin.make``. Numpy only, deterministic."""
+"""Builds the mannequin's data file: ``python -m addon.rig.mannequin.make``. Numpy only, deterministic."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ...paths import root
+from ..skeleton import JOINTS, REST, standing_height
 from . import face_parts, hands, head, head_form, shapes_eyes, shapes_mouth, shoes, suit, weights
-from .data import FILE, names_of_joints, names_of_shapes
+from .data import FILE, names_of_shapes
 from .face_space import ROW, Face
 from .mesh import Full, Half, mirror, orient
 
@@ -27,10 +28,7 @@ class Piece:
 
 def standing_joints() -> np.ndarray:
     """(55, 3) rest joints in Blender armature space: Z up, facing -Y, the soles on z = 0."""
-    table = json.loads((FILE.parents[1] / "skeleton.json").read_text(encoding="utf-8"))
-    rest = np.array(table["rest_joints"], float)
-    toes = min(rest[table["names"].index(f"{side}_foot"), 1] for side in ("left", "right"))
-    return np.stack([rest[:, 0], -rest[:, 2], rest[:, 1] - toes + table["toe_height"]], 1)
+    return np.stack([REST[:, 0], -REST[:, 2], REST[:, 1] + standing_height(REST)], 1)
 
 
 def _both_sides(left: weights.Weights) -> weights.Weights:
@@ -56,7 +54,11 @@ def pieces(joints: dict[str, np.ndarray]) -> list[Piece]:
     out.append(Piece("head", face, weights.head(face.points, face.faces)))
     for name, part in (("hand", hands.build(joints)), ("shoe", shoes.build(joints))):
         points, tags = part.array(), {k: np.array(v, int) for k, v in part.tags.items()}
-        made = weights.hand(points, part.faces, joints, tags) if name == "hand" else weights.shoe(points, part.faces, joints)
+        made = (
+            weights.hand(points, part.faces, joints, tags)
+            if name == "hand"
+            else weights.shoe(points, part.faces, joints)
+        )
         out.append(Piece(name, mirror(part), _both_sides(made)))
     rigid: list[tuple[str, Half]] = [
         ("eye", face_parts.eyeball()),
@@ -87,7 +89,7 @@ def _face(parts: list[Piece], starts: list[int], points: np.ndarray, mirror_map:
 
 def make() -> dict[str, np.ndarray]:
     """The arrays of the data file; see :mod:`.data` for their meaning."""
-    names = names_of_joints()
+    names = list(JOINTS)
     rest = standing_joints()
     parts = pieces(dict(zip(names, rest, strict=True)))
     counts = [len(p.mesh.points) for p in parts]
@@ -104,6 +106,8 @@ def make() -> dict[str, np.ndarray]:
     ids, moves, ends = [], [], []
     for name in names_of_shapes():
         delta = deltas[name]
+        if not name.endswith(("Left", "Right")):
+            delta = 0.5 * (delta + face.flipped(delta))
         moved = np.flatnonzero(np.abs(delta).max(1) > TINY)
         ids.append(moved.astype(np.uint16))
         moves.append(np.round(delta[moved], 6).astype(np.float32))
@@ -126,8 +130,9 @@ def make() -> dict[str, np.ndarray]:
     }
 
 
-def write(path: Path = FILE) -> Path:
-    """Build and write the data file."""
+def write() -> Path:
+    """Build and write the data file into the assets folder."""
+    path = root() / "assets" / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **make())
     return path

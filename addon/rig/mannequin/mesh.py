@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Half:
 
     def tube(self, material: str, rows: Sequence[Sequence[int]], closed: bool = True) -> None:
         """Strips between consecutive rows."""
-        for a, b in zip(rows[:-1], rows[1:], strict=True):
+        for a, b in pairwise(rows):
             self.strip(material, a, b, closed)
 
     def cap(self, material: str, ring: Sequence[int], wide: int) -> list[int]:

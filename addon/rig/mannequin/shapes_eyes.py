@@ -9,6 +9,7 @@ import numpy as np
 from . import head_form as hf
 from .face_space import Face
 from .fields import smoothstep
+from .mesh import average, edges_of
 
 GAZE_DEGREES = 30.0
 REACH_UP, REACH_DOWN = 36.0, 34.0  # degrees over which a lid's movement dies out
@@ -32,6 +33,8 @@ class Lids:
         close = smoothstep(self.radius, hf.LID + 0.0130, hf.LID + 0.0035)
         self.share = near * close * (1.0 - smoothstep(over, 0.0, 1.0))
         self.face = face
+        self.edges = edges_of(face.skin_faces)
+        self.free = near & (self.radius > hf.LID + 0.0012)
 
     def move(self, upper: Callable[[np.ndarray], np.ndarray], lower: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Displacement of both lids by degrees of elevation, given as functions of s."""
@@ -41,7 +44,11 @@ class Lids:
         target = hf.on_eye(self.azimuth, self.elevation + by, 1.0) - hf.EYE
         delta = hf.EYE + target * radius[:, None] - self.face.points
         delta[np.abs(by) < 1e-6] = 0.0
-        return delta
+        soft = delta.copy()
+        for _ in range(4):
+            spread = 0.5 * (soft + average(soft, self.edges))
+            soft[self.free] = spread[self.free]
+        return soft
 
 
 def _bulge(s: np.ndarray) -> np.ndarray:
@@ -58,7 +65,7 @@ def gaze(face: Face, lids: Lids, azimuth: float, elevation: float) -> np.ndarray
     rel = face.points[ids] - hf.EYE
     delta[ids] = rel @ (about_z @ about_x).T - rel
     if elevation:
-        up, low = (6.0, 4.0) if elevation > 0 else (-11.0, -5.0)
+        up, low = (6.0, 4.0) if elevation > 0 else (-12.0, -5.0)
         delta += lids.move(lambda s: up * _bulge(s), lambda s: low * _bulge(s))
     return delta
 
@@ -104,7 +111,7 @@ def shapes(face: Face) -> dict[str, np.ndarray]:
     }
     under = face.near(hf.at(0.0330, -0.070, -0.0190), (0.0130, 0.02, 0.0060)) * face.left
     under *= smoothstep(face.points[:, 2] - hf.EYE[2], -0.0080, -0.0130)
-    left["eyeSquint"] += 0.0018 * under[:, None] * (face.outwards + [0.0, 0.0, 0.8])
+    left["eyeSquint"] += 0.0018 * under[:, None] * (face.outwards + np.array([0.0, 0.0, 0.8]))
     out = {f"{name}Left": delta for name, delta in left.items()}
     out |= {f"{name}Right": face.flipped(delta) for name, delta in left.items()}
     return out | _brows(face)

@@ -82,7 +82,7 @@ def frown(face: Face) -> np.ndarray:
 
 def dimple(face: Face) -> np.ndarray:
     """Left corner back and tucked in."""
-    pit = face.near(CORNER + [0.006, 0.004, 0.001], 0.0075) * face.left
+    pit = face.near(CORNER + np.array([0.006, 0.004, 0.001]), 0.0075) * face.left
     return face.slide(_corner(face, (0.0062, 0.0, 0.0012), 0.0120)) - 0.0042 * pit[:, None] * face.outwards
 
 
@@ -135,7 +135,7 @@ def funnel(face: Face) -> np.ndarray:
     delta[:, 0] = -0.30 * x * bell
     delta[:, 1] = -0.0085 * bell * np.exp(-((x / 0.028) ** 2))
     delta[:, 2] = np.where(up > 0, 0.0032, 0.0040) * up * open_ * bell
-    s, side = lip_parameter()
+    s, _ = lip_parameter()
     for row, flare in zip(face.lip_rows[:5], (0.0, -0.0014, -0.0018, -0.001, 0.0), strict=True):
         move = flare * np.clip(1 - s**2, 0, 1)
         delta[row, 1] += move
@@ -249,7 +249,7 @@ def tongue_out(face: Face) -> np.ndarray:
     tip = smoothstep(p[:, 1], -0.040, -0.076)
     middle = hf.MOUTH_Z - 0.0065
     delta[ids, 1] = -0.0330 * tip
-    delta[ids, 2] = 0.0062 * tip - 0.0030 * tip**3 - 0.42 * (p[:, 2] - middle) * tip
+    delta[ids, 2] = 0.0105 * tip - 0.0030 * tip**3 - 0.42 * (p[:, 2] - middle) * tip
     delta[ids, 0] = -0.18 * p[:, 0] * tip
     return delta
 

@@ -87,7 +87,14 @@ def build(joints: dict[str, np.ndarray]) -> Half:
     part.put(points)
     relax(part, surface, [*rows[0], *rows[-1]], rounds=14)
     rows = [rows[-1]]
-    for scale, z in ((1.0, WELT_Z + 0.0005), (1.015, WELT_Z - 0.003), (1.015, 0.004), (0.985, 0.0), (0.86, 0.0), (0.45, 0.0)):
+    for scale, z in (
+        (1.0, WELT_Z + 0.0005),
+        (1.015, WELT_Z - 0.003),
+        (1.015, 0.004),
+        (0.985, 0.0),
+        (0.86, 0.0),
+        (0.45, 0.0),
+    ):
         rows.append(part.add(frame.world(np.column_stack([_outline(scale), np.full(AROUND, z)])), "sole"))
     part.tube("sole", rows)
     part.cap("sole", rows[-1][-2:] + rows[-1][:-2], 4)

@@ -41,16 +41,16 @@ TORSO = Profile(
 ARM = Profile(
     0,
     [
-        (0.130, 0.020, 1.388, 0.052, 0.052, 0.050, 0.050),
-        (0.175, 0.021, 1.383, 0.057, 0.057, 0.056, 0.052),
-        (0.230, 0.027, 1.379, 0.053, 0.054, 0.053, 0.051),
+        (0.130, 0.020, 1.386, 0.050, 0.050, 0.050, 0.038),
+        (0.175, 0.021, 1.383, 0.053, 0.053, 0.054, 0.043),
+        (0.230, 0.027, 1.379, 0.051, 0.052, 0.053, 0.046),
         (0.300, 0.035, 1.374, 0.047, 0.049, 0.048, 0.047),
         (0.370, 0.045, 1.369, 0.043, 0.045, 0.044, 0.042),
         (0.420, 0.052, 1.365, 0.041, 0.041, 0.041, 0.039),
         (0.470, 0.054, 1.361, 0.043, 0.041, 0.043, 0.041),
         (0.540, 0.056, 1.355, 0.040, 0.038, 0.039, 0.038),
-        (0.610, 0.059, 1.349, 0.035, 0.034, 0.033, 0.032),
-        (0.665, 0.0605, 1.344, 0.0335, 0.0335, 0.0285, 0.0275),
+        (0.610, 0.0585, 1.349, 0.0340, 0.0335, 0.0310, 0.0305),
+        (0.665, 0.0605, 1.344, 0.0315, 0.0315, 0.0262, 0.0260),
     ],
 )
 # z: centre x, y; radii inner, outer, front, back
@@ -77,8 +77,8 @@ def form() -> Field:
     """The suit's surface, both sides."""
     chest = ellipsoid((0.066, -0.070, 1.287), (0.066, 0.046, 0.058))
     glute = ellipsoid((0.072, 0.076, 0.862), (0.076, 0.058, 0.074))
-    deltoid = ellipsoid((0.176, 0.020, 1.388), (0.056, 0.056, 0.055))
-    trapezius = round_cone((0.035, 0.030, 1.442), (0.150, 0.022, 1.402), 0.036, 0.036)
+    deltoid = ellipsoid((0.176, 0.020, 1.382), (0.054, 0.053, 0.049))
+    trapezius = round_cone((0.035, 0.030, 1.442), (0.145, 0.022, 1.393), 0.035, 0.032)
     blade = ellipsoid((0.078, 0.074, 1.300), (0.060, 0.036, 0.080))
     sides = ((trapezius, 0.05), (blade, 0.05), (chest, 0.05), (glute, 0.05), (deltoid, 0.05), (ARM, 0.05))
     parts: list[tuple[Field, float]] = [(TORSO, 0.0)]
@@ -99,8 +99,8 @@ def _torso_guess() -> list[np.ndarray]:
         rows.append(ring)
     # front, side and back height, then half width, front and back depth, centre y
     below = np.array([1.288, 1.288, 1.288, 0.160, 0.118, 0.104, 0.006])
-    shoulder = np.array([1.385, 1.437, 1.398, 0.128, 0.082, 0.086, 0.014])
-    collar = np.array([1.428, 1.450, 1.458, 0.057, 0.055, 0.053, 0.022])
+    shoulder = np.array([1.385, 1.430, 1.398, 0.128, 0.082, 0.086, 0.014])
+    collar = np.array([1.428, 1.442, 1.458, 0.055, 0.055, 0.053, 0.022])
     spans = [(below, shoulder, t) for t in np.linspace(0, 1, ARM_ROWS + 1)[1:]]
     spans += [(shoulder, collar, t) for t in np.linspace(0, 1, 7)[1:]]
     for a, b, t in spans:
@@ -111,7 +111,9 @@ def _torso_guess() -> list[np.ndarray]:
     return rows
 
 
-def _hem(part: Half, ring: list[int], along: np.ndarray, material: str, out: float, deep: float) -> list[int]:
+def _hem(
+    part: Half, ring: list[int], along: np.ndarray, material: str, out: float, deep: float, lean: float = 0.0
+) -> list[int]:
     """A band at an opening: a step outwards, a rolled edge and a fold inside. ``along`` points out of the opening."""
     p = part.array()[ring]
     center = p.mean(0)
@@ -121,7 +123,8 @@ def _hem(part: Half, ring: list[int], along: np.ndarray, material: str, out: flo
     radial -= (radial @ along)[:, None] * along
     radial /= np.linalg.norm(radial, axis=1)[:, None]
     closed = not (abs(p[0, 0]) < 1e-6 and abs(p[-1, 0]) < 1e-6)
-    steps = [(out, 0.0), (out * 1.15, deep), (out * 0.6, deep + 0.0025), (-0.002, deep + 0.001), (-0.006, -0.02)]
+    steps = [(out, 0.0), (out * 1.15 - lean, deep), (out * 0.6 - lean, deep + 0.0025)]
+    steps += [(-0.002 - lean, deep + 0.001), (-0.006, -0.02)]
     rows = [ring] + [part.add(p + o * radial + a * along, "hem") for o, a in steps]
     part.tube(material, rows, closed)
     return rows[-1]
@@ -153,13 +156,11 @@ def build() -> Half:
     collar = [int(i) for i in grid[-1]]
     part.put(project(body, part.array(), 6))
     relax(part, body, [*collar, *cuff, *ankle], rounds=14)
-    points = part.array()
     arm_axis = np.array([0.2506, -0.0219, 0.0089]) / np.linalg.norm([0.2506, -0.0219, 0.0089])
     _hem(part, cuff, arm_axis, "hem", 0.0022, 0.014)
     _hem(part, ankle, np.array([0.0, 0.0, -1.0]), "hem_dark", 0.002, 0.016)
     neck_axis = np.array([0.0, -0.12, 0.993])
-    _hem(part, collar, neck_axis, "hem", 0.0025, 0.016)
-    part.tags["waist"] = [i for i in range(len(points)) if abs(points[i, 2] - WAIST_Z) < 0.02 and points[i, 0] < 0.2]
+    _hem(part, collar, neck_axis, "hem", 0.0025, 0.018, 0.0045)
     return part
 
 
@@ -167,7 +168,9 @@ def _sleeve(part: Half, hole: list[int]) -> list[int]:
     n = len(hole)
     angles = np.pi / 2 - (np.arange(n) - 4.0) * 2 * np.pi / n
     rows = [hole]
-    stations = np.concatenate([np.linspace(0.205, 0.365, 13), np.linspace(0.377, 0.465, 9), np.linspace(0.478, 0.638, 13)])
+    stations = np.concatenate(
+        [np.linspace(0.205, 0.365, 13), np.linspace(0.377, 0.465, 9), np.linspace(0.478, 0.638, 13)]
+    )
     rows += [part.add(ARM.section(x, angles), "arm") for x in stations]
     part.tube("shirt", rows)
     return rows[-1]
@@ -181,10 +184,13 @@ def _trouser_leg(part: Half, ring: list[int]) -> list[int]:
     strip[:, 0] = 0.0
     loop = ring + part.add(strip, "leg")
     angles = np.radians(
-        np.concatenate([-140 + 280 / COLUMNS * np.arange(COLUMNS + 1), 140 + 80 / (CROTCH + 1) * np.arange(1, CROTCH + 1)])
+        np.concatenate(
+            [-140 + 280 / COLUMNS * np.arange(COLUMNS + 1), 140 + 80 / (CROTCH + 1) * np.arange(1, CROTCH + 1)]
+        )
     )
-    stations = np.concatenate([np.linspace(0.775, 0.580, 10), np.linspace(0.565, 0.415, 11), np.linspace(0.397, 0.098, 16)])
+    stations = np.concatenate(
+        [np.linspace(0.775, 0.580, 10), np.linspace(0.565, 0.415, 11), np.linspace(0.397, 0.098, 16)]
+    )
     rows = [loop] + [part.add(LEG.section(z, angles), "leg") for z in stations]
     part.tube("trousers", rows)
     return rows[-1]
-

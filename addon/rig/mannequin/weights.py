@@ -14,6 +14,7 @@ from .mesh import average, edges_of
 Joints = dict[str, np.ndarray]
 Weights = dict[str, np.ndarray]
 MOST = 4
+STEPS = 500
 
 
 def _chain(along: np.ndarray, names: list[str], borders: list[tuple[float, float]]) -> Weights:
@@ -62,7 +63,7 @@ def suit(p: np.ndarray, faces: list[tuple[int, ...]], joints: Joints) -> Weights
     x, z = np.abs(p[:, 0]), p[:, 2]
     collar = smoothstep(x, 0.035, 0.115) * smoothstep(z + 0.25 * (x - 0.1), 1.255, 1.350) * smoothstep(z, 1.475, 1.43)
     # the arm begins on a line that leans outwards from the top of the shoulder to the armpit
-    arm = smoothstep(x - 0.1600 - 0.22 * (1.388 - z), -0.042, 0.048)
+    arm = smoothstep(x - 0.1600 - 0.22 * (1.388 - z), -0.050, 0.054)
     elbow = smoothstep(x, 0.4206 - 0.036, 0.4206 + 0.036)
     wrist = 0.55 * smoothstep(x, 0.50, 0.690)
     line = z - 0.790 - 0.62 * x
@@ -104,7 +105,7 @@ def hand(p: np.ndarray, faces: list[tuple[int, ...]], joints: Joints, tags: dict
         share = own * _along(p, j[0], j[1] - j[0], -0.009, 0.010)
         second = _along(p, j[1], j[2] - j[0], -0.0060, 0.0060)
         third = _along(p, j[2], j[2] - j[1], -0.0055, 0.0055)
-        _take(out, share, {f"left_{name}1": 1 - second, f"left_{name}2": second * (1 - third), f"left_{name}3": second * third})
+        _take(out, share, _split(f"left_{name}", second, third))
     j = [joints[f"left_thumb{k}"] for k in (1, 2, 3)]
     own = np.zeros(n)
     own[tags["thumb"]] = 1.0
@@ -114,8 +115,13 @@ def hand(p: np.ndarray, faces: list[tuple[int, ...]], joints: Joints, tags: dict
     share = own * _along(p, j[0], way, -0.012, 0.020)
     second = own * _along(p, j[1], j[2] - j[0], -0.009, 0.009)
     third = _along(p, j[2], j[2] - j[1], -0.0065, 0.0065)
-    _take(out, share, {"left_thumb1": 1 - second, "left_thumb2": second * (1 - third), "left_thumb3": second * third})
+    _take(out, share, _split("left_thumb", second, third))
     return smoothed(out, faces, 3)
+
+
+def _split(name: str, second: np.ndarray, third: np.ndarray) -> Weights:
+    """A digit's share over its three joints."""
+    return {f"{name}1": 1 - second, f"{name}2": second * (1 - third), f"{name}3": second * third}
 
 
 def _closest_finger(p: np.ndarray, joints: Joints) -> np.ndarray:
@@ -149,9 +155,7 @@ def shoe(p: np.ndarray, faces: list[tuple[int, ...]], joints: Joints) -> Weights
     low = 0.45 * ankle + 0.55 * smoothstep(z, 0.110, 0.062)
     way = (joints["left_foot"] - joints["left_ankle"]) * [1, 1, 0]
     toes = _along(p, joints["left_foot"] * [1, 1, 0], way, -0.018, 0.022)
-    return smoothed(
-        {"left_knee": 1 - low, "left_ankle": low * (1 - toes), "left_foot": low * toes}, faces, 2
-    )
+    return smoothed({"left_knee": 1 - low, "left_ankle": low * (1 - toes), "left_foot": low * toes}, faces, 2)
 
 
 def head(p: np.ndarray, faces: list[tuple[int, ...]]) -> Weights:
@@ -171,7 +175,7 @@ def smoothed(weights: Weights, faces: list[tuple[int, ...]], rounds: int) -> Wei
 
 
 def pack(weights: list[Weights], counts: list[int], names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The strongest four joints (n, 4) uint8 and their weights (n, 4) float32, summing to one."""
+    """The strongest four joints (n, 4) uint8 and their weights (n, 4) float32 in steps of 1 / STEPS, summing to one."""
     dense = np.zeros((sum(counts), len(names)))
     start = 0
     for part, count in zip(weights, counts, strict=True):
@@ -182,6 +186,6 @@ def pack(weights: list[Weights], counts: list[int], names: list[str]) -> tuple[n
     best = np.take_along_axis(dense, order, 1)
     best[best < 0.004] = 0.0
     best /= best.sum(1, keepdims=True)
-    return order.astype(np.uint8), best.astype(np.float32)
-
-
+    steps = np.round(best * STEPS).astype(np.int64)
+    steps[:, 0] += STEPS - steps.sum(1)
+    return order.astype(np.uint8), (steps / STEPS).astype(np.float32)

@@ -1,0 +1,40 @@
+"""What all tests share. bpy is imported only by tests that ask for the add-on, since the engine runs without it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give Blender a user folder of its own, before anything imports bpy."""
+    if "COSPEECH_TEST_RESOURCES" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="cospeech_tests_")
+        os.environ["COSPEECH_TEST_RESOURCES"] = os.environ["BLENDER_USER_RESOURCES"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+def addon():
+    """The add-on, registered; unregistered at the end, so that no timer keeps the process from leaving."""
+    import addon as package
+
+    package.register()
+    yield package
+    package.unregister()
+
+
+@pytest.fixture
+def blank(addon):
+    """An empty file with the add-on registered: 24 fps, frames 1..50, one scene. Yields the scene."""
+    import bpy
+
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    scene.frame_start, scene.frame_end = 1, 50
+    scene.frame_set(1)
+    return scene
