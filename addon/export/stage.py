@@ -34,6 +34,10 @@ from .doubles import (
 from .presets import Preset
 from .root_motion import move_root
 
+# FBX knows NTSC rates by a mode, and readers take the rounded number for it: keys at multiples of 1001/24000 s would
+# drift off the frames by one in a million. At the rounded rate every key lies on its frame.
+NTSC_RATES = {24: 23.976, 30: 29.97, 60: 59.94, 120: 119.88}
+
 
 class ExportError(Exception):
     """The take can't be exported; ``str(error)`` is one sentence for the user."""
@@ -96,6 +100,8 @@ def staged(context: bpy.types.Context, armature: bpy.types.Object, options: Stag
             doubles.append(double)
         still.hide_viewport = True  # its objects are in the scene, but not evaluated
         scene.frame_start, scene.frame_end = start + shift, end + shift
+        if scene.render.fps in NTSC_RATES and abs(scene.render.fps_base - 1.001) < 1e-5:
+            scene.render.fps_base = scene.render.fps / NTSC_RATES[scene.render.fps]
         scene.unit_settings.scale_length = context.scene.unit_settings.scale_length / options.preset.units
         stack.enter_context(played_shapes(scene, shapes))
         stack.enter_context(_names(doubles, options.preset))

@@ -38,15 +38,16 @@ def apply_take(
 ) -> bpy.types.Action:
     """Key the take's frame 0 on ``start_frame`` at the scene's rate, and return the new, active Action.
 
-    Only ``parts`` are keyed ("root" is the pelvis' place and turn); curves of the Action active before, on everything
-    else, are copied over. That Action stays as it was, in a muted NLA track. ``name`` defaults to
+    Only ``parts`` are keyed ("root" is the pelvis' place and turn; a take without blend shapes has a face of jaw and
+    eyes only); curves of the Action active before, on everything else, are copied over. That Action stays as it was, in a muted NLA track. ``name`` defaults to
     ``<character>_<line>_<seed>``. RigError and ApplyError say what is in the way; nothing has changed then.
     """
     asked = [part for part in PARTS if part in set(parts)]
     if not asked:
         raise ApplyError("No body part is chosen; choose at least one in Parts")
     rig = recognise(armature)
-    shapes = face_keys(armature) if take.blendshapes is not None or "face" not in asked else []
+    with_face = "face" in asked and take.blendshapes is not None
+    shapes = [key for key in face_keys(armature) if with_face or compat.current_channels(key) is not None]
     _check_editable(armature, shapes)
     fps = context.scene.render.fps / context.scene.render.fps_base
     clip = to_rate(take, fps)
@@ -55,8 +56,8 @@ def apply_take(
     body = armature_curves(armature, rig, clip.quaternions, clip.trans, part_joints(asked))
     _fill(action, armature, body, owned_paths(rig, asked), start_frame)
     for key in shapes:
-        face = _face_curves(key, clip) if "face" in asked else []
-        owned = {shape_path(shape) for shape in arkit_names()} if "face" in asked else set()
+        face = _face_curves(key, clip) if with_face else []
+        owned = {shape_path(shape) for shape in arkit_names()} if with_face else set()
         _fill(action, key, face, owned, start_frame)
     describe(action, take, start_frame, clip.frames, fps)
     return action

@@ -53,6 +53,11 @@ class COSPEECH_OT_load_take(bpy.types.Operator, ImportHelper):
         """Only with a character."""
         return _has_character(cls, context)
 
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+        """Ask for the file; for a dropped one only for the options."""
+        self.start_frame = take_start(context.scene)
+        return self.invoke_popup(context)
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Read the file, and key it."""
         if not self.properties.is_property_set("start_frame"):

@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat
 from ..rig.character import face_keys
-from .apply import action_meta, put_aside
+from .apply import META_KEY, put_aside
 
 
 def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
@@ -16,10 +16,14 @@ def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
     data = armature.animation_data
     if data is None:
         return []
-    found = [strip.action for track in data.nla_tracks for strip in track.strips if action_meta(strip.action)]
-    if action_meta(data.action) and data.action not in found:
+    found = [strip.action for track in data.nla_tracks for strip in track.strips if _is_take(strip.action)]
+    if _is_take(data.action) and data.action not in found:
         found.append(data.action)
     return list(reversed(dict.fromkeys(found)))
+
+
+def _is_take(action: bpy.types.Action | None) -> bool:
+    return action is not None and META_KEY in action
 
 
 def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:

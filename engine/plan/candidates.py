@@ -24,7 +24,9 @@ BEAT_HOLD = (0.16, 0.45)
 PHRASE_HOLD_MAX = 1.6
 PREPARE_BEFORE_VOICE = 0.7
 SEMANTIC_SPACING = 1.6
-NOISE = 0.35
+NOISE = 0.3
+TYPICAL_PRIORITY = 70.0
+CHOICE = 0.35
 FUNCTION_WORD = 0.6
 
 
@@ -110,9 +112,9 @@ def _fits(ctx: Context, candidate: Candidate) -> bool:
 
 
 def _meaning_value(ctx: Context, hit: Hit, token: Token, recent: dict[str, float]) -> float:
-    """Priority x probability x energy, more on prominent words and in the rheme, less when said moments ago."""
-    base = (0.3 + hit.rule.priority / 100) * min(1.0, hit.rule.p * ctx.energy)
-    value = base * (0.5 + token.strength) * (1.2 if token.rheme else 1.0)
+    """Priority (squared) x probability x energy; more on prominent words and in the rheme, less when just said."""
+    base = (hit.rule.priority / TYPICAL_PRIORITY) ** 2 * min(1.0, hit.rule.p * ctx.energy)
+    value = base * (0.7 + 0.6 * token.strength) * (1.2 if token.rheme else 1.0)
     if token.start - recent.get(token.norm, -1e9) < 15.0:
         value *= 0.6
     recent[token.norm] = token.start
@@ -123,11 +125,11 @@ def _of_hit(ctx: Context, hit: Hit, value: float, rng: np.random.Generator) -> I
     """One candidate for each gesture of the rule, so that the scheduler may take another where the first is stale."""
     token = ctx.tokens[hit.word]
     meaning = hit.rule.timing == "stroke"
-    total = sum(gesture.weight for gesture in hit.rule.gestures)
+    heaviest = max(gesture.weight for gesture in hit.rule.gestures)
     luck = np.exp(rng.normal(0.0, NOISE))
     for gesture in hit.rule.gestures:
         times = ctx.tables.durations[gesture.gclass]
-        draw = rng.gumbel() - np.euler_gamma
+        draw = rng.normal(0.0, NOISE)
         fitted = (
             stroke_times(times, token.stress_onset, token.peak, rng) if meaning else beat_times(times, token.peak, rng)
         )
@@ -135,7 +137,7 @@ def _of_hit(ctx: Context, hit: Hit, value: float, rng: np.random.Generator) -> I
         if fitted is None:
             continue
         onset, apex = fitted
-        choice = np.exp(0.5 * (draw + np.log(gesture.weight / total)))
+        choice = np.exp(draw + CHOICE * np.log(gesture.weight / heaviest))
         yield Candidate(
             rule=hit.rule,
             gesture=gesture,
@@ -167,10 +169,14 @@ def pick_beat(beats: Rule, strength: float, before: str, rng: np.random.Generato
 
 
 def beat_candidates(ctx: Context, rng: np.random.Generator) -> Iterator[Candidate]:
-    """A beat on every accent; strong accents are worth more, those of function words less."""
+    """A beat on every accent; strong accents are worth more, those of function words less.
+
+    A word with a gesture of its own is left to that one: nobody says hello with a beat.
+    """
     beats = ctx.tables.beats
     before = ""
     plain = {token.index for token in ctx.tokens if not token.content}
+    meant = {hit.word: hit.rule.p for hit in ctx.hits if hit.rule.gestures}
     for accent in ctx.accents:
         gesture = pick_beat(beats, accent.strength, before, rng)
         before = gesture.gclass
@@ -178,6 +184,7 @@ def beat_candidates(ctx: Context, rng: np.random.Generator) -> Iterator[Candidat
         onset, apex = beat_times(times, accent.time, rng)
         value = beats.p * ctx.energy * (0.3 + 0.9 * accent.strength) * np.exp(rng.normal(0.0, NOISE))
         value *= FUNCTION_WORD if accent.word in plain else 1.0
+        value *= max(0.1, 1.0 - 1.2 * meant.get(accent.word, 0.0))
         hold = min(max(times.hold * ctx.style.hold * rng.uniform(0.7, 1.1), BEAT_HOLD[0]), BEAT_HOLD[1])
         yield Candidate(
             rule=beats,

@@ -20,11 +20,13 @@ from engine.plan.context import Context
 REPEAT_NEAR, REPEAT_FAR = 3.0, 8.0
 NOVELTY_NEAR, NOVELTY_FAR = 0.1, 0.35
 CLOSE = 80
+SHORT = 40
 ROUNDS = 8
 EVEN_ROUNDS = 8
 EVEN_SLACK = 1.0
 EVEN_STEP = 0.6
 STEER = 1.15
+STRONG_HIT = 25.0
 
 
 @dataclass(frozen=True)
@@ -122,20 +124,23 @@ class Schedule:
     def solve(self, goal: Targets, steps: int = 12) -> list[int]:
         """Bisect the price of meaning (outside) and the cost (inside) until both targets are met or nearest."""
         low, high = -3.0, 3.0
-        closest, nearest = len(self.candidates) + 1, list[int]()
+        closest, nearest = len(self.candidates) + 1.0, list[int]()
         for _ in range(7):
             power = 0.5 * (low + high)
             chain = self.at_rate(goal.gestures, float(np.exp(power)), steps)
             error = self.meanings(chain) - goal.meanings
-            if abs(error) < closest:
-                closest, nearest, self.meaning_price = abs(error), chain, float(np.exp(power))
+            distance = abs(error) - (0.5 if error > 0 else 0.0)  # of two as near, the one with more meaning
+            if distance < closest:
+                closest, nearest, self.meaning_price = distance, chain, float(np.exp(power))
             if abs(error) <= goal.gestures // CLOSE:
                 break
             low, high = (low, power) if error > 0 else (power, high)
         return nearest
 
     def steer(self, goal: Targets, chain: Sequence[int], steps: int = 10) -> list[int]:
-        """Solve once more after costs or factors changed, the price of meaning moved a little towards its target."""
+        """Solve after costs or factors changed: anew where cheap, else with the price of meaning moved a little."""
+        if goal.gestures <= SHORT:
+            return self.solve(goal, steps)
         error = self.meanings(chain) - goal.meanings
         if abs(error) > max(1, goal.gestures // CLOSE):
             self.meaning_price *= STEER if error < 0 else 1.0 / STEER
@@ -156,12 +161,18 @@ def _walk_back(total: list[float], previous: list[int]) -> list[int]:
 
 
 def wished_targets(ctx: Context, rng: np.random.Generator) -> Targets:
-    """The style's rate on this line's seconds of speech, fractions by chance so that short lines pool to the rate."""
+    """The style's rate on this line's seconds of speech, fractions by chance so that short lines pool to the rate.
+
+    Text with more to show gets the larger share of meaning.
+    """
     wished = ctx.style.rate * (0.5 + 0.5 * ctx.energy) * ctx.speech_seconds / 60.0
     gestures = int(wished + rng.random())
     if ctx.speech_seconds >= 2.5 and ctx.style_name != "calm":
         gestures = max(1, gestures)
-    return Targets(gestures, int(gestures * ctx.style.semantic + rng.random()))
+    strong = sum(hit.rule.priority * hit.rule.p >= STRONG_HIT and hit.rule.timing == "stroke" for hit in ctx.hits)
+    low, high = ctx.style.semantic
+    share = low + (high - low) * min(1.0, 0.5 * strong / max(1, gestures))
+    return Targets(gestures, int(gestures * share + rng.random()))
 
 
 def _stale(schedule: Schedule, chain: Sequence[int]) -> list[tuple[int, float]]:

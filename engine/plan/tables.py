@@ -78,7 +78,7 @@ class Style:
     """A speaking style; the fields are explained in assets/gestures/styles.json."""
 
     rate: float
-    semantic: float
+    semantic: tuple[float, float]
     amplitude: float
     hold: float
     join_next: tuple[float, float]
@@ -129,7 +129,7 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
 
 
 def _style(entry: Mapping[str, Any]) -> Style:
-    pairs = {name: (float(entry[name][0]), float(entry[name][1])) for name in ("join_next", "rest_every")}
+    pairs = {name: (float(entry[name][0]), float(entry[name][1])) for name in ("semantic", "join_next", "rest_every")}
     return Style(**{**entry, **pairs})
 
 

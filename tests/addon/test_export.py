@@ -23,7 +23,7 @@ READER = Path(__file__).with_name("fbx_reader.py")
 RATES = [(24, 1.0), (30, 1.0), (60, 1.0), (24, 1.001)]
 BONES = ["root", *JOINTS]
 MM = 1e-3
-FRAMES = 75
+FRAMES = 150
 START = 3
 
 
@@ -74,8 +74,8 @@ def test_every_joint_and_shape_comes_back_at_every_rate_and_preset(mia, blank, t
         assert facts["actions"] == [name]  # only this take
         assert np.allclose(facts["range"], [[START, START + FRAMES - 1]], atol=1e-3)
         assert ("Armature" if preset == "UNREAL" else "Mia") in facts["objects"]
-        assert np.abs(arrays["joints"][:, 1:] - expected_joints(take)).max() < MM
-        assert np.abs(arrays["shapes"] - take.blendshapes).max() < 1e-3
+        assert np.abs(arrays["joints"][:, 1:] - expected_joints(take)).max() < 0.1 * MM
+        assert np.abs(arrays["shapes"] - take.blendshapes).max() < 1e-5
 
 
 def test_root_motion_modes_and_place_in_the_scene(mia, tmp_path):
@@ -91,9 +91,11 @@ def test_root_motion_modes_and_place_in_the_scene(mia, tmp_path):
         jobs.append(job(tmp_path / f"{mode}.fbx", range(1, 41)))
     export(tmp_path / "placed.fbx", preset="UNITY", at_origin=False, root_motion="PELVIS")
     jobs.append(job(tmp_path / "placed.fbx", range(1, 41)))
-    export(tmp_path / "zero.fbx", from_zero=True)
+    export(tmp_path / "zero.fbx", from_zero=True, use_meshes=False)
     jobs.append(job(tmp_path / "zero.fbx", range(40)))
-    root, pelvis, still, there, zero = (arrays["joints"] for arrays, _ in read_back(jobs, tmp_path))
+    back = read_back(jobs, tmp_path)
+    root, pelvis, still, there, zero = (arrays["joints"] for arrays, _ in back)
+    assert back[-1][1]["objects"] == ["Armature"]
     assert np.abs(root[:, 1:] - joints).max() < MM
     rest = mia.data.bones["pelvis"].head_local
     under = joints[:, 0, :2] - (rest.x, rest.y)

@@ -144,6 +144,21 @@ def test_each_part_keys_its_own_joints(mia, part):
     assert any(slot.startswith("KE") for slot, _, _ in curves_of(action)) == (part == "face")
 
 
+def test_a_take_without_blend_shapes_leaves_the_face_s_shapes(mia):
+    first = apply_take(bpy.context, mia, wild_take(20, 24.0), start_frame=1)
+    silent = wild_take(10, 24.0, seed=1)
+    second = apply_take(
+        bpy.context,
+        mia,
+        Take(silent.poses, silent.trans, 24.0, provenance={"audio": "x.wav", "seed": 1}),
+        start_frame=1,
+    )
+    assert bpy.data.meshes["Face"].shape_keys.animation_data.action == second
+    old, new = curves_of(first), curves_of(second)
+    for name in old:
+        assert np.array_equal(key_values(old[name]), key_values(new[name])) == name[1].startswith("key_blocks")
+
+
 def test_driven_channels_are_left_to_their_drivers(mia):
     mia.pose.bones["jaw"].driver_add("rotation_quaternion", 1)
     key = bpy.data.meshes["Face"].shape_keys

@@ -1,0 +1,100 @@
+"""The way in: an audio file and a transcript -> Speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import TranscriptError
+from engine.speech.audio import load_audio
+from engine.speech.transcript import Transcript, read_transcript
+from engine.speech.types import SAMPLE_RATE, Speech
+
+Progress = Callable[[str, float], None]
+_FOREIGN_SHARE = 0.5
+_MIN_JUDGED = 8
+
+
+def load_speech(
+    audio_path: str | Path,
+    transcript: str | Path | None = None,
+    word_times: Mapping[int, tuple[float, float]] | None = None,
+    progress: Progress | None = None,
+) -> Speech:
+    """Read, align and analyse a line of dialogue.
+
+    ``transcript``: a file (.txt, .srt, .vtt, .TextGrid), the text itself, or None (then phones are decoded and there
+    are no words). ``word_times``: word index -> (start, end) seconds, to correct the aligner. ``progress(stage,
+    fraction)`` is called with the stages "audio", "align", "prosody"; what it raises (Cancelled) passes through.
+
+    The same files give the same result. Raises AudioError and TranscriptError with one sentence for the user.
+    """
+    report = progress or _ignore
+    report("audio", 0.0)
+    text = read_transcript(transcript) if transcript is not None else None
+    waveform, digest = load_audio(Path(audio_path))
+    seconds = len(waveform) / SAMPLE_RATE
+    if text is not None:
+        text = _with_times(text, word_times or {}, seconds)
+    elif word_times:
+        raise TranscriptError("Word times need a transcript; add the transcript or leave the times out")
+    report("align", 0.0)
+    from engine.speech.align import align, decode
+    from engine.speech.prosody import analyse
+
+    if text is None:
+        aligned = decode(waveform, lambda fraction: report("align", fraction))
+    else:
+        aligned = align(waveform, text, lambda fraction: report("align", fraction))
+    report("prosody", 0.0)
+    prosody = analyse(waveform, aligned.words, aligned.phones, lambda fraction: report("prosody", fraction))
+    report("prosody", 1.0)
+    return Speech(
+        waveform=waveform,
+        words=aligned.words,
+        phones=aligned.phones,
+        prosody=prosody,
+        transcript=text.text if text else "",
+        transcribed=text is not None,
+        audio_hash=digest,
+        warnings=(*_language_warning(text), *aligned.warnings),
+    )
+
+
+def _ignore(_stage: str, _fraction: float) -> None:
+    return
+
+
+def _with_times(transcript: Transcript, times: Mapping[int, tuple[float, float]], seconds: float) -> Transcript:
+    """The transcript with times given by the user, checked together with those it brought along."""
+    words = list(transcript.words)
+    for index, (start, end) in times.items():
+        if not 0 <= index < len(words):
+            raise TranscriptError(f"Word times are given for word {index}, but the transcript has words 0 to {len(words) - 1}")
+        words[index] = replace(words[index], times=(float(start), float(end)), phones=())
+    previous = 0.0
+    for index, word in enumerate(words):
+        if word.times is None:
+            continue
+        start, end = word.times
+        if not (0.0 <= start < end <= seconds + 0.5) or start >= seconds:
+            raise TranscriptError(
+                f'Word {index} ("{word.text}") is given the times {start:.2f}-{end:.2f} s, which are not inside the '
+                f"audio (0-{seconds:.2f} s); correct them"
+            )
+        if start < previous - 1e-3:
+            raise TranscriptError(f'Word {index} ("{word.text}") is given a time before the word that precedes it; correct it')
+        previous = start
+        words[index] = replace(word, times=(start, min(end, seconds)))
+    return replace(transcript, words=tuple(words))
+
+
+def _language_warning(transcript: Transcript | None) -> tuple[str, ...]:
+    from engine.speech.lexicon import dictionary
+
+    spoken = [token for word in transcript.words for token in word.spoken] if transcript else []
+    unknown = sum(token not in dictionary() for token in spoken)
+    if len(spoken) >= _MIN_JUDGED and unknown > _FOREIGN_SHARE * len(spoken):
+        return ("The transcript does not look English; Cospeech understands English only, so expect wrong times",)
+    return ()
