@@ -39,8 +39,9 @@ def apply_take(
     """Key the take's frame 0 on ``start_frame`` at the scene's rate, and return the new, active Action.
 
     Only ``parts`` are keyed ("root" is the pelvis' place and turn; a take without blend shapes has a face of jaw and
-    eyes only); curves of the Action active before, on everything else, are copied over. That Action stays as it was, in a muted NLA track. ``name`` defaults to
-    ``<character>_<line>_<seed>``. RigError and ApplyError say what is in the way; nothing has changed then.
+    eyes only); curves of the Action active before, on everything else, are copied over. That Action stays as it was,
+    in a muted NLA track. ``name`` defaults to ``<character>_<line>_<seed>``. RigError and ApplyError say what is in
+    the way; nothing has changed then.
     """
     asked = [part for part in PARTS if part in set(parts)]
     if not asked:

@@ -119,6 +119,7 @@ def _write(out_dir: Path, tensors: dict[str, NDArray[np.float32]], config: dict[
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         save_file(tensors, str(target), metadata={"config": json.dumps(config, sort_keys=True)})
+        target.chmod(0o644)  # the library makes it readable by its owner only
     except OSError as error:
         raise CospeechError(f"Could not write {target} ({error.strerror}); choose another folder") from error
 

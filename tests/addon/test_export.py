@@ -23,7 +23,7 @@ READER = Path(__file__).with_name("fbx_reader.py")
 RATES = [(24, 1.0), (30, 1.0), (60, 1.0), (24, 1.001)]
 BONES = ["root", *JOINTS]
 MM = 1e-3
-FRAMES = 150
+FRAMES = 100
 START = 3
 
 
