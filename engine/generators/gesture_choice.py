@@ -20,6 +20,7 @@ LONE_SPREAD = 0.2
 VISIBLE_EXCURSION = 0.18
 MOST_GAIN = 1.8
 NEAR_START = 0.15
+FAST_PACE = 1.1  # mean m/s to the apex above which a clip is unlikely
 REPEAT_WEIGHT = 0.12
 MEMORY = 3
 # How strongly a style prefers large movements (exponent on the excursion).
@@ -140,4 +141,6 @@ def _fit(clip: ClipInfo, phrase: GesturePhrase, style: str) -> float:
     cost = sum((np.log(max(ratio, 0.05)) / width) ** 2 for ratio, width in ratios)
     visible = min(1.0, clip.excursion / VISIBLE_EXCURSION) ** 2
     size = max(clip.excursion, 0.05) ** STYLE_SIZE.get(style, 0.0)
-    return float((np.exp(-0.5 * min(cost, 40.0)) + 1e-4) * visible * size)
+    pace = clip.excursion * phrase.amplitude / max(phrase.apex - phrase.onset + 0.15, 0.2)
+    fast = np.exp(-0.5 * (max(pace - FAST_PACE, 0.0) / 0.3) ** 2) + 0.01
+    return float((np.exp(-0.5 * min(cost, 40.0)) + 1e-4) * visible * size * fast)

@@ -36,13 +36,15 @@ IN_MODEL = {joint: place for place, joint in enumerate(MODEL_JOINTS)}
 class Performance:
     """A decoded gesture over clip time: ``curve`` gives 43 x 6 rotation values, then progress out of and back to rest
     for the left and the right wrist (4 values); ``first`` and ``last`` are the rotations (43, 3, 3) at the first and
-    the last movement; ``gain`` enlarges what was recorded too small."""
+    the last movement; ``gain`` enlarges what was recorded too small; ``peak`` is the top speed of a wrist on its way to
+    the apex, m/s at the clip's own pace."""
 
     curve: BSpline
     marks: Landmarks
     first: Array
     last: Array
     gain: float
+    peak: float
 
     def at(self, seconds: Array, joints: tuple[int, ...]) -> Array:
         """(n, len(joints), 3, 3) rotations of SMPL-X joints at clip times (n,)."""
@@ -88,11 +90,12 @@ def decode(model: GestureSource, choice: Choice) -> Performance:
     elif choice.mirror:
         rotations = _mirrored(rotations)
     rotations = orthonormal_rows(gaussian_filter1d(matrix_to_6d(rotations), SMOOTHING * DECODE_RATE, axis=0))
-    values = np.concatenate([matrix_to_6d(rotations).reshape(count, -1), _progress(rotations, seconds, marks)], axis=1)
+    progress, peak = _progress(rotations, seconds, marks)
+    values = np.concatenate([matrix_to_6d(rotations).reshape(count, -1), progress], axis=1)
     curve = make_interp_spline(seconds, values, k=3)
     ends = np.asarray(curve([marks.start, marks.end]))[:, :-4].reshape(2, len(MODEL_JOINTS), 6)
     first, last = orthonormal_rows(ends)
-    return Performance(curve, marks, first, last, choice.gain)
+    return Performance(curve, marks, first, last, choice.gain, peak)
 
 
 def _mirrored(rotations: Array) -> Array:
@@ -108,13 +111,16 @@ def wrist_track(collar: Array, shoulder: Array, elbow: Array, side: str) -> Arra
     return np.asarray(offsets[TORSO[COLLARS[side]]] + np.einsum("...ij,...j->...i", collar, out))
 
 
-def _progress(rotations: Array, seconds: Array, marks: Landmarks) -> Array:
-    """(n, 4): for the left, then the right wrist, progress from rest to apex and from hold to rest, monotone."""
-    columns, ways = [], []
+def _progress(rotations: Array, seconds: Array, marks: Landmarks) -> tuple[Array, float]:
+    """(n, 4): for the left, then the right wrist, progress from rest to apex and from hold to rest, monotone; and the
+    top speed on the way to the apex."""
+    columns, ways, peak = [], [], 0.0
     arrived, leaving = max(marks.settle, marks.apex0 + 0.1), min(marks.leave, marks.back - 0.1)
     for side in SIDES:
         collar, shoulder, elbow = (rotations[:, IN_MODEL[j]] for j in (TORSO[COLLARS[side]], *ARM_OF[side][:2]))
         track = wrist_track(collar, shoulder, elbow, side)
+        speed = np.linalg.norm(np.gradient(track, seconds, axis=0), axis=1)
+        peak = max(peak, float(speed[seconds <= arrived].max()))
         away = np.linalg.norm(track - track[np.searchsorted(seconds, marks.start)], axis=1)
         away[seconds <= marks.start] = 0.0
         back = np.linalg.norm(track - track[np.searchsorted(seconds, marks.end) - 1], axis=1)
@@ -127,7 +133,7 @@ def _progress(rotations: Array, seconds: Array, marks: Landmarks) -> Array:
     for still, moving in ((0, 1), (1, 0)):
         if ways[still] < STILL_SHARE * ways[moving]:
             columns[still] = columns[moving]
-    return np.asarray(gaussian_filter1d(np.array(columns).reshape(4, -1).T, 1.0, axis=0))
+    return np.asarray(gaussian_filter1d(np.array(columns).reshape(4, -1).T, 1.0, axis=0)), peak
 
 
 def transposed(matrices: Array) -> Array:

@@ -47,6 +47,8 @@ TORSO_SHARE = np.array([0.6, 0.6, 0.6, 0.4, 0.35, 1.0, 1.0])
 IDLE_COLLAR_SHARE = 0.3
 GATE = 0.12
 ROUNDS = 4
+# How far the clip moment at the apex may move, as a share of the preparation: more would change its pace.
+LEAST_SHIFT, MOST_SHIFT = 0.6, 1.25
 FINGER_POWER = 2.0
 # The pose before fades with an exponent of 1 plus this: the hand falls a little on its way from gesture to gesture,
 # but only where the new apex is nearer than some CLEAR_WAY metres, so that there is a stroke to see.
@@ -54,6 +56,8 @@ DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
 LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
 # Hands that touch the body come as recorded: enlarged, they would go into it.
 TOUCHING, MOST_TOUCHING = frozenset(["me", "think", "plea"]), 1.08
+# Top speed of a wrist on its way to an apex, m/s.
+TOP_SPEED = {"calm": 2.0, "explain": 2.6, "narrate": 2.8, "excited": 3.2}
 HOLD_DRIFT = np.radians(0.5)
 
 
@@ -63,6 +67,7 @@ class _Layer:
     performance: Performance
     slots: dict[str, Slot]
     dip: float
+    size: float
     drift: Array
 
     @property
@@ -72,12 +77,6 @@ class _Layer:
     @property
     def until(self) -> float:
         return max(slot.until for slot in self.slots.values())
-
-    @property
-    def size(self) -> float:
-        """The factor on the recorded displacement."""
-        most = MOST_TOUCHING if self.phrase.gclass in TOUCHING else MOST_AMPLITUDE
-        return float(np.clip(self.phrase.amplitude * self.performance.gain, LEAST_AMPLITUDE, most))
 
 
 def perform(
@@ -106,7 +105,7 @@ def perform(
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
         wrists = _wrists_at(out[frame])
         performance = decode(model, choose(model, phrase, wrists, style, rng, recent))
-        layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, rng)
+        layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
         if window.stop - window.start < 2:
             continue
@@ -139,6 +138,7 @@ def _layer(
     later: list[GesturePhrase],
     last: dict[str, Slot],
     wrists: Array,
+    style: str,
     rng: np.random.Generator,
 ) -> _Layer:
     parts = (TRUNK, *used_sides(phrase))
@@ -155,7 +155,16 @@ def _layer(
         apex = performance.wrists(anchor(phrase.gclass, marks))
         way = max(float(np.linalg.norm(apex - wrists, axis=1)[SIDES.index(side)]) for side in used_sides(phrase))
         dip += (BEAT_DIP if phrase.gclass in BEAT_CLASSES else DIP) * float(np.exp(-((way / CLEAR_WAY) ** 2)))
-    return _Layer(phrase, performance, slots, dip, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)))
+    pace = (anchor(phrase.gclass, marks) - entry) / (phrase.apex - begin)
+    size = _size(phrase, performance, pace, style)
+    return _Layer(phrase, performance, slots, dip, size, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)))
+
+
+def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: str) -> float:
+    """The factor on the recorded displacement: the planned one, less where the hand would have to fly."""
+    most = MOST_TOUCHING if phrase.gclass in TOUCHING else MOST_AMPLITUDE
+    most = min(most, TOP_SPEED.get(style, TOP_SPEED["explain"]) / max(performance.peak * pace, 0.1))
+    return float(np.clip(phrase.amplitude * performance.gain, LEAST_AMPLITUDE, max(most, LEAST_AMPLITUDE)))
 
 
 def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Array) -> _Layer:
@@ -166,6 +175,7 @@ def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Ar
     upto = slice(0, int(np.searchsorted(times, reach)) + 1)
     if times[upto][-1] < slot.apex or times[0] > slot.apex - 0.1:
         return layer
+    prep = slot.anchor - slot.entry
     for _ in range(ROUNDS):
         points = _wrists(layer, base[upto], current[upto], torso[upto], times[upto])
         if beat:
@@ -175,8 +185,7 @@ def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Ar
         if abs(measured - slot.apex) < 0.004:
             break
         moment = float(clip_times(layer.slots[TRUNK], marks, [measured])[0])
-        least = slot.entry + 0.5 * (slot.anchor - slot.entry)
-        moment = float(np.clip(moment, least, max(marks.leave - 0.02, slot.anchor)))
+        moment = float(np.clip(moment, slot.entry + LEAST_SHIFT * prep, slot.entry + MOST_SHIFT * prep))
         slots = {part: replace(other, anchor=moment) for part, other in layer.slots.items()}
         layer = replace(layer, slots=slots)
     return layer

@@ -46,7 +46,7 @@ class Decoder:
             import pocketsphinx
         except ImportError as error:
             raise CospeechError("pocketsphinx is not installed in the engine's Python; run the engine's setup") from error
-        options: dict[str, Any] = {"bestpath": False, "loglevel": "FATAL", "lm": None, "dither": False}
+        options: dict[str, Any] = {"bestpath": False, "loglevel": "FATAL", "lm": None, "dither": False, "topn": 2}
         if phone_loop:
             model = pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin")
             options |= {"allphone": model, "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
