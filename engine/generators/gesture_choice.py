@@ -20,11 +20,11 @@ LONE_SPREAD = 0.2
 VISIBLE_EXCURSION = 0.18
 MOST_GAIN = 1.8
 NEAR_START = 0.15
-FAST_PACE = 1.1  # mean m/s to the apex above which a clip is unlikely
+FAST_PACE = 1.5  # mean m/s to the apex above which a clip is unlikely
 REPEAT_WEIGHT = 0.12
 MEMORY = 3
 # How strongly a style prefers large movements (exponent on the excursion).
-STYLE_SIZE = {"calm": -0.5, "explain": 0.4, "narrate": 0.8, "excited": 1.6}
+STYLE_SIZE = {"calm": 0.0, "explain": 1.0, "narrate": 1.4, "excited": 2.0}
 
 
 @dataclass(frozen=True, eq=False)

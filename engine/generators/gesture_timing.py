@@ -158,7 +158,7 @@ def monotone_cubic(knots: Array, values: Array, times: ArrayLike) -> Array:
     widths, rises = np.diff(knots), np.diff(values)
     slopes = rises / widths
     first, second = 2.0 * widths[1:] + widths[:-1], widths[1:] + 2.0 * widths[:-1]
-    steady = (slopes[1:] > 0.0) & (slopes[:-1] > 0.0)
+    steady = (slopes[1:] > 1e-12) & (slopes[:-1] > 1e-12)
     safe = np.where(steady, slopes[:-1], 1.0), np.where(steady, slopes[1:], 1.0)
     inner = np.where(steady, (first + second) / (first / safe[0] + second / safe[1]), 0.0)
     rates = np.concatenate([[_edge_rate(widths, slopes)], inner, [_edge_rate(widths[::-1], slopes[::-1])]])

@@ -59,6 +59,7 @@ TOUCHING, MOST_TOUCHING = frozenset(["me", "think", "plea"]), 1.08
 # Top speed of a wrist on its way to an apex, m/s.
 TOP_SPEED = {"calm": 2.0, "explain": 2.6, "narrate": 2.8, "excited": 3.2}
 HOLD_DRIFT = np.radians(0.5)
+MIRROR_AXES = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +256,7 @@ def _arm(layer: _Layer, side: str, joints: tuple[int, ...], base: Array, current
     shift[early] = (into[early, None] ** power)[..., None] * rotation_log(transposed(first) @ before[early])
     shift[late] += out[late, None, None] * rotation_log(transposed(last) @ resting[late])
     moved = own @ rotation_exp(shift)
-    _sway(moved, slot, layer.drift[SIDES.index(side)], times)
+    _sway(moved, slot, layer, side, times)
     return _gated(moved, before, resting, slot, times)
 
 
@@ -278,15 +279,17 @@ def _scaled(
     return scaled[0], scaled[1], scaled[2]
 
 
-def _sway(moved: Array, slot: Slot, phases: Array, times: Array) -> None:
+def _sway(moved: Array, slot: Slot, layer: _Layer, side: str, times: Array) -> None:
     """Keep long holds alive: half a degree of slow drift in shoulder, elbow and wrist, none at either end."""
     stop = slot.until if slot.fall == 0.0 else slot.hold_end
     if stop - slot.apex < 0.6:
         return
     bump = smooth((times - slot.apex) / 0.4) * smooth((stop - times) / 0.4)
-    phases = phases[: min(3, moved.shape[1])]
+    second = layer.phrase.hands == "both" and side == "left"
+    phases = layer.drift[int(second)][: min(3, moved.shape[1])]
     waves = np.sin(2.0 * np.pi * 0.31 * times[:, None, None] + phases[..., 0])
     waves = waves + 0.6 * np.sin(2.0 * np.pi * 0.73 * times[:, None, None] + phases[..., 1])
+    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
     moved[:, : len(phases)] = moved[:, : len(phases)] @ rotation_exp(HOLD_DRIFT * bump[:, None, None] * waves)
 
 

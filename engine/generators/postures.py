@@ -29,6 +29,7 @@ _MIRROR_POINT = np.array([-1.0, 1.0, 1.0])
 _SHORTEST_GAP = 1.5
 _TOUCHING = 0.25
 _CLEAR_METRES = 0.02
+_NEW_REST = 0.75  # how often a gesture ends in another rest than it began from
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,32 +141,89 @@ class RestTracks:
 def rest_tracks(plan: GesturePlan, seed: int, style: dict[str, Any]) -> RestTracks:
     """The rest postures of a plan and seed.
 
-    Postures change only inside :func:`free_gaps`, by minimum-jerk moves of 0.8-1.4 s, one hand a little before the
-    other.
+    In :func:`free_gaps` they change by minimum-jerk moves of 0.8-1.4 s, one hand a little before the other. Under a
+    gesture that ends at rest they change unseen, so that the hands come back to another rest than they left.
     """
-    rng = seeded("rest", plan.seed, seed)
-    names = list(style["rests"])
-    weights = np.array([style["rests"][name] for name in names], dtype=np.float64)
-    current = first = _draw(rng, names, weights, None)
-    named = [(-np.inf, current.name)]
-    slack: list[tuple[float, float, ArrayLike]] = []
-    moves: tuple[list[tuple[float, float, ArrayLike]], list[tuple[float, float, ArrayLike]]] = ([], [])
-    for start, stop in free_gaps(plan.phrases, plan.seconds + 20.0):
+    schedule = _Schedule(seeded("rest", plan.seed, seed), style["rests"])
+    moments: list[tuple[float, tuple[float, float] | GesturePhrase]] = [
+        (gap[0], gap) for gap in free_gaps(plan.phrases, plan.seconds + 20.0)
+    ]
+    moments += [(phrase.apex, phrase) for phrase in plan.phrases if phrase.join == "rest"]
+    for _, moment in sorted(moments, key=lambda item: item[0]):
+        if isinstance(moment, GesturePhrase):
+            schedule.under(moment)
+        else:
+            schedule.within(*moment)
+    return schedule.tracks()
+
+
+class _Schedule:
+    """Collects the moves of both arms while a plan is walked through in time."""
+
+    def __init__(self, rng: np.random.Generator, rests: dict[str, float]) -> None:
+        self._rng, self._names = rng, list(rests)
+        self._weights = np.array([rests[name] for name in self._names], dtype=np.float64)
+        self._current = self._first = self._draw(None)
+        self._named = [(-np.inf, self._current.name)]
+        self._slack: list[tuple[float, float, ArrayLike]] = []
+        self._moves: tuple[list[tuple[float, float, ArrayLike]], list[tuple[float, float, ArrayLike]]] = ([], [])
+
+    def within(self, start: float, stop: float) -> None:
+        """Perhaps change, seen, in a gap between gestures."""
+        rng = self._rng
         clock = max(start + float(rng.uniform(0.05, 0.5)), 1.5) if np.isfinite(start) else float(rng.uniform(2.5, 7.0))
         keen = 0.45 if np.isfinite(start) else 0.8
         while clock + _SHORTEST_GAP <= stop:
             if rng.random() < keen:
-                before, current = current, _draw(rng, names, weights, current)
+                before, after = self._current, self._draw(self._current)
                 duration, lag = float(rng.uniform(0.9, 1.25)), float(rng.uniform(0.05, 0.15))
-                leader = _leader(before, current, int(rng.integers(2)))
-                moves[leader].append((clock, duration, current.arms[leader]))
-                moves[1 - leader].append((clock + lag, duration, current.arms[1 - leader]))
-                slack.append((clock, duration, _looseness(current)))
-                named.append((clock, current.name))
+                leader = _leader(before, after, int(rng.integers(2)))
+                self._turn(after, leader, clock, duration)
+                self._turn(after, 1 - leader, clock + lag, duration)
+                self._settle(after, clock, duration)
             clock += float(rng.uniform(6.0, 16.0))
             keen = 0.8
-    over_time = steps(first.arms[0], moves[0]), steps(first.arms[1], moves[1])
-    return RestTracks(over_time, steps(_looseness(first), slack), tuple(named))
+
+    def under(self, phrase: GesturePhrase) -> None:
+        """Change the arms that the gesture uses while it holds them; out of a clasp the free hand lets go, seen."""
+        if self._rng.random() >= _NEW_REST:
+            return
+        used = {"left": (0,), "right": (1,)}.get(phrase.hands, (0, 1))
+        after = self._draw(self._current, apart=len(used) == 1)
+        hidden = max(phrase.hold_end - phrase.apex, 0.1)
+        for side in used:
+            self._turn(after, side, phrase.apex, hidden)
+        if len(used) == 1:
+            free = 1 - used[0]
+            if self._current.cover >= 0:
+                self._turn(after, free, phrase.onset, min(1.1, phrase.retract_end - phrase.onset))
+            else:
+                after.arms[free] = self._current.arms[free]
+        self._settle(after, phrase.apex, hidden)
+
+    def tracks(self) -> RestTracks:
+        """The moves as curves."""
+        left, right = (steps(self._first.arms[side], self._moves[side]) for side in (0, 1))
+        return RestTracks((left, right), steps(_looseness(self._first), self._slack), tuple(self._named))
+
+    def _turn(self, after: RestPosture, side: int, start: float, duration: float) -> None:
+        self._moves[side].append((start, duration, after.arms[side].copy()))
+
+    def _settle(self, after: RestPosture, start: float, duration: float) -> None:
+        self._slack.append((start, duration, _looseness(after)))
+        self._named.append((start, after.name))
+        self._current = after
+
+    def _draw(self, current: RestPosture | None, apart: bool = False) -> RestPosture:
+        """Another posture than the current one, perhaps mirrored; ``apart`` bars those where hand lies on hand."""
+        table = arm_table()["postures"]
+        barred = [(current is not None and name == current.name) or (apart and "cover" in table[name])
+                  for name in self._names]  # fmt: skip
+        chance = np.where(barred, 0.0, self._weights)
+        if not chance.any():
+            chance = np.where([apart and "cover" in table[name] for name in self._names], 0.0, self._weights)
+        name = self._names[int(self._rng.choice(len(self._names), p=chance / chance.sum()))]
+        return _varied(rest_posture(name, bool(self._rng.integers(2))), self._rng)
 
 
 def _leader(before: RestPosture, after: RestPosture, chance: int) -> int:
@@ -179,11 +237,8 @@ def _looseness(posture: RestPosture) -> float:
     return 1.0 if posture.cover < 0 else _TOUCHING
 
 
-def _draw(rng: np.random.Generator, names: list[str], weights: Array, current: RestPosture | None) -> RestPosture:
-    """Another posture than the current one, perhaps mirrored, with the small differences of one use to the next."""
-    chance = np.where([current is not None and name == current.name for name in names], 0.0, weights)
-    name = names[int(rng.choice(len(names), p=chance / chance.sum()))]
-    posture = rest_posture(name, bool(rng.integers(2)))
+def _varied(posture: RestPosture, rng: np.random.Generator) -> RestPosture:
+    """A posture with the small differences of one use to the next."""
     fingers = np.repeat(rng.uniform(0.88, 1.14, (2, 15)), 3, axis=1)
     spread = np.radians(posture.jitter) * np.repeat([0.8, 1.0, 1.4], 3)
     jitter = rng.normal(0.0, 1.0, (2, 9)) * spread

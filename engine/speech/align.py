@@ -50,7 +50,9 @@ def align(waveform: Floats, transcript: Transcript, advance: Advance) -> Aligned
     for span in _spans(transcript, owners, seconds):
         placer.place(span, lambda time: advance(0.9 * time / seconds))
     if transcript.cues and _share(placer.placed) < MISMATCH:
-        warnings.append("The subtitle times do not fit the audio, so they were not used; check that the right file is chosen")
+        warnings.append(
+            "The subtitle times do not fit the audio, so they were not used; check that the right file is chosen"
+        )
         placer = Placer(waveform, tokens, placer.decoder)
         placer.place(Span(0, len(tokens), 0.0, seconds), lambda time: advance(0.9 * time / seconds))
     placed = refine_boundaries(waveform, _without_overlaps(placer.placed), seconds)
@@ -252,9 +254,13 @@ def _warnings(words: Sequence[Word]) -> list[str]:
             f"The transcript does not seem to belong to this audio: {len(words) - len(lost)} of its {len(words)} words "
             "were found; check that it says, in English, what is spoken"
         ]
-    names = ", ".join(f'"{text}"' for text in lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+    names = ", ".join(f'"{text}"' for text in lost[:_NAMED]) + (
+        f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    )
     what = "1 word was" if len(lost) == 1 else f"{len(lost)} words were"
-    return [f"{what} not found in the audio and got estimated times: {names}; correct the transcript, or give their times"]
+    return [
+        f"{what} not found in the audio and got estimated times: {names}; correct the transcript, or give their times"
+    ]
 
 
 def _fill(words: Sequence[Word], waveform: Floats, advance: Advance) -> list[Phone]:
@@ -280,7 +286,8 @@ def _decoded(
     """Phones decoded without words in some stretches of the audio (silences left out)."""
     decoder = Decoder(phone_loop=True)
     found: list[Phone] = []
-    for number, (start, last) in enumerate(stretches):
+    for number, (first, last) in enumerate(stretches):
+        start = first
         while last - start > 0.05:
             advance((number + start / max(last, 1e-6)) / (len(stretches) + 1))
             end = last if last - start <= _DECODE[1] else quietest(energy, start + _DECODE[0], start + _DECODE[1])

@@ -1,4 +1,4 @@
-"""Audio file -> mono waveform at 16 kHz. Decoded and resampled in blocks, so memory follows the result, not the file."""
+"""Audio file -> mono waveform at 16 kHz, decoded and resampled in blocks: memory follows the result, not the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_audio(path: Path | str) -> tuple[Floats, str]:
     path = Path(path)
     _check_file(path)
     waveform = _decode(path, channel=None)
-    if np.abs(waveform, out=None).max(initial=0.0) < SILENT_PEAK:
+    if max(waveform.max(), -waveform.min()) < SILENT_PEAK:
         waveform = _decode(path, channel=0)  # two channels in opposite phase average to nothing
     if float(np.ptp(waveform)) < SILENT_PEAK:
         raise AudioError(f"{path.name} is silent; choose a recording in which speech can be heard")

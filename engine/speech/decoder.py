@@ -45,7 +45,9 @@ class Decoder:
         try:
             import pocketsphinx
         except ImportError as error:
-            raise CospeechError("pocketsphinx is not installed in the engine's Python; run the engine's setup") from error
+            raise CospeechError(
+                "pocketsphinx is not installed in the engine's Python; run the engine's setup"
+            ) from error
         options: dict[str, Any] = {"bestpath": False, "loglevel": "FATAL", "lm": None, "dither": False, "topn": 2}
         if phone_loop:
             model = pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin")
@@ -82,9 +84,7 @@ class Decoder:
         for i in range(count + 1):
             for filler in (_SILENCE_WORD, _GARBAGE_WORD):
                 arcs.append((i, hub, _JUMP, filler))
-                arcs += [
-                    (i, i + step, _SKIP**step, filler) for step in range(1, _SKIP_REACH + 1) if i + step <= count
-                ]
+                arcs += [(i, i + step, _SKIP**step, filler) for step in range(1, _SKIP_REACH + 1) if i + step <= count]
             arcs.append((i, final, 1.0, _SILENCE_WORD))
         arcs += [(hub, i + 1, _ENTER / count, name) for i, name in enumerate(names)]
         arcs += [(hub, hub, _GARBAGE, _GARBAGE_WORD), (hub, hub, 1.0, _SILENCE_WORD), (hub, final, 1.0, _SILENCE_WORD)]

@@ -26,7 +26,7 @@ def energy_db(waveform: Floats, width: int = 2) -> Floats:
         starts = np.clip(centres - half, 0, len(piece))
         ends = np.clip(centres + half, 0, len(piece))
         power[first:last] = (sums[ends] - sums[starts]) / np.maximum(ends - starts, 1)
-    return np.maximum(10.0 * np.log10(power + 1e-12), _FLOOR_DB).astype(np.float32)
+    return np.asarray(np.maximum(10.0 * np.log10(power + 1e-12), _FLOOR_DB), np.float32)
 
 
 def voice_threshold(energy: Floats) -> float:

@@ -42,9 +42,15 @@ class LetterModel:
     def save(self, path: Path) -> None:
         """Write the model as a compressed .npz without pickles."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        pairs = np.array([f"{letter} {' '.join(phones)}".strip() for letter, phones in zip(self.letters, self.phones, strict=True)])
+        pairs = np.array(
+            [f"{letter} {' '.join(phones)}".strip() for letter, phones in zip(self.letters, self.phones, strict=True)]
+        )
         np.savez_compressed(
-            path, pairs=pairs.astype("S"), keys=self.keys, log_probability=self.log_probability, log_backoff=self.log_backoff
+            path,
+            pairs=pairs.astype("S"),
+            keys=self.keys,
+            log_probability=self.log_probability,
+            log_backoff=self.log_backoff,
         )
 
     def cost(self, tokens: tuple[int, ...]) -> float:

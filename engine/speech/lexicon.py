@@ -15,7 +15,8 @@ _MAX_PRONUNCIATIONS = 4
 _VOICELESS = frozenset(["P", "T", "K", "F", "TH"])
 _SIBILANTS = frozenset(["S", "Z", "SH", "ZH", "CH", "JH"])
 _SUFFIXES: dict[str, Pronunciation] = {
-    "ing": ("IH", "NG"), "in'": ("IH", "N"), "er": ("ER",), "ers": ("ER", "Z"), "est": ("AH", "S", "T"), "ly": ("L", "IY"),
+    "ing": ("IH", "NG"), "in'": ("IH", "N"), "er": ("ER",), "ers": ("ER", "Z"), "est": ("AH", "S", "T"),
+    "ly": ("L", "IY"),
     "ness": ("N", "AH", "S"), "less": ("L", "AH", "S"), "ful": ("F", "AH", "L"), "able": ("AH", "B", "AH", "L"),
     "ish": ("IH", "SH"), "ment": ("M", "AH", "N", "T"), "like": ("L", "AY", "K"), "ward": ("W", "ER", "D"),
     "wise": ("W", "AY", "Z"), "'ll": ("AH", "L"), "'ve": ("AH", "V"), "eth": ("AH", "TH"), "y": ("IY",), "th": ("TH",),
@@ -23,7 +24,8 @@ _SUFFIXES: dict[str, Pronunciation] = {
 _PREFIXES: dict[str, Pronunciation] = {
     "un": ("AH", "N"), "re": ("R", "IY"), "non": ("N", "AA", "N"), "pre": ("P", "R", "IY"), "dis": ("D", "IH", "S"),
     "mis": ("M", "IH", "S"), "over": ("OW", "V", "ER"), "under": ("AH", "N", "D", "ER"), "anti": ("AE", "N", "T", "IY"),
-    "super": ("S", "UW", "P", "ER"), "out": ("AW", "T"), "micro": ("M", "AY", "K", "R", "OW"), "semi": ("S", "EH", "M", "IY"),
+    "super": ("S", "UW", "P", "ER"), "out": ("AW", "T"), "micro": ("M", "AY", "K", "R", "OW"),
+    "semi": ("S", "EH", "M", "IY"),
 }  # fmt: skip
 
 
@@ -111,7 +113,9 @@ def _inflected(word: str, depth: int) -> tuple[Pronunciation, ...]:
             if known:
                 return tuple((*phones, *_past(phones[-1])) for phones in known)
     if word.endswith("'st"):
-        return tuple((*phones, "S", "T") for phones in _known(_bases(word.removesuffix("'st"), vowel_suffix=True), depth))
+        return tuple(
+            (*phones, "S", "T") for phones in _known(_bases(word.removesuffix("'st"), vowel_suffix=True), depth)
+        )
     return ()
 
 

@@ -71,7 +71,9 @@ def _with_times(transcript: Transcript, times: Mapping[int, tuple[float, float]]
     words = list(transcript.words)
     for index, (start, end) in times.items():
         if not 0 <= index < len(words):
-            raise TranscriptError(f"Word times are given for word {index}, but the transcript has words 0 to {len(words) - 1}")
+            raise TranscriptError(
+                f"Word times are given for word {index}, but the transcript has words 0 to {len(words) - 1}"
+            )
         words[index] = replace(words[index], times=(float(start), float(end)), phones=())
     previous = 0.0
     for index, word in enumerate(words):
@@ -84,7 +86,9 @@ def _with_times(transcript: Transcript, times: Mapping[int, tuple[float, float]]
                 f"audio (0-{seconds:.2f} s); correct them"
             )
         if start < previous - 1e-3:
-            raise TranscriptError(f'Word {index} ("{word.text}") is given a time before the word that precedes it; correct it')
+            raise TranscriptError(
+                f'Word {index} ("{word.text}") is given a time before the word that precedes it; correct it'
+            )
         previous = start
         words[index] = replace(word, times=(start, min(end, seconds)))
     return replace(transcript, words=tuple(words))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats, Phone
 
 Advance = Callable[[float], None]
 
-_WINDOW = (6.0, 10.0)  # the cut is the quietest moment in this range after the window's start
+_WINDOW = (8.0, 13.0)  # the cut is the quietest moment in this range after the window's start
 _LOOK_AHEAD = 2.0
-_MAX_LAST = 13.0
+_MAX_LAST = 16.0
 _TOKENS_PER_SECOND = 6.5
 _DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores a frame: of one token, of the better of two neighbours
 _USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits
@@ -106,7 +107,7 @@ class Placer:
         scores = [times.score for times in found]
         if any(score < self._limit(_DOUBT_ONE) for score in scores):
             return True
-        if any(max(pair) < self._limit(_DOUBT_TWO) for pair in zip(scores, scores[1:], strict=False)):
+        if any(max(pair) < self._limit(_DOUBT_TWO) for pair in pairwise(scores)):
             return True
         edges = [start, *(time for times in found for time in (times.start, times.end)), end]
         gaps = zip(edges[0::2], edges[1::2], strict=True)

@@ -36,8 +36,9 @@ _CHUNK, _MARGIN = 20.0, 0.2
 _FLOOR_HZ, _CEILING_HZ = 65.0, 500.0
 _ACCENT_DISTANCE = 0.2
 _ACCENT_SCORE = 0.55
+_ACCENTED_SHARE = 0.7  # of the content words' stressed syllables, at least
 _WEIGHTS = {"f0": 0.35, "rise": 0.2, "energy": 0.3, "length": 0.25}
-_CONTENT, _NUCLEAR = 0.5, 0.6
+_CONTENT, _NUCLEAR, _FUNCTION, _UNSTRESSED = 0.5, 0.6, 0.7, 1.5
 _SURROUNDINGS = 0.9
 
 
@@ -132,10 +133,13 @@ def find_accents(
         return ()
     tones = _semitones(f0)
     scores = _scores(candidates, phrases, tones, energy)
-    order = np.argsort(-scores, kind="stable")
+    content = [
+        scores[number] for number, syllable in enumerate(candidates) if syllable.content and syllable.stress == 1
+    ]
+    limit = min(_ACCENT_SCORE, float(np.quantile(content, 1.0 - _ACCENTED_SHARE))) if content else _ACCENT_SCORE
     chosen: list[int] = []
-    for index in order:
-        if scores[index] < _ACCENT_SCORE:
+    for index in np.argsort(-scores, kind="stable"):
+        if scores[index] < limit:
             break
         middle = candidates[index].vowel.start
         if all(abs(candidates[other].vowel.start - middle) >= _ACCENT_DISTANCE for other in chosen):
@@ -144,9 +148,7 @@ def find_accents(
     found = []
     for index in sorted(chosen):
         syllable = candidates[index]
-        found.append(
-            Accent(_peak(syllable, tones, energy), ranks[index], syllable.word, syllable.start, syllable.end)
-        )
+        found.append(Accent(_peak(syllable, tones, energy), ranks[index], syllable.word, syllable.start, syllable.end))
     return tuple(found)
 
 
@@ -159,9 +161,7 @@ def _semitones(f0: Floats) -> Doubles:
     return tones
 
 
-def _scores(
-    candidates: Sequence[Syllable], phrases: Sequence[Phrase], tones: Doubles, energy: Floats
-) -> Doubles:
+def _scores(candidates: Sequence[Syllable], phrases: Sequence[Phrase], tones: Doubles, energy: Floats) -> Doubles:
     raw = {name: np.zeros(len(candidates)) for name in _WEIGHTS}
     usual = _usual_lengths(candidates)
     for number, syllable in enumerate(candidates):
@@ -181,8 +181,10 @@ def _scores(
         total += weight * np.clip((raw[name] - np.median(raw[name])) / spread, -2.0, 2.5)
     for number, syllable in enumerate(candidates):
         if syllable.word >= 0:
-            total[number] += _CONTENT if syllable.content and syllable.stress == 1 else -_CONTENT
-            total[number] -= 1.0 if syllable.stress == 0 else 0.0
+            if not syllable.content:
+                total[number] -= _FUNCTION
+            else:
+                total[number] += _CONTENT if syllable.stress == 1 else -_UNSTRESSED
     for number in _nuclear(candidates, phrases):
         total[number] += _NUCLEAR
     return total

@@ -32,7 +32,8 @@ CURRENCIES = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro",
 SYMBOLS = {"&": "and", "@": "at", "#": "number", "+": "plus", "=": "equals", "%": "percent", "°": "degrees"}
 _SCALES = ("hundred", "thousand", "million", "billion", "trillion")
 _FRACTIONS = {"½": "one half", "¼": "one quarter", "¾": "three quarters", "1/2": "one half", "1/4": "one quarter",
-              "3/4": "three quarters", "1/3": "one third", "2/3": "two thirds", "24/7": "twenty four seven"}  # fmt: skip
+              "3/4": "three quarters", "1/3": "one third", "2/3": "two thirds",
+              "24/7": "twenty four seven"}  # fmt: skip
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+"
 _ORDINAL = re.compile(r"(\d[\d,]*)(?:st|nd|rd|th)", re.IGNORECASE)
@@ -117,7 +118,9 @@ def _with_digits(text: str, in_dictionary: Callable[[str], bool]) -> list[str]:
     for index, part in enumerate(parts):
         if part[0] in "$£€" or part[-1].isdigit():
             said_words += _with_digits(part, in_dictionary)
-        elif part == "-" and 0 < index < len(parts) - 1 and parts[index - 1][-1].isdigit() and parts[index + 1].isdigit():
+        elif (
+            part == "-" and 0 < index < len(parts) - 1 and parts[index - 1][-1].isdigit() and parts[index + 1].isdigit()
+        ):
             said_words.append("to")
         elif part.isalpha() and not set(part.lower()) & set("aeiouy"):
             said_words += list(part.lower())

@@ -29,14 +29,15 @@ FUNCTION_WORDS = frozenset(
 _SELF_STRESSED = ("ee", "ees", "eer", "eers", "ese", "ette", "ettes", "esque", "self", "selves", "aire", "ique", "oon")
 _RETRACTING = ("ary", "aries", "arily", "ory", "ories", "mony", "monies", "ator", "ators", "ative", "atively", "ature")
 _VERB_PREFIXES = ("under", "over", "inter", "super", "un", "mis", "re", "dis", "out", "contra", "intro")
-_COMPOUND_FIRST = ("every", "any", "some", "no", "news", "grand", "eye", "head", "hand", "home", "house", "book", "fire",
-                   "water", "air", "school", "class", "wood", "foot", "back", "down", "sun", "snow", "day",
-                   "night", "work", "play", "sea", "land", "door", "bed", "break", "butter", "candle", "copy")  # fmt: skip
+_COMPOUND_FIRST = ("every", "any", "some", "no", "news", "grand", "eye", "head", "hand", "home", "house", "book",
+                   "fire",                    "water", "air", "school", "class", "wood", "foot", "back", "down", "sun", "snow", "day",
+                   "night", "work", "play", "sea", "land", "door", "bed", "break", "butter", 
+                   "candle", "copy")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class StressModel:
-    """``weights`` (BUCKETS,) int8 of hashed features and ``scale``; ``exceptions``: word -> stressed vowels, as "0100"."""
+    """``weights`` (BUCKETS,) int8 of hashed features and ``scale``; ``exceptions``: word -> stressed vowels, "010"."""
 
     weights: NDArray[np.int8]
     scale: float
@@ -97,10 +98,10 @@ def primary_stress(word: str, phones: Sequence[str], stressed: Sequence[int]) ->
 
 
 def _is_inflected_verb_end(word: str, tail: tuple[str, ...]) -> bool:
-    """Whether the last stressed vowel starts -ated, -ating, -izer, -ified ...: secondary after the verb's own stress."""
+    """Whether the last stressed vowel starts -ated, -izer, -ified ...: secondary after the verb's own stress."""
     if tail[:2] in (("EY", "T"), ("AY", "Z"), ("AY", "D")) or tail[:1] == ("AY",):
-        return word.endswith(("ated", "ating", "ator", "ater", "ized", "izing", "izer", "ised", "ising", "iser", "ifying",
-                              "ifier", "lying"))  # fmt: skip
+        return word.endswith(("ated", "ating", "ator", "ater", "ized", "izing", "izer", "ised", "ising", "iser",
+                              "ifying",                              "ifier", "lying"))  # fmt: skip
     return False
 
 

@@ -9,8 +9,10 @@ from engine.speech.stress import FUNCTION_WORDS
 from engine.speech.types import SILENCE, Phone, Word
 
 _ONSETS = frozenset(
-    """P R|P L|P Y|B R|B L|B Y|T R|T W|T Y|D R|D W|D Y|K R|K L|K W|K Y|G R|G L|G W|F R|F L|F Y|TH R|TH W|S P|S T|S K|S M|
-    S N|S L|S W|S F|SH R|V Y|M Y|HH Y|S P R|S P L|S T R|S K R|S K W|S P Y|S K Y""".replace("\n", "").replace("    ", "").split("|")
+    """P R|P L|P Y|B R|B L|B Y|T R|T W|T Y|D R|D W|D Y|K R|K L|K W|K Y|G R|G L|G W|F R|F L|F Y|TH R|TH W|S P|S T|S K|
+    S M|S N|S L|S W|S F|SH R|V Y|M Y|HH Y|S P R|S P L|S T R|S K R|S K W|S P Y|S K Y""".replace("\n", "")
+    .replace("    ", "")
+    .split("|")
 )
 
 

@@ -116,7 +116,9 @@ def _check_english(text: str, name: str) -> None:
     letters = [char for char in plain_ascii(text) if char.isalpha()]
     foreign = sum(not char.isascii() for char in letters)
     if letters and foreign > 0.3 * len(letters):
-        raise TranscriptError(f"{name} is not in English; Cospeech understands English only, so leave the transcript out")
+        raise TranscriptError(
+            f"{name} is not in English; Cospeech understands English only, so leave the transcript out"
+        )
 
 
 def _words(text: str) -> list[TranscriptWord]:
@@ -139,7 +141,7 @@ def _in_dictionary(word: str) -> bool:
 
 
 def _money_scales(words: list[TranscriptWord]) -> list[TranscriptWord]:
-    """"$5 million" is said five million dollars: the unit moves behind the scale."""
+    """ "$5 million" is said five million dollars: the unit moves behind the scale."""
     for index in range(len(words) - 1):
         word, following = words[index], words[index + 1]
         if word.text[0] in CURRENCIES and following.spoken[0] in _SCALE_WORDS and len(word.spoken) > 1:
@@ -162,7 +164,9 @@ def _from_subtitles(text: str, path: Path) -> Transcript:
         line = str(event.plaintext)
         found = _words(line)
         if found:
-            cues.append(Cue(len(words), len(words) + len(found), event.start / 1000, max(event.end, event.start) / 1000))
+            cues.append(
+                Cue(len(words), len(words) + len(found), event.start / 1000, max(event.end, event.start) / 1000)
+            )
             words += found
             lines.append(" ".join(line.split()))
     whole = "\n".join(lines)

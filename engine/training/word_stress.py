@@ -61,7 +61,11 @@ def predicted(model: StressModel, word: str, phones: tuple[str, ...]) -> str:
     """The pattern without exceptions."""
     scores = [int(model.weights[list(row)].sum()) for row in stress_features(word, phones)]
     marks = "".join("1" if score > 0 else "0" for score in scores)
-    return marks if "1" in marks else "".join("1" if index == int(np.argmax(scores)) else "0" for index in range(len(scores)))
+    return (
+        marks
+        if "1" in marks
+        else "".join("1" if index == int(np.argmax(scores)) else "0" for index in range(len(scores)))
+    )
 
 
 def main() -> None:
@@ -80,7 +84,10 @@ def main() -> None:
     wrong = {word: marks for word, phones, marks in rows if predicted(model, word, phones) != marks}
     text = "\n".join(f"{word}:{marks}" for word, marks in sorted(wrong.items()))
     np.savez_compressed(
-        MODEL_FILE, weights=model.weights, scale=np.float64(model.scale), exceptions=np.frombuffer(text.encode(), np.uint8)
+        MODEL_FILE,
+        weights=model.weights,
+        scale=np.float64(model.scale),
+        exceptions=np.frombuffer(text.encode(), np.uint8),
     )
     print(f"{len(wrong)} exceptions; {MODEL_FILE.name} {MODEL_FILE.stat().st_size / 1e3:.0f} kB")
 

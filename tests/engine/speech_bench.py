@@ -101,7 +101,7 @@ def held_sentences() -> set[int]:
 
 
 def split_of(voice: str, index: int) -> str:
-    """"held" or "tune" (held sentences in tuned voices and tuned sentences in held voices are held as well)."""
+    """ "held" or "tune" (held sentences in tuned voices and tuned sentences in held voices are held as well)."""
     return "held" if index in held_sentences() or voice in HELD_VOICES else "tune"
 
 
@@ -161,7 +161,12 @@ class _Flite:
         lib.cst_wave_save_riff(lib.utt_wave(utterance), str(wav).encode())
         found: dict[str, list[list[object]]] = {}
         for key, relation, start, end in (
-            ("words", b"Word", b"R:SylStructure.daughter1.daughter1.R:Segment.p.end", b"R:SylStructure.daughtern.daughtern.end"),
+            (
+                "words",
+                b"Word",
+                b"R:SylStructure.daughter1.daughter1.R:Segment.p.end",
+                b"R:SylStructure.daughtern.daughtern.end",
+            ),
             ("phones", b"Segment", b"p.end", b"end"),
         ):
             rows: list[list[object]] = []
@@ -169,7 +174,12 @@ class _Flite:
             head = ctypes.cast(lib.utt_relation(utterance, relation), ctypes.POINTER(ctypes.c_void_p))[3]
             item = head
             while item:
-                rows.append([lib.ffeature_string(item, b"name").decode(), *(round(lib.ffeature_float(item, path), 4) for path in (start, end))])
+                rows.append(
+                    [
+                        lib.ffeature_string(item, b"name").decode(),
+                        *(round(lib.ffeature_float(item, path), 4) for path in (start, end)),
+                    ]
+                )
                 item = lib.item_next(item)
             found[key] = rows
         lib.delete_utterance(utterance)
