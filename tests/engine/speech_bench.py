@@ -1,7 +1,8 @@
 """Measures the aligner against speech whose word and phone times are known exactly, because we synthesised it.
 
-    python tests/engine/speech_bench.py make DIR      # needs Debian's festival, flite and three festvox voices (root, apt)
-    python tests/engine/speech_bench.py measure DIR [--split held|tune|all]
+    python tests/engine/speech_bench.py make DIR      # needs Debian's festival, flite and the festvox voices below
+    python tests/engine/speech_bench.py measure DIR
+    python tests/engine/speech_bench.py subset DIR    # writes the committed regression clips to tests/engine/data
 
 ``make`` speaks every sentence below with every voice and stores ``<voice>_<n>.wav`` with ``<voice>_<n>.json``
 (words and phones with start and end in seconds, read from the synthesiser's own utterance). Sentences and voices are
@@ -11,7 +12,6 @@ never heard (ked, awb).
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import random
@@ -20,9 +20,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from engine.speech.audio import load_audio
+from engine.speech.load import load_speech
+
+DATA = Path(__file__).resolve().parent / "data"
 
 SENTENCES = (
     "Hello there, my name is Robert, and I will be your guide this morning.",
@@ -80,13 +89,15 @@ FESTIVAL_VOICES = {"slthts": "voice_cmu_us_slt_arctic_hts", "kal": "voice_kal_di
 FLITE_VOICES = ("slt", "rms", "awb")
 HELD_VOICES = ("ked", "awb")
 HELD_SHARE = 0.4
+SUBSET = ("awb_05", "ked_24", "kal_06", "rms_26", "slt_40", "slthts_16", "awb_41")
 
 _FESTIVAL = """
 ({voice})
 (set! u (Utterance Text "{text}"))
 (utt.synth u)
 (utt.save.wave u "{wav}" 'riff)
-(mapcar (lambda (w) (format t "WORD\\t%s\\t%f\\t%f\\n" (item.name w) (item.feat w "word_start") (item.feat w "word_end")))
+(mapcar
+  (lambda (w) (format t "WORD\\t%s\\t%f\\t%f\\n" (item.name w) (item.feat w "word_start") (item.feat w "word_end")))
   (utt.relation.items u 'Word))
 (mapcar (lambda (s) (format t "SEG\\t%s\\t%f\\t%f\\n" (item.name s) (item.feat s 'segment_start) (item.feat s 'end)))
   (utt.relation.items u 'Segment))
@@ -198,5 +209,43 @@ def make(folder: Path) -> None:
             wav.with_suffix(".json").write_text(json.dumps(truth_file))
 
 
+def onset_errors(audio: Path, truth: dict[str, Any]) -> NDArray[np.float64]:
+    """Signed onset errors in seconds of the words of one clip, by the whole front end; unplaced words count as 1 s."""
+    speech = load_speech(audio, str(truth["text"]))
+    assert len(speech.words) == len(truth["words"])
+    return np.array([
+        word.start - known[1] if word.placed else 1.0
+        for word, known in zip(speech.words, truth["words"], strict=True)
+    ])  # fmt: skip
+
+
+def measure(folder: Path) -> None:
+    """Print the errors by split and voice."""
+    errors: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+    began = time.process_time()
+    for file in sorted(folder.glob("*.json")):
+        truth = json.loads(file.read_text())
+        found = onset_errors(file.with_suffix(".wav"), truth)
+        for key in ((truth["split"], truth["voice"]), (truth["split"], "all")):
+            errors.setdefault(key, []).append(found)
+    for (split, voice), parts in sorted(errors.items()):
+        size = 1000 * np.abs(np.concatenate(parts))
+        bias = 1000 * np.median(np.concatenate(parts))
+        print(f"{split} {voice:7s} {len(size):5d} words: median {np.median(size):5.1f} ms, 90 % {np.quantile(size, 0.9):5.1f} ms, "
+              f"97 % {np.quantile(size, 0.97):5.1f} ms, bias {bias:5.1f} ms")  # fmt: skip
+    print(f"{time.process_time() - began:.1f} s of processor time")
+
+
+def subset(folder: Path, target: Path = DATA) -> None:
+    """The clips of SUBSET as 16 kHz FLAC, with their truth, for the regression test."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in SUBSET:
+        waveform, _ = load_audio(folder / f"{name}.wav")
+        soundfile.write(target / f"known_{name}.flac", waveform, 16000, subtype="PCM_16", compression_level=1.0)
+        truth = json.loads((folder / f"{name}.json").read_text())
+        kept = {"text": truth["text"], "voice": truth["voice"], "words": truth["words"]}
+        (target / f"known_{name}.json").write_text(json.dumps(kept) + "\n")
+
+
 if __name__ == "__main__":
-    make(Path(sys.argv[2]))
+    {"make": make, "measure": measure, "subset": subset}[sys.argv[1]](Path(sys.argv[2]))
