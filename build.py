@@ -156,7 +156,7 @@ def command_setup(_: argparse.Namespace) -> None:
 def command_test(options: argparse.Namespace) -> None:
     """All tests that run without a GPU: engine, add-on on Blender 4.5 and 5.0, end to end on the built zip."""
     setup()
-    extra = options.rest or []
+    extra = options.rest
     calm = {"OMP_NUM_THREADS": "1", "BLENDER_USER_RESOURCES": str(_fresh_folder("blender-user"))}
     failed = []
     suites: list[tuple[Environment, list[str]]] = [
@@ -184,13 +184,13 @@ def command_lint(_: argparse.Namespace) -> None:
 def command_bench(options: argparse.Namespace) -> None:
     """Measure; prints a table and writes JSON (design.md section 9)."""
     setup(old_blender_too=False)
-    run([MAIN.python, "-m", "tests.bench", *(options.rest or [])])
+    run([MAIN.python, "-m", "tests.bench", *options.rest])
 
 
 def command_demo(options: argparse.Namespace) -> None:
     """Speech -> take.npz, demo.blend, demo.fbx, preview.mp4, contact_sheet.png in out/demo."""
     setup(old_blender_too=False)
-    run([MAIN.python, "-m", "addon.demo", *(options.rest or [])], env={"OMP_NUM_THREADS": "2"})
+    run([MAIN.python, "-m", "addon.demo", *options.rest], env={"OMP_NUM_THREADS": "2"})
 
 
 def command_package(options: argparse.Namespace) -> None:
@@ -263,14 +263,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("bench", command_bench, True),
     ):
         sub = commands.add_parser(name, help=action.__doc__)
-        sub.set_defaults(action=action)
-        if passes_on:
-            sub.add_argument("rest", nargs=argparse.REMAINDER, help="passed on")
+        sub.set_defaults(action=action, passes_on=passes_on)
     package = commands.add_parser("package", help=command_package.__doc__)
     package.add_argument("--out", default=str(ROOT / "dist"))
     package.add_argument("--allow-dirty", action="store_true", help="for tests: package uncommitted changes too")
-    package.set_defaults(action=command_package)
-    options = parser.parse_args(arguments)
+    package.set_defaults(action=command_package, passes_on=False)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not options.passes_on:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     try:
         options.action(options)
     except BuildError as error:

@@ -56,6 +56,9 @@ DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
 LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
 # Hands that touch the body come as recorded: enlarged, they would go into it.
 TOUCHING, MOST_TOUCHING = frozenset(["me", "think", "plea"]), 1.08
+# A hand that is recorded high has little room to rise before it stands in front of the face: the factor on top of 1 a
+# metre below HIGH, wrist height above the chest joint.
+HIGH, ROOM_SHARE = 0.18, 1.1
 # Top speed of a wrist on its way to an apex, m/s.
 TOP_SPEED = {"calm": 2.0, "explain": 2.6, "narrate": 2.8, "excited": 3.2}
 HOLD_DRIFT = np.radians(0.5)
@@ -162,8 +165,11 @@ def _layer(
 
 
 def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: str) -> float:
-    """The factor on the recorded displacement: the planned one, less where the hand would have to fly."""
+    """The factor on the recorded displacement: the planned one, less where the hand would fly or rise to the face."""
     most = MOST_TOUCHING if phrase.gclass in TOUCHING else MOST_AMPLITUDE
+    wrists = performance.wrists(anchor(phrase.gclass, performance.marks))
+    height = max(float(wrists[SIDES.index(side)][1]) for side in used_sides(phrase))
+    most = min(most, 1.0 + ROOM_SHARE * max(HIGH - height, 0.0))
     most = min(most, TOP_SPEED.get(style, TOP_SPEED["explain"]) / max(performance.peak * pace, 0.1))
     return float(np.clip(phrase.amplitude * performance.gain, LEAST_AMPLITUDE, max(most, LEAST_AMPLITUDE)))
 

@@ -15,7 +15,7 @@ from engine.plan.types import GesturePhrase
 HAND_NOISE = 0.12
 SAME_SIDE = 0.25
 RETRACT_SLACK = 0.035
-AMPLITUDE = (0.4, 1.7)
+AMPLITUDE = (0.5, 1.45)
 
 
 @dataclass(frozen=True)

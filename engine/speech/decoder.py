@@ -39,9 +39,11 @@ class TokenTimes:
 
 
 class Decoder:
-    """A pocketsphinx decoder with its English model. Deterministic: no dither, state reset by every utterance."""
+    """A pocketsphinx decoder with its English model. Deterministic: no dither, state reset by every utterance.
 
-    def __init__(self, phone_loop: bool = False) -> None:
+    ``phone_loop`` decodes phones without words; ``wide`` keeps more paths, for noise."""
+
+    def __init__(self, phone_loop: bool = False, wide: bool = False) -> None:
         try:
             import pocketsphinx
         except ImportError as error:
@@ -52,6 +54,8 @@ class Decoder:
         if phone_loop:
             model = pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin")
             options |= {"allphone": model, "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
+        elif wide:
+            options |= {"beam": 1e-120, "wbeam": 1e-100, "pbeam": 1e-120}
         else:
             options |= {"beam": 1e-57, "wbeam": 1e-40, "pbeam": 1e-57}
         self._sphinx: Any = pocketsphinx.Decoder(**options)

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.speech.decoder import Decoder, Token, TokenTimes
+from engine.speech.denoise import NoiseReducer
 from engine.speech.energy import energy_db, quietest, voice_threshold
 from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats, Phone
 
@@ -23,7 +24,8 @@ _LOOK_AHEAD = 2.0
 _MAX_LAST = 16.0
 _TOKENS_PER_SECOND = 6.5
 _DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores a frame: of one token, of the better of two neighbours
-_USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits
+_USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits, by _LENIENCE at most
+_LENIENCE, _JUDGED = -25.0, 8
 _UNEXPLAINED = 0.7  # seconds of voice without a token that call for the loose search
 _RETRY_TOKENS = 8
 _JUMP_COST, _TOKEN_COST, _MAX_JUMP_COST = 4.0, 1.5, 24.0  # of passing over tokens, in phones
@@ -46,9 +48,11 @@ class Placer:
     def __init__(self, waveform: Floats, tokens: Sequence[Token], decoder: Decoder) -> None:
         self.waveform, self.tokens, self.decoder = waveform, tokens, decoder
         self.placed: list[TokenTimes | None] = [None] * len(tokens)
+        self.noise = NoiseReducer(waveform)
         self.energy = energy_db(waveform)
         self.threshold = voice_threshold(self.energy)
         self._scores: list[float] = []
+        self._wide: Decoder | None = None
 
     def place(self, span: Span, advance: Advance) -> None:
         """Place the tokens of ``span``; ``advance`` hears the time reached, and may raise to stop."""
@@ -85,11 +89,14 @@ class Placer:
         return cut, min(cut + _LOOK_AHEAD, end)
 
     def _audio(self, start: float, end: float) -> Floats:
-        return self.waveform[max(0, round(start * SAMPLE_RATE)) : round(end * SAMPLE_RATE)]
+        return self.noise.clean(self.waveform[max(0, round(start * SAMPLE_RATE)) : round(end * SAMPLE_RATE)])
 
     def _strictly(self, window: tuple[float, float, float], first: int, last: int) -> list[TokenTimes] | None:
         start, cut, end = window
-        found = self.decoder.align(self._audio(start, end), self.tokens[first:last], complete=cut >= end)
+        audio = self._audio(start, end)
+        found = self.decoder.align(audio, self.tokens[first:last], complete=cut >= end)
+        if found is None:
+            found = self._wide_decoder().align(audio, self.tokens[first:last], complete=cut >= end)
         if found is None:
             return None
         moved = [_moved(times, start, first) for times in found]
@@ -99,15 +106,22 @@ class Placer:
         self._scores += [times.score for times in certain]
         return moved
 
-    def _limit(self, doubt: float) -> float:
-        usual = float(np.median(self._scores)) if len(self._scores) > 10 else _USUAL
-        return doubt + min(0.0, usual - _USUAL)
+    def _wide_decoder(self) -> Decoder:
+        """A decoder that gives up on fewer paths, made when noise first calls for it."""
+        if self._wide is None:
+            self._wide = Decoder(wide=True)
+        return self._wide
+
+    def _limit(self, doubt: float, found: Sequence[TokenTimes] = ()) -> float:
+        """The score that calls for doubt, lower where speech as a whole scores low: in noise, or for an odd voice."""
+        scores = [times.score for times in found] if len(found) >= _JUDGED else self._scores[-_JUDGED * 5 :]
+        usual = float(np.median(scores)) if scores else _USUAL
+        return doubt + max(_LENIENCE, min(0.0, usual - _USUAL))
 
     def _is_doubtful(self, found: Sequence[TokenTimes], start: float, end: float) -> bool:
         scores = [times.score for times in found]
-        if any(score < self._limit(_DOUBT_ONE) for score in scores):
-            return True
-        if any(max(pair) < self._limit(_DOUBT_TWO) for pair in pairwise(scores)):
+        one, two = self._limit(_DOUBT_ONE, found), self._limit(_DOUBT_TWO, found)
+        if any(score < one for score in scores) or any(max(pair) < two for pair in pairwise(scores)):
             return True
         edges = [start, *(time for times in found for time in (times.start, times.end)), end]
         gaps = zip(edges[0::2], edges[1::2], strict=True)
@@ -116,7 +130,8 @@ class Placer:
     def _loosely(self, start: float, end: float, first: int, last: int) -> list[TokenTimes]:
         found = self.decoder.align_loosely(self._audio(start, end), self.tokens[first:last])
         rising = _rising([_moved(times, start, first) for times in found], first)
-        return [times for times in _without_strays(rising) if times.score > self._limit(_DOUBT_ONE)]
+        limit = self._limit(_DOUBT_ONE, rising)
+        return [times for times in _without_strays(rising) if times.score > limit]
 
     def _retry_gaps(self, span: Span) -> None:
         """Tokens passed over between placed ones are tried once more, strictly, in just the audio between these."""
