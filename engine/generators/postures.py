@@ -148,7 +148,7 @@ def rest_tracks(plan: GesturePlan, seed: int, style: dict[str, Any]) -> RestTrac
     moments: list[tuple[float, tuple[float, float] | GesturePhrase]] = [
         (gap[0], gap) for gap in free_gaps(plan.phrases, plan.seconds + 20.0)
     ]
-    moments += [(phrase.apex, phrase) for phrase in plan.phrases if phrase.join == "rest"]
+    moments += [(phrase.apex, phrase) for phrase in plan.phrases]
     for _, moment in sorted(moments, key=lambda item: item[0]):
         if isinstance(moment, GesturePhrase):
             schedule.under(moment)
@@ -186,9 +186,10 @@ class _Schedule:
 
     def under(self, phrase: GesturePhrase) -> None:
         """Change the arms that the gesture uses while it holds them; out of a clasp the free hand lets go, seen."""
-        if self._rng.random() >= _NEW_REST:
-            return
         used = {"left": (0,), "right": (1,)}.get(phrase.hands, (0, 1))
+        lets_go = len(used) == 1 and self._current.cover >= 0
+        if not lets_go and (phrase.join != "rest" or self._rng.random() >= _NEW_REST):
+            return
         after = self._draw(self._current, apart=len(used) == 1)
         hidden = max(phrase.hold_end - phrase.apex, 0.1)
         for side in used:

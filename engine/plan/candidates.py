@@ -28,6 +28,8 @@ NOISE = 0.3
 TYPICAL_PRIORITY = 70.0
 CHOICE = 0.35
 FUNCTION_WORD = 0.6
+# One of two halves ("on the one hand", "on the other hand") is worth little without the other.
+PAIR = 2.5
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,10 @@ def all_candidates(ctx: Context) -> list[Candidate]:
     recent: dict[str, float] = {}
     found: list[Candidate] = []
     fillers = {hit.word for hit in ctx.hits if hit.rule.id == "filled_pause"}
+    said = {hit.rule.id for hit in ctx.hits}
     for hit in ctx.hits:
         if hit.rule.gestures:
-            value = _meaning_value(ctx, hit, ctx.tokens[hit.word], recent)
+            value = _meaning_value(ctx, hit, ctx.tokens[hit.word], recent) * (PAIR if hit.rule.partner in said else 1.0)
             found.extend(_of_hit(ctx, hit, value, rng))
     found.extend(beat for beat in beat_candidates(ctx, ctx.rng("beats")) if beat.word not in fillers)
     return sorted((entry for entry in found if _fits(ctx, entry)), key=lambda entry: (entry.onset, entry.apex))

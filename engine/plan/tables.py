@@ -47,7 +47,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the rule table (semantics.md section 12)."""
+    """A row of the rule table (semantics.md section 12). ``partner`` is the rule whose gesture completes this one."""
 
     id: str
     row: int
@@ -59,6 +59,7 @@ class Rule:
     timing: str = "stroke"
     hold: str = "class"
     dense: bool = False
+    partner: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ _TOKENS_PER_SECOND = 6.5
 _DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores a frame: of one token, of the better of two neighbours
 _USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits, by _LENIENCE at most
 _LENIENCE, _JUDGED = -25.0, 8
+_HOPELESS = -47.0
+_MISSES = 5  # windows without a single word at the start, after which the span is given up
 _UNEXPLAINED = 0.7  # seconds of voice without a token that call for the loose search
 _RETRY_TOKENS = 8
 _JUMP_COST, _TOKEN_COST, _MAX_JUMP_COST = 4.0, 1.5, 24.0  # of passing over tokens, in phones
@@ -61,17 +63,19 @@ class Placer:
             advance(position)
             cut, end = self._window(position, span.end)
             last_window = end >= span.end
-            count = span.last - first if last_window else int((end - position) * _TOKENS_PER_SECOND) + 8
-            found = self._strictly((position, cut, end), first, min(span.last, first + count))
-            if found is None:
-                count = int((end - position) * _TOKENS_PER_SECOND) + 20 + 120 * misses
-                found = self._loosely(position, end, first, min(span.last, first + count))
+            usual = int((end - position) * _TOKENS_PER_SECOND)
+            last = span.last if last_window else min(span.last, first + usual + 8)
+            found, doubtful = self._strictly((position, cut, end), first, last)
+            if doubtful:
+                last = min(span.last, first + usual + 20 + 120 * misses)
+                loose = self._loosely(position, end, first, last)
+                found = found if self._is_noise(found, loose) else loose
             kept = [times for times in found if last_window or 0.5 * (times.start + times.end) < cut]
             for times in kept:
                 self.placed[times.index] = times
             misses = 0 if kept else misses + 1
-            if last_window:
-                break
+            if last_window or (misses > _MISSES and first == span.first):
+                break  # the end, or a transcript of something else
             position = kept[-1].end if kept else cut
             first = kept[-1].index + 1 if kept else first
         self._retry_gaps(span)
@@ -91,20 +95,29 @@ class Placer:
     def _audio(self, start: float, end: float) -> Floats:
         return self.noise.clean(self.waveform[max(0, round(start * SAMPLE_RATE)) : round(end * SAMPLE_RATE)])
 
-    def _strictly(self, window: tuple[float, float, float], first: int, last: int) -> list[TokenTimes] | None:
+    def _strictly(self, window: tuple[float, float, float], first: int, last: int) -> tuple[list[TokenTimes], bool]:
+        """The window's tokens, all in order, and whether one should doubt that they are said there."""
         start, cut, end = window
         audio = self._audio(start, end)
         found = self.decoder.align(audio, self.tokens[first:last], complete=cut >= end)
         if found is None:
             found = self._wide_decoder().align(audio, self.tokens[first:last], complete=cut >= end)
         if found is None:
-            return None
+            return [], True
         moved = [_moved(times, start, first) for times in found]
         certain = [times for times in moved if times.end <= cut]
         if self._is_doubtful(certain, start, cut if len(certain) == len(moved) else moved[len(certain)].start):
-            return None
+            return moved, True
         self._scores += [times.score for times in certain]
-        return moved
+        return moved, False
+
+    @staticmethod
+    def _is_noise(strict: Sequence[TokenTimes], loose: Sequence[TokenTimes]) -> bool:
+        """Whether poor scores come from a poor recording, not from a wrong transcript: bad nowhere, and middling
+        everywhere, so that the loose search hears little but garbage."""
+        if len(strict) < _JUDGED or len(loose) > 0.5 * len(strict):
+            return False
+        return float(np.median([times.score for times in strict])) > _HOPELESS
 
     def _wide_decoder(self) -> Decoder:
         """A decoder that gives up on fewer paths, made when noise first calls for it."""
