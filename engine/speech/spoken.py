@@ -50,7 +50,8 @@ def plain_ascii(text: str) -> str:
     """``text`` with typographic quotes and dashes and Latin accents replaced by ASCII; other scripts are kept."""
     text = text.translate(_QUOTES).translate(_DASHES).replace("…", "...").replace("ß", "ss").replace("æ", "ae")
     decomposed = unicodedata.normalize("NFKD", text.replace("½", " 1/2").replace("¼", " 1/4").replace("¾", " 3/4"))
-    return "".join(char for char in decomposed if not unicodedata.combining(char)).replace("\u2044", "/")
+    kept = (char for char in decomposed if not unicodedata.combining(char))
+    return "".join(str(unicodedata.digit(char, char)) for char in kept).replace("\u2044", "/")
 
 
 def spoken_form(written: str, in_dictionary: Callable[[str], bool] = lambda _: True) -> tuple[str, ...]:
@@ -116,13 +117,17 @@ def _with_digits(text: str, in_dictionary: Callable[[str], bool]) -> list[str]:
     said_words: list[str] = []
     parts = re.findall(rf"[$£€](?:{_NUMBER})|{_NUMBER}|[A-Za-z']+|[^\sA-Za-z0-9']", text)
     for index, part in enumerate(parts):
-        if part[0] in "$£€" or part[-1].isdigit():
+        if part in CURRENCIES:
+            said_words.append(f"{CURRENCIES[part][0]}s")
+        elif part == text:  # no reading fits: digit by digit
+            said_words += [word for digit in part if digit.isdigit() for word in _number(digit)]
+        elif part[0] in CURRENCIES or part[-1].isdigit():
             said_words += _with_digits(part, in_dictionary)
         elif (
             part == "-" and 0 < index < len(parts) - 1 and parts[index - 1][-1].isdigit() and parts[index + 1].isdigit()
         ):
             said_words.append("to")
-        elif part.isalpha() and not set(part.lower()) & set("aeiouy"):
+        elif part.isalpha() and part.isascii() and not set(part.lower()) & set("aeiouy"):
             said_words += list(part.lower())
         else:
             said_words += _letters(part, in_dictionary)

@@ -161,14 +161,12 @@ def _from_subtitles(text: str, path: Path) -> Transcript:
     cues: list[Cue] = []
     lines: list[str] = []
     for event in sorted(events, key=lambda event: (event.start, event.end)):
-        line = str(event.plaintext)
-        found = _words(line)
+        lines.append(" ".join(str(event.plaintext).split()))
+        found = _words(lines[-1])
         if found:
-            cues.append(
-                Cue(len(words), len(words) + len(found), event.start / 1000, max(event.end, event.start) / 1000)
-            )
+            start, end = event.start / 1000, max(event.end, event.start) / 1000
+            cues.append(Cue(len(words), len(words) + len(found), start, end))
             words += found
-            lines.append(" ".join(line.split()))
     whole = "\n".join(lines)
     _check_english(whole, path.name)
     if not words:
