@@ -84,7 +84,11 @@ def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
 
     cold()  # the first process after install compiles bytecode; the second one is what counts
     keys = subprocess.run(
-        [sys.executable, "-m", "tests.bench.write_keys", str(runs)], cwd=ROOT, check=True, text=True, capture_output=True
+        [sys.executable, "-m", "tests.bench.write_keys", str(runs)],
+        cwd=ROOT,
+        check=True,
+        text=True,
+        capture_output=True,
     )
     key_seconds = [float(line.split()[1]) for line in keys.stdout.splitlines() if line.startswith("seconds ")]
     scale = [value * 60.0 / lengths[minute[0]] for value in warm]
@@ -106,7 +110,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cospeech_bench_") as folder:
         results = measure(Path(folder), options.runs)
-    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": sys.version.split()[0]}
+    machine = {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+    }
     for name, row in results.items():
         verdict = "reached" if float(row["median"]) <= REACH[name] else "MISSED"
         print(f"{name:28} {row['median']:>10} {row['unit']:6} ({row['min']} .. {row['max']}, n {row['n']})"

@@ -95,7 +95,10 @@ def test_a_dirty_tree_is_refused(tmp_path):
     for name in (".venv", ".venv-bpy50"):
         (clone / name).symlink_to(ROOT / name)
     done = subprocess.run(
-        [sys.executable, "build.py", "package", "--out", str(tmp_path / "zip")], cwd=clone, text=True, capture_output=True
+        [sys.executable, "build.py", "package", "--out", str(tmp_path / "zip")],
+        cwd=clone,
+        text=True,
+        capture_output=True,
     )
     assert done.returncode == 1
     assert "uncommitted changes" in done.stdout
