@@ -12,7 +12,8 @@ import typer
 
 from engine.errors import CospeechError
 from engine.generators.base import PARTS
-from engine.pipeline import TakeOptions, make_take
+from engine.motion import Motion, check_target
+from engine.pipeline import TakeOptions, hear, make_take, read_plan
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 train_app = typer.Typer(no_args_is_help=True, help="Train a model.")
@@ -63,11 +64,15 @@ def generate(
         seed=seed,
         device=device,
     ).checked()
+    paths = _targets(out, variations, seed, (audio, transcript, plan))
+    if plan:
+        read_plan(plan)  # a wrong one is told before minutes of listening
     takes = []
-    for index in range(variations):
-        path = out if variations == 1 else out.with_name(f"{out.stem}_{seed + index}{out.suffix}")
+    speech = None
+    for index, path in enumerate(paths):
         with _Bar(quiet=as_json) as bar:
-            motion = make_take(replace(options, seed=seed + index), bar)
+            speech = speech or hear(options, bar)
+            motion = make_take(replace(options, seed=seed + index), bar, speech)
             motion.save(path)
         warnings = (motion.provenance or {}).get("warnings", [])
         takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, "warnings": warnings})
@@ -80,6 +85,19 @@ def generate(
             print(f"  note: {warning}")
 
 
+def _targets(out: Path, variations: int, seed: int, sources: tuple[str, ...]) -> list[Path]:
+    """The files to write. CospeechError before the work, where one can't be written or is what a take is made from."""
+    check_target(out)
+    numbered = [out.with_name(f"{out.stem}_{seed + index}{out.suffix}") for index in range(variations)]
+    paths = numbered if variations > 1 else [out]
+    read = [Path(source).resolve() for source in sources if source]
+    for path in paths:
+        if path.resolve() in read:
+            raise CospeechError(f"The take would replace {path.name}, from which it is made; choose another --out")
+        check_target(path)
+    return paths
+
+
 class _Bar:
     """A progress callback that draws a rich progress bar on stderr, or nothing."""
 
@@ -87,7 +105,8 @@ class _Bar:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._progress = Progress(console=Console(stderr=True), transient=True, disable=quiet)
+        console = Console(stderr=True)
+        self._progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
         self._task = self._progress.add_task("", total=1.0)
 
     def __enter__(self) -> _Bar:
@@ -142,8 +161,6 @@ def convert(
     flat_hands: Annotated[bool, typer.Option("--flat-hands", help="Read a foreign file's hands as absolute.")] = False,
 ) -> None:
     """Convert between our takes and BEAT2's layout, and between frame rates."""
-    from engine.motion import Motion
-
     if to not in ("cospeech", "beat2"):
         raise CospeechError(f"There is no format '{to}'; choose cospeech or beat2")
     if source.resolve() == out.resolve():

@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -262,20 +263,37 @@ def _json_field(data: dict[str, Any], name: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def check_target(path: Path) -> None:
+    """TakeError where a file can't be written to ``path``: a folder, a device, a place without write permission."""
+    try:
+        if not path.name or (path.exists() and not path.is_file()):
+            raise TakeError(f"{path} is not a file name; choose a name that ends in .npz")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise TakeError(f"Could not write {path} ({folder} takes no files); choose another folder")
+    except OSError as error:
+        raise TakeError(f"Could not write {path} ({error.strerror}); choose another folder or name") from error
+
+
 def write_npz(path: Path, arrays: dict[str, Any]) -> None:
     """Write arrays to ``path`` through a temporary file beside it, so that a failure leaves the old file whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
+        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
         temporary.replace(path)
     except OSError as error:
         raise TakeError(
             f"Could not write {path} ({error.strerror}); free some disk space or choose another folder"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def read_npz(path: Path) -> dict[str, Any]:

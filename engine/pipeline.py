@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from engine.errors import CospeechError
 from engine.generators.base import PARTS, Generator, Progress, Request
 from engine.motion import Motion
 from engine.plan.types import STYLES, GesturePlan
+from engine.speech.types import Speech
 from engine.version import __version__
 
 GENERATORS = ("default",)
+JOINS = ("rest", "partial", "next")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class TakeOptions:
             raise CospeechError(f"The energy is {self.energy:g}; choose a value from 0.5 to 1.5")
         if not 1.0 <= self.fps <= 240.0:
             raise CospeechError(f"The frame rate is {self.fps:g}; choose a rate from 1 to 240 frames per second")
+        if self.seed < 0:
+            raise CospeechError(f"The seed is {self.seed}; choose 0 or a whole number above it")
         if self.device not in ("auto", "cpu", "cuda"):
             raise CospeechError(f"There is no device '{self.device}'; choose auto, cpu or cuda")
         return self
@@ -64,29 +69,63 @@ def read_plan(path: str) -> GesturePlan:
     """A plan from a JSON file as ``inspect --plan`` and takes hold it."""
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CospeechError(f"The plan {path} can't be read ({error}); choose a plan saved by this version") from error
+    except OSError as error:
+        raise CospeechError(f"The plan {path} can't be opened ({error.strerror}); check the path") from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CospeechError(f"The plan {path} is not JSON; choose a plan saved by this version") from error
     if not isinstance(data, dict):
         raise CospeechError(f"The plan {path} is not a plan; choose one saved by this version")
-    return GesturePlan.from_dict(data)
+    plan = GesturePlan.from_dict(data)
+    if wrong := _wrong_in(plan):
+        raise CospeechError(f"The plan {path} can't be performed: {wrong}; correct it")
+    return plan
 
 
-def make_take(options: TakeOptions, progress: Progress) -> Motion:
-    """Generate one take. ``progress(stage, fraction)`` may raise Cancelled."""
-    from engine.plan.planner import plan_gestures
+def _wrong_in(plan: GesturePlan) -> str:
+    """The first thing in a plan, which people edit by hand, that no body can perform; "" where there is none."""
+    for number, phrase in enumerate(plan.phrases):
+        times = (phrase.onset, phrase.apex, phrase.hold_end, phrase.retract_end)
+        if not _are_numbers(*times, phrase.amplitude):
+            return f"gesture {number} has a time or an amplitude that is not a number"
+        if not times[0] < times[1] <= times[2] <= times[3]:
+            return f"gesture {number} has no onset before its apex, hold end and return"
+        if phrase.join not in JOINS:
+            return f"gesture {number} ends by '{phrase.join}', which is none of: {', '.join(JOINS)}"
+    for group in ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles"):
+        for number, event in enumerate(getattr(plan, group)):
+            if not _are_numbers(
+                event.start, event.apex, event.end, event.amount, event.hold, event.extra, event.cycles
+            ):
+                return f"{group} {number} has a value that is not a number"
+    return "" if _are_numbers(plan.seconds, plan.energy, plan.seed) else "its seconds, energy or seed is not a number"
+
+
+def _are_numbers(*values: object) -> bool:
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
+def hear(options: TakeOptions, progress: Progress) -> Speech:
+    """The line of the options: its audio, aligned with its transcript. It serves any number of takes."""
     from engine.speech.load import load_speech
 
-    options = options.checked()
     progress("speech", 0.0)
-    speech = load_speech(
+    return load_speech(
         options.audio,
         Path(options.transcript) if options.transcript else None,
         progress=lambda _, fraction: progress("speech", fraction),
     )
+
+
+def make_take(options: TakeOptions, progress: Progress, speech: Speech | None = None) -> Motion:
+    """Generate one take, of ``speech`` where it was heard before. ``progress(stage, fraction)`` may raise Cancelled."""
+    from engine.plan.planner import plan_gestures
+
+    options = options.checked()
+    plan = read_plan(options.plan) if options.plan else None
+    if speech is None:
+        speech = hear(options, progress)
     progress("plan", 0.0)
-    if options.plan:
-        plan = read_plan(options.plan)
-    else:
+    if plan is None:
         plan = plan_gestures(speech, options.style, options.energy, options.seed)
     request = Request(
         speech=speech,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -156,16 +157,21 @@ def write_take(path: str | Path, take: Take) -> None:
 
 
 def _write(target: Path, arrays: dict[str, Any]) -> None:
+    if not target.name or (target.exists() and not target.is_file()):
+        raise TakeFileError(f"Could not write {target}: it is not a file name; choose a name that ends in .npz")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with temporary.open("wb") as stream:
-                np.savez_compressed(stream, **arrays)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
+        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+        temporary.replace(target)
     except OSError as error:
         raise TakeFileError(f"Could not write {target} ({error.strerror}); choose another folder") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _arrays(path: Path) -> dict[str, Any]:

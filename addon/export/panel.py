@@ -6,6 +6,8 @@ import bpy
 
 from .presets import PRESETS
 
+LABELS = {"UNREAL": "FBX for Unreal", "UNITY": "FBX for Unity", "GENERIC": "Generic FBX"}
+
 
 class COSPEECH_PT_export(bpy.types.Panel):
     """Take the performance elsewhere"""
@@ -23,7 +25,7 @@ class COSPEECH_PT_export(bpy.types.Panel):
         column = self.layout.column()
         column.operator_context = "INVOKE_DEFAULT"
         for preset in PRESETS:
-            column.operator("cospeech.export_fbx", text=f"FBX for {preset.title()}", icon="EXPORT").preset = preset
+            column.operator("cospeech.export_fbx", text=LABELS[preset], icon="EXPORT").preset = preset
 
 
 CLASSES = (COSPEECH_PT_export,)

@@ -73,7 +73,7 @@ class CospeechScene(bpy.types.PropertyGroup):
         name="Seed", description="Another seed, another performance", min=0, default=0, options=set()
     )
     use_current_frame: bpy.props.BoolProperty(
-        name="Start at Current Frame", description="Begin the take at the current frame", default=True, options=set()
+        name="At Current Frame", description="Begin the take at the current frame", default=True, options=set()
     )
     start_frame: bpy.props.IntProperty(
         name="Start Frame",

@@ -51,6 +51,7 @@ class Decoder:
                 "pocketsphinx is not installed in the engine's Python; run the engine's setup"
             ) from error
         options: dict[str, Any] = {"bestpath": False, "loglevel": "FATAL", "lm": None, "dither": False, "topn": 2}
+        options |= {"silprob": 0.05, "fillprob": 1e-3}
         if phone_loop:
             model = pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin")
             options |= {"allphone": model, "lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}

@@ -30,6 +30,7 @@ _HOPELESS = -47.0
 _MISSES = 5  # windows without a single word at the start, after which the span is given up
 _UNEXPLAINED = 0.7  # seconds of voice without a token that call for the loose search
 _RETRY_TOKENS = 8
+_SHORT, _SHORT_SLACK = 3, 15.0
 _JUMP_COST, _TOKEN_COST, _MAX_JUMP_COST = 4.0, 1.5, 24.0  # of passing over tokens, in phones
 _MIN_GAP = 0.08
 
@@ -134,7 +135,7 @@ class Placer:
     def _is_doubtful(self, found: Sequence[TokenTimes], start: float, end: float) -> bool:
         scores = [times.score for times in found]
         one, two = self._limit(_DOUBT_ONE, found), self._limit(_DOUBT_TWO, found)
-        if any(score < one for score in scores) or any(max(pair) < two for pair in pairwise(scores)):
+        if any(times.score < one - _slack(times) for times in found) or any(max(pair) < two for pair in pairwise(scores)):
             return True
         edges = [start, *(time for times in found for time in (times.start, times.end)), end]
         gaps = zip(edges[0::2], edges[1::2], strict=True)
@@ -168,11 +169,16 @@ class Placer:
         if end - start < max(_MIN_GAP, 0.03 * phones) or end - start > _MAX_LAST:
             return
         found = self.decoder.align(self._audio(start, end), self.tokens[first:last], True)
-        if found and all(times.score > self._limit(_DOUBT_TWO) for times in found):
+        if found and all(times.score > self._limit(_DOUBT_TWO) - _slack(times) for times in found):
             for times in found:
                 moved = _moved(times, start, first)
                 if self.voiced_seconds(moved.start, moved.end) > 0.3 * (moved.end - moved.start):
                     self.placed[moved.index] = moved
+
+
+def _slack(times: TokenTimes) -> float:
+    """How much worse a short word may score: an "of" of three frames is said without fitting any model."""
+    return _SHORT_SLACK if len(times.phones) <= _SHORT else 0.0
 
 
 def _moved(times: TokenTimes, seconds: float, index: int) -> TokenTimes:

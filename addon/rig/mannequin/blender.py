@@ -45,7 +45,8 @@ def _material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.new(f"Mannequin {name.replace('_', ' ')}")
     material.diffuse_color = _linear(colour)
     material.roughness = roughness
-    material.use_nodes = True
+    if material.node_tree is None:  # from Blender 5.0 on every material has nodes
+        material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")
     if shader is not None:
         shader.inputs["Base Color"].default_value = _linear(colour)
