@@ -284,7 +284,9 @@ def write_npz(path: Path, arrays: dict[str, Any]) -> None:
         # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
         with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                entry = zipfile.ZipInfo(f"{name}.npy")  # with a fixed date: the same take is the same file
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(entry, "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
         temporary.replace(path)
     except OSError as error:

@@ -44,6 +44,8 @@ def duplicate(original: bpy.types.Object, trash: list[bpy.types.ID]) -> Double:
     copy.data = original.data.copy()
     trash.append(copy.data)
     copy.hide_viewport = False
+    if isinstance(copy.data, bpy.types.Armature):
+        copy.data.pose_position = "POSE"
     keys = getattr(copy.data, "shape_keys", None)
     for owner in (copy, keys):
         if owner is not None and owner.animation_data is not None:

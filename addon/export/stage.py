@@ -38,6 +38,8 @@ from .root_motion import move_root
 # drift off the frames by one in a million. At the rounded rate every key lies on its frame.
 NTSC_RATES = {24: 23.976, 30: 29.97, 60: 59.94, 120: 119.88}
 
+FLAT = 1e-18  # volume of a millionth of full scale
+
 
 class ExportError(Exception):
     """The take can't be exported; ``str(error)`` is one sentence for the user."""
@@ -80,6 +82,8 @@ def staged(context: bpy.types.Context, armature: bpy.types.Object, options: Stag
         body = duplicate(armature, trash)
         scene = stack.enter_context(side_scene(context, channels.action.name, [body.copy]))
         poses, worlds = sample_bones(scene, body.copy, range(start, end + 1))
+        if not np.abs(np.linalg.det(worlds[:, :3, :3])).min() > FLAT:
+            raise ExportError(f"'{armature.name}' is scaled to nothing; give it a scale and apply it")
         poses = np.linalg.inv(worlds[0]) @ worlds[:, None] @ poses  # the object's own motion goes into the bones
         poses = _move_root(body.copy, rig, poses, options.root_motion)
         place = placement(rig, worlds[0], options)

@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
+from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device, user_folder
 from ..setup.ops import EngineJobOperator
 from ..speech.strip import place_speech
@@ -29,6 +30,8 @@ def generate_blocker(context: bpy.types.Context) -> str:
         return f"'{settings.character.name}' is not in this scene; choose another character"
     if not settings.audio:
         return "Choose the audio of the line"
+    if not bpy.data.filepath and any(path.startswith("//") for path in (settings.audio, settings.transcript)):
+        return "The path of audio or transcript begins at this file, which is not saved yet; save it first"
     if not settings.parts:
         return "Choose at least one body part"
     return ""
@@ -78,12 +81,16 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
-        before = SESSION.note
         # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
         bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
-        notes = job.result.get("warnings", [])
-        text = f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s"
-        return text + (f". Note: {' '.join(notes)}" if notes else "") if SESSION.note == before else SESSION.note
+        armature = _by_uid(self._target["character"])
+        notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
+        return ". ".join([f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s", *notes])
+
+
+def _by_uid(uid: str) -> bpy.types.Object | None:
+    """The object of that session id: names change while a job runs."""
+    return next((obj for obj in bpy.data.objects if str(obj.session_uid) == uid), None)
 
 
 class COSPEECH_OT_apply_result(bpy.types.Operator):
@@ -109,7 +116,7 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         scene = bpy.data.scenes.get(self.scene)
-        armature = next((obj for obj in bpy.data.objects if str(obj.session_uid) == self.character), None)
+        armature = _by_uid(self.character)
         line = Path(self.audio).stem
         if scene is None or armature is None or armature.name not in scene.objects:
             kept = user_folder() / "kept" / f"{line}_{self.seed}.npz"

@@ -41,13 +41,13 @@ class CospeechScene(bpy.types.PropertyGroup):
         name="Audio",
         description="Recorded line: wav, flac, ogg or mp3, up to 30 minutes",
         subtype="FILE_PATH",
-        options=set(),
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     transcript: bpy.props.StringProperty(
         name="Transcript",
         description="What is said, in English: .txt, .srt or .TextGrid; empty takes the text file beside the audio",
         subtype="FILE_PATH",
-        options=set(),
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     style: bpy.props.EnumProperty(name="Style", items=STYLES, default="explain", options=set())
     energy: bpy.props.FloatProperty(

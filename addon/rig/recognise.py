@@ -159,12 +159,14 @@ def _rest_height(armature: bpy.types.Object, model: Array, axes: Array) -> tuple
 
 
 def warnings(armature: bpy.types.Object, rig: RigMap) -> list[str]:
-    """Sentences about what will keep keys from showing: constraints and drivers on the rig's bones."""
+    """Sentences about what will keep keys from showing: Rest Position, constraints and drivers on the rig's bones."""
     names = [name for name in rig.bones if name]
     constrained = [n for n in names if any(not c.mute for c in armature.pose.bones[n].constraints)]
     data = armature.animation_data
     driven = {fcurve.data_path.split('"')[1] for fcurve in data.drivers if '"' in fcurve.data_path} if data else set()
     notes = []
+    if armature.data.pose_position == "REST":
+        notes.append(f"'{armature.name}' is shown in Rest Position; switch to Pose Position to see the take")
     if constrained:
         notes.append(f"Constraints on {_some(constrained)} will change what is keyed; mute them to see the take")
     if taken := [name for name in names if name in driven]:

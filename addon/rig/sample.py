@@ -17,18 +17,36 @@ from .convert import Array
 
 @contextmanager
 def side_scene(context: bpy.types.Context, name: str, objects: Iterable[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
-    """A temporary scene with the current scene's rate and units that holds ``objects``."""
+    """A temporary scene with the current scene's rate and units that holds ``objects``.
+
+    Blender does not evaluate what is hidden, or keyed as hidden, unless something visible depends on it; so each
+    armature gets a skin, of no vertices, that does.
+    """
     current = context.scene
     scene = bpy.data.scenes.new(name)
+    followers: list[bpy.types.ID] = []
     try:
         scene.render.fps, scene.render.fps_base = current.render.fps, current.render.fps_base
         scene.unit_settings.system = current.unit_settings.system
         scene.unit_settings.scale_length = current.unit_settings.scale_length
         for obj in objects:
             scene.collection.objects.link(obj)
+            if obj.type == "ARMATURE":
+                followers += _follower(scene, obj)
         yield scene
     finally:
         bpy.data.scenes.remove(scene)
+        bpy.data.batch_remove(followers)
+
+
+def _follower(scene: bpy.types.Scene, armature: bpy.types.Object) -> list[bpy.types.ID]:
+    mesh = bpy.data.meshes.new(scene.name)
+    follower = bpy.data.objects.new(scene.name, mesh)
+    for bone in armature.data.bones:  # only what a vertex group names is evaluated
+        follower.vertex_groups.new(name=bone.name)
+    follower.modifiers.new("Armature", "ARMATURE").object = armature
+    scene.collection.objects.link(follower)
+    return [follower, mesh]
 
 
 def sample_bones(scene: bpy.types.Scene, armature: bpy.types.Object, frames: Sequence[int]) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ from ..client.take_file import Take, arkit_names
 from ..rig.character import character_meshes, face_keys
 from ..rig.convert import Array
 from ..rig.recognise import recognise
+from ..rig.rig_map import RigError
 from ..rig.sample import rotations, sample_bones, sample_shapes, side_scene
 from ..rig.skeleton import PELVIS
 from .apply import action_meta
@@ -23,6 +24,8 @@ def read_performance(context: bpy.types.Context, armature: bpy.types.Object, fir
     is kept where the range begins with the take. RigError says why an armature can't be read.
     """
     rig = recognise(armature)
+    if armature.data.pose_position == "REST" or armature.mode == "EDIT":
+        raise RigError(f"'{armature.name}' shows its rest pose; leave Edit Mode and choose Pose Position to read it")
     frames = range(first, last + 1)
     names = [bone.name for bone in armature.pose.bones]
     index = [names.index(bone) if bone else names.index(rig.bones[PELVIS]) for bone in rig.bones]

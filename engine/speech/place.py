@@ -26,7 +26,7 @@ _TOKENS_PER_SECOND = 6.5
 _DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores a frame: of one token, of the better of two neighbours
 _USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits, by _LENIENCE at most
 _LENIENCE, _JUDGED = -25.0, 8
-_HOPELESS = -47.0
+_HOPELESS, _NOISY_DB = -47.0, 22.0
 _MISSES = 5  # windows without a single word at the start, after which the span is given up
 _UNEXPLAINED = 0.7  # seconds of voice without a token that call for the loose search
 _RETRY_TOKENS = 8
@@ -112,11 +112,10 @@ class Placer:
         self._scores += [times.score for times in certain]
         return moved, False
 
-    @staticmethod
-    def _is_noise(strict: Sequence[TokenTimes], loose: Sequence[TokenTimes]) -> bool:
+    def _is_noise(self, strict: Sequence[TokenTimes], loose: Sequence[TokenTimes]) -> bool:
         """Whether poor scores come from a poor recording, not from a wrong transcript: bad nowhere, and middling
         everywhere, so that the loose search hears little but garbage."""
-        if len(strict) < _JUDGED or len(loose) > 0.5 * len(strict):
+        if self.noise.snr > _NOISY_DB or len(strict) < _JUDGED or len(loose) > 0.5 * len(strict):
             return False
         return float(np.median([times.score for times in strict])) > _HOPELESS
 
@@ -135,7 +134,9 @@ class Placer:
     def _is_doubtful(self, found: Sequence[TokenTimes], start: float, end: float) -> bool:
         scores = [times.score for times in found]
         one, two = self._limit(_DOUBT_ONE, found), self._limit(_DOUBT_TWO, found)
-        if any(times.score < one - _slack(times) for times in found) or any(max(pair) < two for pair in pairwise(scores)):
+        if any(times.score < one - _slack(times) for times in found) or any(
+            max(pair) < two for pair in pairwise(scores)
+        ):
             return True
         edges = [start, *(time for times in found for time in (times.start, times.end)), end]
         gaps = zip(edges[0::2], edges[1::2], strict=True)

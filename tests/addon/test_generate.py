@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import bpy
@@ -27,16 +26,20 @@ def scene(addon):
 
 
 def job_folders() -> list[str]:
-    return [name for name in os.listdir(bpy.app.tempdir) if name.startswith("cospeech_")]
+    return [path.name for path in Path(bpy.app.tempdir).glob("cospeech_*")]
+
+
+def untouched(scene) -> tuple[object, ...]:
+    """What a take must not change."""
+    active = bpy.context.view_layer.objects.active
+    return scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, bpy.context.mode, active
 
 
 def test_a_take_is_one_action_with_markers_and_the_speech_on_its_first_frame(scene):
     scene.frame_set(7)
-    before = (scene.frame_start, scene.frame_end, scene.render.fps, bpy.context.mode, bpy.context.view_layer.objects.active)
+    before = untouched(scene)
     assert bpy.ops.cospeech.generate() == {"FINISHED"}
-    assert before == (
-        scene.frame_start, scene.frame_end, scene.render.fps, bpy.context.mode, bpy.context.view_layer.objects.active
-    )  # fmt: skip
+    assert untouched(scene) == before
     action = scene.cospeech.character.animation_data.action
     assert action.frame_start == 7
     names = [marker.name for marker in action.pose_markers]

@@ -108,7 +108,11 @@ def test_end_of_input_ends_the_engine(tmp_path):
 def test_broken_messages_get_json_rpc_errors():
     lines = ["{", "[1]", json.dumps({"id": 7, "method": "nonsense"}), json.dumps({"id": 8, "method": "hello"})]
     done = subprocess.run(
-        [sys.executable, "-m", "engine", "serve"], cwd=ROOT, input="\n".join(lines) + "\n", text=True, capture_output=True
+        [sys.executable, "-m", "engine", "serve"],
+        cwd=ROOT,
+        input="\n".join(lines) + "\n",
+        text=True,
+        capture_output=True,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer.get("error", {}).get("code") for answer in answers] == [-32700, -32600, -32601, None]

@@ -107,7 +107,9 @@ def test_a_word_missing_from_the_transcript_disturbs_nobody() -> None:
 
 
 def test_a_wrong_transcript_is_told() -> None:
-    speech = load_speech(CLIP, "Bananas grow quickly underneath purple umbrellas whenever giraffes dance beside Gregory")
+    speech = load_speech(
+        CLIP, "Bananas grow quickly underneath purple umbrellas whenever giraffes dance beside Gregory"
+    )
     assert any("does not seem to belong" in warning for warning in speech.warnings)
     check_shape(speech)
     assert len(speech.words) == 11
@@ -275,5 +277,7 @@ def test_progress_and_cancel() -> None:
 def test_foreign_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(TranscriptError, match="English"):
         load_speech(CLIP, "Старые часы на стене тридцать лет шли неправильно")
-    german = "Zwölf Boxkämpfer jagen Viktor quer übern großen Sylter Deich während nachmittags Regenschauer niederprasselten"
+    german = (
+        "Zwölf Boxkämpfer jagen Viktor quer übern großen Sylter Deich während nachmittags Regenschauer niederprasselten"
+    )
     assert any("does not look English" in warning for warning in load_speech(CLIP, german).warnings)

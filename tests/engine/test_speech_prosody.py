@@ -70,7 +70,9 @@ def test_syllables_take_the_longest_onset() -> None:
     assert [(round(s.start, 3), round(s.end, 3), s.stress) for s in found] == [(0.0, 0.2, 1), (0.2, 0.6, 0)]
     found = syllables([word("singing", "S IH1 NG IH0 NG", 0.0)], [])
     assert round(found[0].end, 3) == 0.3
-    found = syllables([], [Phone("M", 0.0, 0.1), Phone("AA", 0.1, 0.2), Phone(SILENCE, 0.2, 0.5), Phone("OW", 0.5, 0.6)])
+    found = syllables(
+        [], [Phone("M", 0.0, 0.1), Phone("AA", 0.1, 0.2), Phone(SILENCE, 0.2, 0.5), Phone("OW", 0.5, 0.6)]
+    )
     assert [(s.start, s.end, s.word) for s in found] == [(0.0, 0.2, -1), (0.5, 0.6, -1)]
 
 

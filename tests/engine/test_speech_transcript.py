@@ -87,7 +87,13 @@ def test_words_stay_as_written() -> None:
 
 
 def test_dashes_part_words() -> None:
-    assert [word.text for word in transcript_from_text("life—and death--or so").words] == ["life—", "and", "death--", "or", "so"]
+    assert [word.text for word in transcript_from_text("life—and death--or so").words] == [
+        "life—",
+        "and",
+        "death--",
+        "or",
+        "so",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
@@ -116,7 +122,10 @@ def test_srt_cues(tmp_path: Path) -> None:
     )
     transcript = read_transcript(file)
     assert [word.text for word in transcript.words] == ["Hello", "there,", "my", "friend.", "Goodbye."]
-    assert [(cue.first, cue.last, cue.start, cue.end) for cue in transcript.cues] == [(0, 4, 1.0, 2.5), (4, 5, 5.0, 6.25)]
+    assert [(cue.first, cue.last, cue.start, cue.end) for cue in transcript.cues] == [
+        (0, 4, 1.0, 2.5),
+        (4, 5, 5.0, 6.25),
+    ]
 
 
 TEXTGRID = """File type = "ooTextFile"
@@ -181,7 +190,11 @@ def test_textgrid(tmp_path: Path, encoding: str) -> None:
     words = read_transcript(file).words
     assert [(word.text, word.times) for word in words] == [("Hello", (0.5, 0.9)), ("cat", (0.9, 1.4))]
     assert words[0].phones == ()
-    assert [(phone.label, phone.start, phone.stress) for phone in words[1].phones] == [("K", 0.9, -1), ("AE", 1.0, 1), ("T", 1.3, -1)]
+    assert [(phone.label, phone.start, phone.stress) for phone in words[1].phones] == [
+        ("K", 0.9, -1),
+        ("AE", 1.0, 1),
+        ("T", 1.3, -1),
+    ]
 
 
 def test_textgrid_with_other_phones_gives_words_alone(tmp_path: Path) -> None:
