@@ -6,32 +6,60 @@ bpy is imported by the features and only when they are registered, so that :mod:
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
-# One line a feature, in the order in which they need each other; each has register() and unregister().
-FEATURES = (
-    "generate",
-    "setup",
-    "speech",
-    "rig",
-    "takes",
-    "export",
+# In the order in which they need each other. Each names its classes in CLASSES; one that adds more to Blender than
+# classes (settings, menu entries, handlers) also has attach() and detach().
+MODULES = (
+    "generate.props",
+    "generate.ops",
+    "generate.panel",
+    "setup.props",
+    "setup.ops",
+    "setup.panel",
+    "speech.panel",
+    "rig.ops",
+    "rig.panel",
+    "takes.ops",
+    "takes.panel",
+    "export.ops",
+    "export.panel",
 )
 
 
 def register() -> None:
-    """Register every feature; if one fails, those before it are taken back."""
-    done: list[str] = []
+    """Register every module; if one fails, those before it are taken back."""
+    done: list[ModuleType] = []
     try:
-        for name in FEATURES:
-            import_module(f".{name}", __package__).register()
-            done.append(name)
+        for name in MODULES:
+            module = import_module(f".{name}", __package__)
+            _add(module)
+            done.append(module)
     except Exception:
-        for name in reversed(done):
-            import_module(f".{name}", __package__).unregister()
+        for module in reversed(done):
+            _remove(module)
         raise
 
 
 def unregister() -> None:
     """Undo :func:`register`, in reverse order."""
-    for name in reversed(FEATURES):
-        import_module(f".{name}", __package__).unregister()
+    for name in reversed(MODULES):
+        _remove(import_module(f".{name}", __package__))
+
+
+def _add(module: ModuleType) -> None:
+    import bpy
+
+    for cls in module.CLASSES:
+        bpy.utils.register_class(cls)
+    if hasattr(module, "attach"):
+        module.attach()
+
+
+def _remove(module: ModuleType) -> None:
+    import bpy
+
+    if hasattr(module, "detach"):
+        module.detach()
+    for cls in reversed(module.CLASSES):
+        bpy.utils.unregister_class(cls)

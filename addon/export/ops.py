@@ -100,15 +100,11 @@ def _draw_export(self: bpy.types.Menu, _: bpy.types.Context) -> None:
     self.layout.operator(COSPEECH_OT_export_fbx.bl_idname, text="Cospeech Take (.fbx)")
 
 
-def register() -> None:
-    """Register the operator and its menu entry."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+def attach() -> None:
+    """Add the menu entry."""
     bpy.types.TOPBAR_MT_file_export.append(_draw_export)
 
 
-def unregister() -> None:
-    """Undo :func:`register`."""
+def detach() -> None:
+    """Undo :func:`attach`."""
     bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

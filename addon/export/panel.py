@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import bpy
 
+from ..ui import CospeechPanel
 from .presets import PRESETS
 
 LABELS = {"UNREAL": "FBX for Unreal", "UNITY": "FBX for Unity", "GENERIC": "Generic FBX"}
 
 
-class COSPEECH_PT_export(bpy.types.Panel):
+class COSPEECH_PT_export(CospeechPanel, bpy.types.Panel):
     """Take the performance elsewhere"""
 
     bl_label = "Export"
     bl_parent_id = "COSPEECH_PT_main"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Cospeech"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 50
 
@@ -29,15 +27,3 @@ class COSPEECH_PT_export(bpy.types.Panel):
 
 
 CLASSES = (COSPEECH_PT_export,)
-
-
-def register() -> None:
-    """Register the panel."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo :func:`register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

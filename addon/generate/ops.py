@@ -167,15 +167,11 @@ def _forget_job(*_: object) -> None:
 CLASSES = (COSPEECH_OT_generate, COSPEECH_OT_apply_result, COSPEECH_OT_cancel)
 
 
-def register() -> None:
-    """Register the operators and the file-load handler."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+def attach() -> None:
+    """Add the file-load handler."""
     bpy.app.handlers.load_pre.append(_forget_job)
 
 
-def unregister() -> None:
-    """Undo :func:`register`."""
+def detach() -> None:
+    """Undo :func:`attach`."""
     bpy.app.handlers.load_pre.remove(_forget_job)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

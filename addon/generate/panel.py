@@ -6,16 +6,8 @@ import bpy
 
 from ..setup.engine import SESSION
 from ..setup.ops import stage_text
-from ..setup.panel import draw_sentence
+from ..ui import CospeechPanel, draw_sentence
 from .ops import generate_blocker
-
-
-class CospeechPanel:
-    """Where all Cospeech panels live."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Cospeech"
 
 
 class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
@@ -80,15 +72,3 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
 
 
 CLASSES = (COSPEECH_PT_main, COSPEECH_PT_performance)
-
-
-def register() -> None:
-    """Register the panels."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo :func:`register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

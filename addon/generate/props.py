@@ -98,15 +98,11 @@ def scene_rate(scene: bpy.types.Scene) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
-def register() -> None:
-    """Register the settings."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+def attach() -> None:
+    """Add the settings."""
     bpy.types.Scene.cospeech = bpy.props.PointerProperty(type=CospeechScene)
 
 
-def unregister() -> None:
-    """Undo :func:`register`."""
+def detach() -> None:
+    """Undo :func:`attach`."""
     del bpy.types.Scene.cospeech
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

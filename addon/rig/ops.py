@@ -85,15 +85,11 @@ def _draw_add_menu(self: bpy.types.Menu, _: bpy.types.Context) -> None:
     self.layout.operator(COSPEECH_OT_add_character.bl_idname, text="Cospeech Character", icon="ARMATURE_DATA")
 
 
-def register() -> None:
-    """Register the operators and the entry in the Add menu."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+def attach() -> None:
+    """Add the entry in the Add menu."""
     bpy.types.VIEW3D_MT_armature_add.append(_draw_add_menu)
 
 
-def unregister() -> None:
-    """Undo :func:`register`."""
+def detach() -> None:
+    """Undo :func:`attach`."""
     bpy.types.VIEW3D_MT_armature_add.remove(_draw_add_menu)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -173,15 +173,3 @@ class COSPEECH_OT_open_log(bpy.types.Operator):
 
 
 CLASSES = (COSPEECH_OT_test_engine, COSPEECH_OT_open_log)
-
-
-def register() -> None:
-    """Register the operators."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo :func:`register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -38,14 +38,6 @@ class CospeechPreferences(bpy.types.AddonPreferences):
 CLASSES = (CospeechPreferences,)
 
 
-def register() -> None:
-    """Register the preferences."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """End the engine, then undo :func:`register`."""
+def detach() -> None:
+    """End the engine."""
     SESSION.close()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import bpy
 
-from ..setup.panel import draw_sentence
+from ..ui import CospeechPanel, draw_sentence
 from .transcript import find_transcript
 
 
-class COSPEECH_PT_speech(bpy.types.Panel):
+class COSPEECH_PT_speech(CospeechPanel, bpy.types.Panel):
     """What is said, and when"""
 
     bl_label = "Transcript"
     bl_parent_id = "COSPEECH_PT_main"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Cospeech"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 10
 
@@ -36,15 +33,3 @@ class COSPEECH_PT_speech(bpy.types.Panel):
 
 
 CLASSES = (COSPEECH_PT_speech,)
-
-
-def register() -> None:
-    """Register the panel."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo :func:`register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

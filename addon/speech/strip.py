@@ -6,7 +6,6 @@ from pathlib import Path
 
 import bpy
 
-
 CHANNELS = 128  # Blender's own limit
 
 

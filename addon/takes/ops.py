@@ -181,17 +181,13 @@ def _draw_export(self: bpy.types.Menu, _: bpy.types.Context) -> None:
     self.layout.operator(COSPEECH_OT_save_take.bl_idname, text="Cospeech Take (.npz)")
 
 
-def register() -> None:
-    """Register operators, file drop and menu entries."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+def attach() -> None:
+    """Add the menu entries."""
     bpy.types.TOPBAR_MT_file_import.append(_draw_import)
     bpy.types.TOPBAR_MT_file_export.append(_draw_export)
 
 
-def unregister() -> None:
-    """Undo :func:`register`."""
+def detach() -> None:
+    """Undo :func:`attach`."""
     bpy.types.TOPBAR_MT_file_export.remove(_draw_export)
     bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import bpy
 
 from ..rig.character import find_character
+from ..ui import CospeechPanel
 from .shelf import takes_of
 
 
-class COSPEECH_PT_takes(bpy.types.Panel):
+class COSPEECH_PT_takes(CospeechPanel, bpy.types.Panel):
     """The character's takes"""
 
     bl_label = "Takes"
     bl_parent_id = "COSPEECH_PT_main"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Cospeech"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 40
 
@@ -40,15 +38,3 @@ class COSPEECH_PT_takes(bpy.types.Panel):
 
 
 CLASSES = (COSPEECH_PT_takes,)
-
-
-def register() -> None:
-    """Register the panel."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo :func:`register`."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -37,7 +37,7 @@ class NoiseReducer:
             return piece
         padded = np.pad(piece, (_WINDOW, 2 * _WINDOW))
         spectra = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP] * _SHAPE, axis=1)
-        power = _smoothed(np.abs(spectra) ** 2)
+        power = _smoothed(np.asarray(np.abs(spectra) ** 2, np.float64))
         gain = np.sqrt(np.maximum(1.0 - _OVER * self._noise / (power + 1e-12), _GAIN_FLOOR**2))
         frames = np.fft.irfft(spectra * gain, axis=1) * _SHAPE
         result = np.zeros(len(frames) * _HOP + _WINDOW)

@@ -29,7 +29,8 @@ FUNCTION_WORDS = frozenset(
 _SELF_STRESSED = ("ee", "ees", "eer", "eers", "ese", "ette", "ettes", "esque", "self", "selves", "aire", "ique", "oon")
 _RETRACTING = ("ary", "aries", "arily", "ory", "ories", "mony", "monies", "ator", "ators", "ative", "atively", "ature")
 _VERB_PREFIXES = ("under", "over", "inter", "super", "un", "mis", "re", "dis", "out", "contra", "intro")
-_COMPOUND_FIRST = ("every", "any", "some", "no", "news", "grand", "eye", "head", "hand", "home", "house", "book", "fire",
+_COMPOUND_FIRST = ("every", "any", "some", "no", "news", "grand", "eye", "head", "hand", "home", "house", "book",
+                   "fire",
                    "water", "air", "school", "class", "wood", "foot", "back", "down", "sun", "snow", "day", "night",
                    "work", "play", "sea", "land", "door", "bed", "break", "butter", "candle", "copy")  # fmt: skip
 

@@ -231,7 +231,8 @@ def measure(folder: Path) -> None:
     for (split, voice), parts in sorted(errors.items()):
         size = 1000 * np.abs(np.concatenate(parts))
         bias = 1000 * np.median(np.concatenate(parts))
-        print(f"{split} {voice:7s} {len(size):5d} words: median {np.median(size):5.1f} ms, 90 % {np.quantile(size, 0.9):5.1f} ms, "
+        print(f"{split} {voice:7s} {len(size):5d} words: median {np.median(size):5.1f} ms, "
+              f"90 % {np.quantile(size, 0.9):5.1f} ms, "
               f"97 % {np.quantile(size, 0.97):5.1f} ms, bias {bias:5.1f} ms")  # fmt: skip
     print(f"{time.process_time() - began:.1f} s of processor time")
 

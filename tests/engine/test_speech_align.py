@@ -137,7 +137,16 @@ def test_word_times_correct_the_aligner() -> None:
     check_shape(load_speech(CLIP, TEXT))
 
 
-@pytest.mark.parametrize("times", [{99: (0.1, 0.2)}, {0: (2.0, 1.0)}, {0: (-1.0, 0.5)}, {3: (50.0, 51.0)}, {1: (2.0, 2.1), 3: (1.0, 1.1)}])  # fmt: skip
+@pytest.mark.parametrize(
+    "times",
+    [
+        {99: (0.1, 0.2)},
+        {0: (2.0, 1.0)},
+        {0: (-1.0, 0.5)},
+        {3: (50.0, 51.0)},
+        {1: (2.0, 2.1), 3: (1.0, 1.1)},
+    ],
+)
 def test_impossible_word_times(times: dict[int, tuple[float, float]]) -> None:
     with pytest.raises(TranscriptError):
         load_speech(CLIP, TEXT, word_times=times)
@@ -153,7 +162,8 @@ def test_textgrid_times_are_honoured(tmp_path: Path) -> None:
     seconds = soundfile.info(CLIP).duration
     file = tmp_path / "t.TextGrid"
     file.write_text(
-        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {seconds}\ntiers? <exists>\nsize = 1\n'
+        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {seconds}\n'
+        f"tiers? <exists>\nsize = 1\n"
         f'item []:\n    item [1]:\n        class = "IntervalTier"\n        name = "words"\n        xmin = 0\n'
         f"        xmax = {seconds}\n        intervals: size = {len(shifted)}\n{intervals}"
     )
@@ -261,7 +271,7 @@ def test_shortest_clip(tmp_path: Path) -> None:
 def test_progress_and_cancel() -> None:
     seen: list[tuple[str, float]] = []
     load_speech(CLIP, TEXT, progress=lambda stage, fraction: seen.append((stage, fraction)))
-    assert [stage for stage in dict.fromkeys(stage for stage, _ in seen)] == ["audio", "align", "prosody"]
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == ["audio", "align", "prosody"]
     assert all(0.0 <= fraction <= 1.0 for _, fraction in seen)
 
     for victim in ("align", "prosody"):

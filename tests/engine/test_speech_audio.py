@@ -36,7 +36,10 @@ def test_any_rate_and_channels(tmp_path: Path, rate: int, channels: int) -> None
     assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("suffix", "subtype"), [("flac", "PCM_24"), ("ogg", "VORBIS"), ("wav", "FLOAT"), ("wav", "PCM_U8"), ("mp3", "MPEG_LAYER_III")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("suffix", "subtype"),
+    [("flac", "PCM_24"), ("ogg", "VORBIS"), ("wav", "FLOAT"), ("wav", "PCM_U8"), ("mp3", "MPEG_LAYER_III")],
+)
 def test_formats(tmp_path: Path, suffix: str, subtype: str) -> None:
     file = tmp_path / f"a.{suffix}"
     soundfile.write(file, tone(1.0, 44100), 44100, subtype=subtype)

@@ -10,10 +10,10 @@ from engine.speech.letters import letter_model, pronounce
 from engine.speech.lexicon import derived, dictionary, pronunciations, stresses
 from engine.speech.types import VOWELS
 
-# Words whose primary stress lies on their first, second, third ... vowel, after any American dictionary.
+# Words whose primary stress lies on vowel 0, 1 or 2, after any American dictionary.
 STRESS = {
-    1: """about again against ago agree alone along already although among another apart appear around arrive attack away
-    because become before begin behind believe below between beyond complete computer consider continue create
+    1: """about again against ago agree alone along already although among another apart appear around arrive attack
+    away     because become before begin behind believe below between beyond complete computer consider continue create
     decide degree depend describe develop direction discover eleven enough event example exactly exist expect
     explain expression familiar forget forgive hello herself himself idea imagine important improve instead itself
     machine mistake myself obtain official opinion percent perhaps position possession potato prepare present-tense
