@@ -25,6 +25,7 @@ Floats = NDArray[np.float32]
 
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
+RATES = (1, 1000)  # frames a second; what is outside is a damaged number
 LEFT_HAND = slice(25, 40)
 RIGHT_HAND = slice(40, 55)
 
@@ -77,8 +78,8 @@ class Motion:
         frames = np.asarray(self.poses).shape[0]
         if frames < 1:
             raise TakeError("The take has no frames; generate it again")
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise TakeError(f"The take's frame rate is {self.fps}; it must be above zero")
+        if not RATES[0] <= self.fps <= RATES[1]:
+            raise TakeError(f"The take's frame rate is {self.fps:g}; it must be from {RATES[0]} to {RATES[1]}")
         expressions = self.expressions if len(self.expressions) else np.zeros((frames, EXPRESSION_COUNT))
         set_ = object.__setattr__
         set_(self, "poses", _as(self.poses, (frames, JOINT_COUNT, 3), "poses"))

@@ -26,6 +26,7 @@ EXPRESSION_COUNT = 100
 BETA_COUNT = 300
 FIRST_HAND_JOINT = 25
 DEFAULT_RATE = 30.0
+RATES = (1, 1000)  # frames a second; what is outside is a damaged number
 
 
 class TakeFileError(Exception):
@@ -61,8 +62,8 @@ class Take:
         frames = len(self.poses)
         if frames < 1:
             raise TakeFileError("The take has no frames; generate it again")
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise TakeFileError(f"The take's frame rate is {self.fps}; it must be above zero")
+        if not RATES[0] <= self.fps <= RATES[1]:
+            raise TakeFileError(f"The take's frame rate is {self.fps:g}; it must be from {RATES[0]} to {RATES[1]}")
         expressions = self.expressions if len(self.expressions) else np.zeros((frames, EXPRESSION_COUNT), np.float32)
         put = object.__setattr__
         put(self, "poses", _checked(self.poses, (frames, JOINT_COUNT, 3), "poses"))

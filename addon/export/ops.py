@@ -9,6 +9,7 @@ from bpy_extras.io_utils import ExportHelper
 
 from ..compat import current_channels
 from ..rig.character import find_character
+from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from .fbx import export_take
 from .presets import PRESETS
@@ -72,14 +73,20 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         return False
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Offer the take's name."""
+        """Offer the take's name, and a root motion that the rig can carry."""
+        armature = find_character(context)
         if not self.filepath:
-            self.filepath = bpy.path.clean_name(find_character(context).animation_data.action.name) + ".fbx"
+            self.filepath = bpy.path.clean_name(armature.animation_data.action.name) + ".fbx"
+        if self.root_motion == "ROOT" and not has_root(armature):
+            self.root_motion = "PELVIS"
         return ExportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Write the file."""
         armature = find_character(context)
+        if not self.filepath:
+            self.report({"ERROR"}, "Choose a file to export to")
+            return {"CANCELLED"}
         path = Path(bpy.path.abspath(self.filepath))
         if path.suffix.lower() != ".fbx":
             path = path.with_name(path.name + ".fbx")
@@ -91,6 +98,14 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
             return {"CANCELLED"}
         self.report({"INFO"}, f"Wrote {frames} frames of '{armature.animation_data.action.name}' to {path.name}")
         return {"FINISHED"}
+
+
+def has_root(armature: bpy.types.Object) -> bool:
+    """Whether the rig has a bone above the pelvis; True too for what is no rig, of which the export itself tells."""
+    try:
+        return bool(recognise(armature).root_bone)
+    except RigError:
+        return True
 
 
 CLASSES = (COSPEECH_OT_export_fbx,)

@@ -117,6 +117,9 @@ class COSPEECH_OT_save_take(bpy.types.Operator, ExportHelper):
         if last < first:
             self.report({"ERROR"}, f"The range {first}..{last} is empty; put the last frame after the first")
             return {"CANCELLED"}
+        if not self.filepath:
+            self.report({"ERROR"}, "Choose a file to save the take in")
+            return {"CANCELLED"}
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".npz")
         try:
             take = read_performance(context, armature, first, last)

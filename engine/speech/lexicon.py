@@ -30,17 +30,31 @@ _PREFIXES: dict[str, Pronunciation] = {
 
 
 @lru_cache(maxsize=1)
+def _entries() -> dict[str, str]:
+    """The dictionary as it is written: word, word(2), word(3) ... -> phones. Split on demand: it has 135 000 lines."""
+    lines = dictionary_file().read_text(encoding="utf-8").splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+def is_word(word: str) -> bool:
+    """Whether the dictionary lists a word (lower case)."""
+    return word in _entries()
+
+
+@lru_cache(maxsize=50_000)
+def listed(word: str) -> tuple[Pronunciation, ...]:
+    """The dictionary's pronunciations of a word (lower case), the usual one first; none when it is not there."""
+    found = []
+    entry = _entries().get(word)
+    while entry is not None:
+        found.append(tuple(entry.split()))
+        entry = _entries().get(f"{word}({len(found) + 1})")
+    return tuple(found)
+
+
 def dictionary() -> dict[str, tuple[Pronunciation, ...]]:
-    """Every word of pocketsphinx's dictionary (lower case) with its pronunciations, the usual one first."""
-    found: dict[str, tuple[Pronunciation, ...]] = {}
-    for line in dictionary_file().read_text(encoding="utf-8").splitlines():
-        word, _, phones = line.partition(" ")
-        if word.endswith(")"):
-            word = word[: word.rindex("(")]
-            found[word] = (*found.get(word, ()), tuple(phones.split()))
-        else:
-            found[word] = (tuple(phones.split()),)
-    return found
+    """Every word of pocketsphinx's dictionary with its pronunciations (for training; a fifth of a second)."""
+    return {word: listed(word) for word in _entries() if not word.endswith(")")}
 
 
 def dictionary_file() -> Path:
@@ -53,9 +67,9 @@ def dictionary_file() -> Path:
 @lru_cache(maxsize=20_000)
 def pronunciations(word: str) -> tuple[Pronunciation, ...]:
     """The pronunciations of a spoken word (lower case letters and apostrophes), at least one, the likeliest first."""
-    listed = dictionary().get(word) or dictionary().get(word.replace("'", "")) or derived(word)
-    if listed:
-        return listed[:_MAX_PRONUNCIATIONS]
+    found = listed(word) or listed(word.replace("'", "")) or derived(word)
+    if found:
+        return found[:_MAX_PRONUNCIATIONS]
     letters = re.sub(r"[^a-z']", "", word)
     return (pronounce(letters) or ("AH",),)
 
@@ -91,8 +105,8 @@ def _bases(stem: str, vowel_suffix: bool) -> list[str]:
 
 def _known(bases: list[str], depth: int) -> tuple[Pronunciation, ...]:
     for base in bases:
-        if len(base) > 2 and base in dictionary():
-            return dictionary()[base]
+        if len(base) > 2 and is_word(base):
+            return listed(base)
     for base in bases:
         found = derived(base, depth - 1) if len(base) > 4 else ()
         if found:
@@ -143,21 +157,20 @@ def _suffixed(word: str, depth: int) -> tuple[Pronunciation, ...]:
 def _prefixed(word: str, _depth: int) -> tuple[Pronunciation, ...]:
     for start, sounds in _PREFIXES.items():
         rest = word.removeprefix(start)
-        if rest != word and len(rest) > 3 and rest in dictionary():
-            return tuple((*sounds, *phones) for phones in dictionary()[rest])
+        if rest != word and len(rest) > 3 and is_word(rest):
+            return tuple((*sounds, *phones) for phones in listed(rest))
     return ()
 
 
 def _compound(word: str, _depth: int) -> tuple[Pronunciation, ...]:
     """wood|cutters: the most even split into two dictionary words of three letters or more."""
-    listed = dictionary()
-    splits = [at for at in range(3, len(word) - 2) if word[:at] in listed and word[at:] in listed]
+    splits = [at for at in range(3, len(word) - 2) if is_word(word[:at]) and is_word(word[at:])]
     if not splits:
-        splits = [at for at in range(3, len(word) - 3) if word[:at] in listed and derived(word[at:], 1)]
+        splits = [at for at in range(3, len(word) - 3) if is_word(word[:at]) and derived(word[at:], 1)]
     if not splits:
         return ()
     at = min(splits, key=lambda at: abs(at - len(word) / 2))
-    second = listed.get(word[at:]) or derived(word[at:], 1)
+    second = listed(word[at:]) or derived(word[at:], 1)
     if not any(phone in VOWELS for phone in second[0]):
         return ()
-    return ((*listed[word[:at]][0], *second[0]),)
+    return ((*listed(word[:at])[0], *second[0]),)

@@ -95,10 +95,10 @@ def _with_times(transcript: Transcript, times: Mapping[int, tuple[float, float]]
 
 
 def _language_warning(transcript: Transcript | None) -> tuple[str, ...]:
-    from engine.speech.lexicon import dictionary
+    from engine.speech.lexicon import is_word
 
     spoken = [token for word in transcript.words for token in word.spoken] if transcript else []
-    unknown = sum(token not in dictionary() for token in spoken)
+    unknown = sum(not is_word(token) for token in spoken)
     if len(spoken) >= _MIN_JUDGED and unknown > _FOREIGN_SHARE * len(spoken):
         return ("The transcript does not look English; Cospeech understands English only, so expect wrong times",)
     return ()

@@ -135,9 +135,9 @@ def _words(text: str) -> list[TranscriptWord]:
 
 
 def _in_dictionary(word: str) -> bool:
-    from engine.speech.lexicon import dictionary
+    from engine.speech.lexicon import is_word
 
-    return word in dictionary()
+    return is_word(word)
 
 
 def _money_scales(words: list[TranscriptWord]) -> list[TranscriptWord]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.speech.letters import END, LetterModel, hash_tokens, pronounce
 from engine.speech.lexicon import dictionary
+from engine.speech.lexicon import listed as listed_phones
 
 Pair = tuple[str, tuple[str, ...]]
 ORDER = 6
@@ -149,7 +150,7 @@ def phone_error_rate(model: LetterModel, rows: Sequence[tuple[str, tuple[str, ..
     errors = phones = wrong = 0
     for word, _ in rows:
         said = pronounce(word, model)
-        distance, length = min((edit_distance(said, listed), len(listed)) for listed in dictionary()[word])
+        distance, length = min((edit_distance(said, listed), len(listed)) for listed in listed_phones(word))
         errors, phones, wrong = errors + distance, phones + length, wrong + (distance > 0)
     return errors / max(phones, 1), wrong / max(len(rows), 1)
 

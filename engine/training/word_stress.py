@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.speech.lexicon import dictionary
+from engine.speech.lexicon import is_word, listed
 from engine.speech.stress import BUCKETS, MODEL_FILE, StressModel, stress_features
 from engine.speech.types import VOWELS
 from engine.training.letter_to_sound import is_held
@@ -30,10 +30,10 @@ def read_lexicon(path: Path) -> list[Row]:
     rows: dict[str, Row] = {}
     for line in path.read_text(encoding="latin-1").splitlines():
         match = re.match(r'\("([a-z\']+)" \S+ \((.*)\)\)', line)
-        if not match or match.group(1) in rows or match.group(1) not in dictionary():
+        if not match or match.group(1) in rows or not is_word(match.group(1)):
             continue
         marks = "".join(re.findall(r"\) ([01])\)", match.group(2)))
-        phones = dictionary()[match.group(1)][0]
+        phones = listed(match.group(1))[0]
         if len(marks) == sum(phone in VOWELS for phone in phones) > 1 and "1" in marks:
             rows[match.group(1)] = (match.group(1), phones, marks)
     return list(rows.values())
