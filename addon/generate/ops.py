@@ -12,10 +12,10 @@ from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
 from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device, user_folder
-from ..setup.ops import EngineJobOperator
+from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import ApplyError, RigError, apply_take
+from ..takes.apply import ApplyError, RigError, apply_take, check_ready
 from .props import PARTS, scene_rate, take_start
 
 
@@ -53,9 +53,16 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         return not reason
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
-        """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile."""
+        """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile.
+
+        RequestError where the character can't take keys: better now than after minutes of work.
+        """
         scene = context.scene
         settings = scene.cospeech
+        try:
+            check_ready(settings.character)
+        except (ApplyError, RigError) as error:
+            raise RequestError(str(error)) from error
         audio = Path(bpy.path.abspath(settings.audio))
         transcript = find_transcript(audio, bpy.path.abspath(settings.transcript) if settings.transcript else "")
         self._target = {

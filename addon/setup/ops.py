@@ -13,10 +13,15 @@ from .engine import SESSION, log_file
 TICK_SECONDS = 0.1
 
 
+class RequestError(Exception):
+    """A job can't be asked for as things are; ``str(error)`` is one sentence for the user."""
+
+
 class EngineJobOperator:
     """Mixin: runs one engine job, blocking in background and when called without UI, modal in the UI.
 
-    Subclasses give ``request(context) -> (method, params)`` and ``finished(context, job)``. The scene is changed only
+    Subclasses give ``request(context) -> (method, params)``, which may raise RequestError, and ``finished(context,
+    job)``. The scene is changed only
     by ``finished``, through an operator of its own that is one undo step.
     """
 
@@ -78,7 +83,7 @@ class EngineJobOperator:
     def _begin(self, context: bpy.types.Context) -> Job | None:
         try:
             return SESSION.start(*self.request(context))
-        except EngineError as error:
+        except (EngineError, RequestError) as error:
             SESSION.tell(str(error), failed=True)
             self.report({"ERROR"}, str(error))
             return None
@@ -95,8 +100,9 @@ class EngineJobOperator:
             self.report({"ERROR" if failed else "INFO"}, job.message)
             return {"CANCELLED"}
         except (EngineError, RuntimeError, OSError) as error:
-            SESSION.tell(str(error).strip(), failed=True)
-            self.report({"ERROR"}, str(error).strip())
+            text = str(error).strip().removeprefix("Error: ")  # as an operator's report reaches its caller
+            SESSION.tell(text, failed=True)
+            self.report({"ERROR"}, text)
             return {"CANCELLED"}
         finally:
             SESSION.finish()

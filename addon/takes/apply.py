@@ -64,6 +64,12 @@ def apply_take(
     return action
 
 
+def check_ready(armature: bpy.types.Object) -> None:
+    """RigError, ApplyError: why no take can be put onto this character."""
+    recognise(armature)
+    _check_editable(armature, face_keys(armature))
+
+
 def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) -> str:
     """``<character>_<line>_<seed>``; the line is shortened where Blender's name limit asks for it."""
     source = take.provenance or {}
@@ -154,4 +160,4 @@ def action_meta(action: bpy.types.Action | None) -> dict[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-__all__ = ["ApplyError", "RigError", "action_meta", "apply_take", "describe", "put_aside", "take_name"]
+__all__ = ["ApplyError", "RigError", "action_meta", "apply_take", "check_ready", "describe", "put_aside", "take_name"]
