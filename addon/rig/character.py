@@ -30,6 +30,11 @@ def face_keys(armature: bpy.types.Object) -> list[bpy.types.Key]:
     return keys
 
 
+def keyable_faces(armature: bpy.types.Object) -> list[bpy.types.Key]:
+    """Those of :func:`face_keys` that can be animated here: an override of a linked character leaves its data linked."""
+    return [key for key in face_keys(armature) if key.is_editable]
+
+
 def find_character(context: bpy.types.Context) -> bpy.types.Object | None:
     """The scene's character; where none is set, the active armature."""
     chosen = context.scene.cospeech.character

@@ -8,6 +8,7 @@ from itertools import pairwise, permutations, product
 import bpy
 import numpy as np
 
+from .character import face_keys, keyable_faces
 from .convert import Array
 from .rig_map import RigError, RigMap
 from .skeleton import JAW, JOINTS, LEFT_EYE, PARENTS, PELVIS, REST, RIGHT_EYE, TOE_HEIGHT, TOES, standing_height
@@ -159,7 +160,7 @@ def _rest_height(armature: bpy.types.Object, model: Array, axes: Array) -> tuple
 
 
 def warnings(armature: bpy.types.Object, rig: RigMap) -> list[str]:
-    """Sentences about what will keep keys from showing: Rest Position, constraints and drivers on the rig's bones."""
+    """Sentences about what keeps keys from showing: Rest Position, constraints, drivers, a face that is linked."""
     names = [name for name in rig.bones if name]
     constrained = [n for n in names if any(not c.mute for c in armature.pose.bones[n].constraints)]
     data = armature.animation_data
@@ -171,6 +172,10 @@ def warnings(armature: bpy.types.Object, rig: RigMap) -> list[str]:
         notes.append(f"Constraints on {_some(constrained)} will change what is keyed; mute them to see the take")
     if taken := [name for name in names if name in driven]:
         notes.append(f"Drivers own channels of {_some(taken)}; those were not keyed")
+    if len(keyable_faces(armature)) < len(face_keys(armature)):
+        notes.append(
+            "The face's shape keys are linked and were not keyed; make a library override of the mesh data too"
+        )
     return notes
 
 

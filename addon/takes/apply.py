@@ -11,7 +11,7 @@ import bpy
 
 from .. import compat
 from ..client.take_file import Take, arkit_names
-from ..rig.character import face_keys
+from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
@@ -48,7 +48,7 @@ def apply_take(
         raise ApplyError("No body part is chosen; choose at least one in Parts")
     rig = recognise(armature)
     with_face = "face" in asked and take.blendshapes is not None
-    shapes = [key for key in face_keys(armature) if with_face or compat.current_channels(key) is not None]
+    shapes = [key for key in keyable_faces(armature) if with_face or compat.current_channels(key) is not None]
     _check_editable(armature, shapes)
     fps = context.scene.render.fps / context.scene.render.fps_base
     clip = to_rate(take, fps)
@@ -67,7 +67,7 @@ def apply_take(
 def check_ready(armature: bpy.types.Object) -> None:
     """RigError, ApplyError: why no take can be put onto this character."""
     recognise(armature)
-    _check_editable(armature, face_keys(armature))
+    _check_editable(armature, keyable_faces(armature))
 
 
 def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) -> str:
@@ -80,9 +80,9 @@ def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) 
 
 
 def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> None:
+    if not armature.is_editable:
+        raise ApplyError(f"'{armature.name}' is linked from another file; make a library override of the character")
     for owner in (armature, *shapes):
-        if not owner.is_editable:
-            raise ApplyError(f"'{owner.name}' is linked from another file; make a library override of the character")
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
 

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from .. import compat
-from ..rig.character import face_keys
+from ..rig.character import keyable_faces
 from .apply import META_KEY, put_aside
 
 
@@ -28,7 +28,7 @@ def _is_take(action: bpy.types.Action | None) -> bool:
 
 def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     """Make a take active again on the armature and its face; the active one is put aside."""
-    for owner in (armature, *face_keys(armature)):
+    for owner in (armature, *keyable_faces(armature)):
         put_aside(owner)
         slot = _slot(owner, action)
         compat.assign(owner, action if slot is not None else None, slot)
