@@ -15,6 +15,7 @@ from engine.speech.types import Speech
 from engine.version import __version__
 
 GENERATORS = ("default",)
+ALIGNING = 0.93  # the share of the aligner in the time that listening takes
 JOINS = ("rest", "partial", "next")
 
 
@@ -108,12 +109,11 @@ def hear(options: TakeOptions, progress: Progress) -> Speech:
     """The line of the options: its audio, aligned with its transcript. It serves any number of takes."""
     from engine.speech.load import load_speech
 
-    progress("speech", 0.0)
-    return load_speech(
-        options.audio,
-        Path(options.transcript) if options.transcript else None,
-        progress=lambda _, fraction: progress("speech", fraction),
-    )
+    def heard(stage: str, fraction: float) -> None:
+        done = {"align": ALIGNING * fraction, "prosody": ALIGNING + (1.0 - ALIGNING) * fraction}
+        progress("speech", done.get(stage, 0.0))
+
+    return load_speech(options.audio, Path(options.transcript) if options.transcript else None, progress=heard)
 
 
 def make_take(options: TakeOptions, progress: Progress, speech: Speech | None = None) -> Motion:

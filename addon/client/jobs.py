@@ -131,6 +131,13 @@ class Job:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take(self, message: dict[str, Any]) -> None:
+        try:
+            self._understand(message)
+        except (AttributeError, TypeError, ValueError):  # fields of other types than the protocol's
+            text = "The engine says what this add-on does not understand; install both from one version of Cospeech"
+            self._end(FAILED, text)
+
+    def _understand(self, message: dict[str, Any]) -> None:
         if message.get("method") == "progress":
             params = message.get("params", {})
             if params.get("job") == self.id:

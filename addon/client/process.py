@@ -35,6 +35,7 @@ class EngineProcess:
         )
         try:
             with log.open("ab") as stderr:
+                self._log_start = stderr.tell()
                 self._process = subprocess.Popen(
                     [str(python), "-u", "-m", "engine", "serve"],
                     cwd=root,
@@ -115,19 +116,21 @@ class EngineProcess:
         code = self._process.poll()
         how = "stopped answering" if code is None else f"stopped (exit code {code})"
         words = self.last_words()
+        if code and "No module named" in words:
+            return f"The engine's Python {self.python} lacks packages ({words}); choose another in the preferences"
         said = f"; its last words: {words}" if words else ""
         return f"The engine {how}{said}. Its log: {self.log}. Try again; the next job starts a new one"
 
     def last_words(self) -> str:
-        """The last non-empty line of the log."""
+        """The last non-empty line that this process left in the log."""
         try:
             with self.log.open("rb") as stream:
                 stream.seek(0, os.SEEK_END)
-                stream.seek(max(0, stream.tell() - LAST_WORDS_BYTES))
+                stream.seek(max(self._log_start, stream.tell() - LAST_WORDS_BYTES))
                 lines = [line.strip() for line in stream.read().decode("utf-8", "replace").splitlines()]
         except OSError:
             return ""
-        return next((line for line in reversed(lines) if line), "")[:300]
+        return next((line for line in reversed(lines) if line), "")[:300].rstrip(".")
 
     def kill(self) -> None:
         """End the process at once and wait until it is gone."""

@@ -26,7 +26,7 @@ EXPRESSION_COUNT = 100
 BETA_COUNT = 300
 FIRST_HAND_JOINT = 25
 DEFAULT_RATE = 30.0
-RATES = (1, 1000)  # frames a second; what is outside is a damaged number
+RATES = (1, 10000)  # frames a second; what is outside is a damaged number
 
 
 class TakeFileError(Exception):

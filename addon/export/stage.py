@@ -80,8 +80,9 @@ def staged(context: bpy.types.Context, armature: bpy.types.Object, options: Stag
     with ExitStack() as stack:
         trash = stack.enter_context(removed_afterwards())
         body = duplicate(armature, trash)
-        scene = stack.enter_context(side_scene(context, channels.action.name, [body.copy]))
-        poses, worlds = sample_bones(scene, body.copy, range(start, end + 1))
+        with side_scene(context, "Cospeech sampling", [body.copy]) as probe:
+            poses, worlds = sample_bones(probe, body.copy, range(start, end + 1))
+        scene = stack.enter_context(side_scene(context, channels.action.name, [body.copy], followed=False))
         if not np.abs(np.linalg.det(worlds[:, :3, :3])).min() > FLAT:
             raise ExportError(f"'{armature.name}' is scaled to nothing; give it a scale and apply it")
         poses = np.linalg.inv(worlds[0]) @ worlds[:, None] @ poses  # the object's own motion goes into the bones

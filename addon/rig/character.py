@@ -31,7 +31,7 @@ def face_keys(armature: bpy.types.Object) -> list[bpy.types.Key]:
 
 
 def keyable_faces(armature: bpy.types.Object) -> list[bpy.types.Key]:
-    """Those of :func:`face_keys` that can be animated here: an override of a linked character leaves its data linked."""
+    """Those of :func:`face_keys` that can be animated here: overriding a linked character leaves its data linked."""
     return [key for key in face_keys(armature) if key.is_editable]
 
 

@@ -16,11 +16,13 @@ from .convert import Array
 
 
 @contextmanager
-def side_scene(context: bpy.types.Context, name: str, objects: Iterable[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
+def side_scene(
+    context: bpy.types.Context, name: str, objects: Iterable[bpy.types.Object], *, followed: bool = True
+) -> Iterator[bpy.types.Scene]:
     """A temporary scene with the current scene's rate and units that holds ``objects``.
 
-    Blender does not evaluate what is hidden, or keyed as hidden, unless something visible depends on it; so each
-    armature gets a skin, of no vertices, that does.
+    Blender does not evaluate what is hidden, or keyed as hidden, unless something visible depends on it; so, where
+    ``followed``, each armature gets a skin, of no vertices, that does.
     """
     current = context.scene
     scene = bpy.data.scenes.new(name)
@@ -31,7 +33,7 @@ def side_scene(context: bpy.types.Context, name: str, objects: Iterable[bpy.type
         scene.unit_settings.scale_length = current.unit_settings.scale_length
         for obj in objects:
             scene.collection.objects.link(obj)
-            if obj.type == "ARMATURE":
+            if followed and obj.type == "ARMATURE":
                 followers += _follower(scene, obj)
         yield scene
     finally:
