@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -67,7 +68,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         transcript = find_transcript(audio, bpy.path.abspath(settings.transcript) if settings.transcript else "")
         self._target = {
             "character": str(settings.character.session_uid),
-            "scene": scene.name,
+            "scene": str(scene.session_uid),
             "start_frame": take_start(scene),
             "audio": str(audio),
             "parts": set(settings.parts),
@@ -90,14 +91,14 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
         # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
         bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
-        armature = _by_uid(self._target["character"])
+        armature = _by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
         return ". ".join([f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s", *notes])
 
 
-def _by_uid(uid: str) -> bpy.types.Object | None:
-    """The object of that session id: names change while a job runs."""
-    return next((obj for obj in bpy.data.objects if str(obj.session_uid) == uid), None)
+def _by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
+    """The data-block of that session id: names change while a job runs."""
+    return next((block for block in blocks if str(block.session_uid) == uid), None)
 
 
 class COSPEECH_OT_apply_result(bpy.types.Operator):
@@ -116,30 +117,31 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
     parts: bpy.props.EnumProperty(items=PARTS, options={"ENUM_FLAG", "SKIP_SAVE", "HIDDEN"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Apply, or keep the take's file where its character is gone."""
+        """Apply; where the character can't take it any more, keep the take's file, which may be minutes of work."""
         try:
             take = read_take(self.filepath)
         except TakeFileError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        scene = bpy.data.scenes.get(self.scene)
-        armature = _by_uid(self.character)
-        line = Path(self.audio).stem
+        scene = _by_uid(bpy.data.scenes, self.scene)
+        armature = _by_uid(bpy.data.objects, self.character)
         if scene is None or armature is None or armature.name not in scene.objects:
-            kept = user_folder() / "kept" / f"{line}_{self.seed}.npz"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.filepath, kept)
-            self.report({"ERROR"}, f"The character is gone; the take was kept as {kept}: load it onto another one")
-            return {"CANCELLED"}
+            return self._keep("The character is gone")
         try:
             with context.temp_override(scene=scene):  # the user may look at another scene by now
                 action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts))
         except (ApplyError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._keep(str(error))
         place_speech(scene, Path(self.audio), self.start_frame)
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}
+
+    def _keep(self, reason: str) -> set[str]:
+        kept = user_folder() / "kept" / f"{Path(self.audio).stem}_{self.seed}.npz"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.filepath, kept)
+        self.report({"ERROR"}, f"{reason}. The take was kept as {kept}; Load Take puts it onto a character")
+        return {"CANCELLED"}
 
 
 class COSPEECH_OT_cancel(bpy.types.Operator):

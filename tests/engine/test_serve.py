@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +15,7 @@ import pytest
 
 from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
+from engine.pipeline import TakeOptions, hear
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = json.loads((ROOT / "assets/protocol.json").read_text())["protocol"]
@@ -118,3 +122,62 @@ def test_broken_messages_get_json_rpc_errors():
     assert [answer.get("error", {}).get("code") for answer in answers] == [-32700, -32600, -32601, None]
     assert answers[-1]["result"]["protocol"] == PROTOCOL
     assert done.returncode == 0
+
+
+def wrapper(folder: Path, name: str, *lines: str) -> Path:
+    """A "Python" that says and does what these lines of shell do."""
+    path = folder / name
+    path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    path.chmod(0o755)
+    return path
+
+
+HELLO = f'read line; echo \'{{"jsonrpc": "2.0", "id": 1, "result": {{"protocol": {PROTOCOL}}}}}\''
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
+@pytest.mark.parametrize(("lines", "said"), [
+    ([HELLO, 'echo \'{"jsonrpc": "2.0", "method": "progress", "params": [1]}\''], "does not understand"),
+    ([HELLO, "read line", 'echo \'{"jsonrpc": "2.0", "id": 2, "error": "boom"}\''], "does not understand"),
+    (["read line", 'echo \'{"jsonrpc": "2.0", "id": 1, "result": null}\''], "same version"),
+    (["echo \"ModuleNotFoundError: No module named 'numpy'\" >&2", "exit 1"], "lacks packages .*'numpy'.*preferences"),
+    (["echo oh no >&2", "exit 3"], r"exit code 3\); its last words: oh no"),
+])  # fmt: skip
+def test_an_engine_that_is_none_is_a_sentence(engine, place, lines, said):
+    place = Workplace(wrapper(place.temporary, "python", *lines, "cat > /dev/null"), place.log, place.temporary)
+    job = Job(engine, place, "generate", {"options": OPTIONS})
+    job.wait()
+    assert job.state == FAILED
+    assert re.search(said, job.message), job.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
+def test_last_words_are_this_engine_s_own(engine, place):
+    place.log.write_text("what another engine said\n")
+    silent = Workplace(wrapper(place.temporary, "python", "exit 0"), place.log, place.temporary)
+    job = Job(engine, silent, "doctor", {})
+    job.wait()
+    assert "exit code 0" in job.message
+    assert "another engine" not in job.message
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows can't stop a process")
+def test_a_hanging_engine_is_ended_by_cancel(engine, place):
+    job = Job(engine, place, "generate", {"options": OPTIONS})
+    while job.step() and job.stage == "start":
+        time.sleep(0.005)
+    pid = engine.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    job.cancel()
+    job.cancel()
+    assert job.state == CANCELLED
+    assert not engine.process.alive
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_listening_never_goes_back():
+    fractions: list[float] = []
+    hear(TakeOptions(**OPTIONS), lambda _, fraction: fractions.append(fraction))
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
