@@ -72,14 +72,15 @@ class Session:
         """Start a job; EngineError where one runs already or the engine has no Python."""
         if self.job is not None:
             raise EngineError("Cospeech is already working; wait for it or cancel it first")
-        where = Workplace(engine_python(), log_file(), Path(bpy.app.tempdir or tempfile.gettempdir()))
         self.tell("", failed=False)
         try:
+            where = Workplace(engine_python(), log_file(), Path(bpy.app.tempdir or tempfile.gettempdir()))
             self.job = Job(self._engine, where, method, params)
         except OSError as error:
-            raise EngineError(
-                f"The job folder in {where.temporary} can't be made ({error.strerror}); free some disk space"
-            ) from error
+            text = (
+                f"{error.filename} can't be written ({error.strerror}); free some disk space or check its permissions"
+            )
+            raise EngineError(text) from error
         return self.job
 
     def finish(self) -> None:

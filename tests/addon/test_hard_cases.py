@@ -170,6 +170,17 @@ def test_what_can_t_take_keys_is_told_before_the_engine_starts(blank, monkeypatc
     assert not SESSION.note.startswith("Error")
 
 
+def test_a_folder_that_takes_no_log_is_a_sentence(mia, blank, tmp_path, monkeypatch):
+    from addon.setup import engine
+
+    (tmp_path / "logs").write_text("in the way")
+    monkeypatch.setattr(engine, "user_folder", lambda: tmp_path)
+    blank.cospeech.audio = str(DEMO)
+    with pytest.raises(RuntimeError, match=r"logs can't be written .*permissions"):
+        bpy.ops.cospeech.generate()
+    assert engine.SESSION.job is None
+
+
 class Request:
     """What ``request`` stores for ``apply_result``, asked for without an operator's ``self``."""
 
