@@ -13,6 +13,7 @@ from engine.speech.types import VOWELS
 Pronunciation = tuple[str, ...]
 _MAX_PRONUNCIATIONS = 4
 _VOICELESS = frozenset(["P", "T", "K", "F", "TH"])
+LONGEST_WORD = 64  # letters; what is longer is no word, and the rest of it is not said
 _SIBILANTS = frozenset(["S", "Z", "SH", "ZH", "CH", "JH"])
 _SUFFIXES: dict[str, Pronunciation] = {
     "ing": ("IH", "NG"), "in'": ("IH", "N"), "er": ("ER",), "ers": ("ER", "Z"), "est": ("AH", "S", "T"),
@@ -67,6 +68,7 @@ def dictionary_file() -> Path:
 @lru_cache(maxsize=20_000)
 def pronunciations(word: str) -> tuple[Pronunciation, ...]:
     """The pronunciations of a spoken word (lower case letters and apostrophes), at least one, the likeliest first."""
+    word = word[:LONGEST_WORD]
     found = listed(word) or listed(word.replace("'", "")) or derived(word)
     if found:
         return found[:_MAX_PRONUNCIATIONS]

@@ -116,3 +116,7 @@ def test_letter_to_sound_survives_anything() -> None:
     assert pronunciations("q")
     assert pronunciations("") == (("AH",),)
     assert pronunciations("xkcdqwrt")[0]
+
+
+def test_a_word_without_end_is_cut_and_still_said() -> None:
+    assert 20 < len(pronunciations("abcdefghij" * 400)[0]) < 100
