@@ -23,12 +23,17 @@ def preferences() -> bpy.types.AddonPreferences | None:
     return entry.preferences if entry else None
 
 
+def temporary_folder() -> Path:
+    """Blender's temporary folder of this session."""
+    return Path(bpy.app.tempdir or tempfile.gettempdir())
+
+
 def user_folder() -> Path:
     """A folder of ours that outlives updates: Blender's for extensions, else the temporary one."""
     try:
         return Path(bpy.utils.extension_path_user(BASE_PACKAGE, create=True))
     except ValueError:  # not installed as an extension: a checkout
-        return Path(bpy.app.tempdir or tempfile.gettempdir())
+        return temporary_folder()
 
 
 def engine_python() -> Path:
@@ -74,7 +79,7 @@ class Session:
             raise EngineError("Cospeech is already working; wait for it or cancel it first")
         self.tell("", failed=False)
         try:
-            where = Workplace(engine_python(), log_file(), Path(bpy.app.tempdir or tempfile.gettempdir()))
+            where = Workplace(engine_python(), log_file(), temporary_folder())
             self.job = Job(self._engine, where, method, params)
         except OSError as error:
             text = (

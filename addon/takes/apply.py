@@ -11,6 +11,7 @@ import bpy
 
 from .. import compat
 from ..client.take_file import Take, arkit_names
+from ..generate.props import scene_rate
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
@@ -50,7 +51,7 @@ def apply_take(
     with_face = "face" in asked and take.blendshapes is not None
     shapes = [key for key in keyable_faces(armature) if with_face or compat.current_channels(key) is not None]
     _check_editable(armature, shapes)
-    fps = context.scene.render.fps / context.scene.render.fps_base
+    fps = scene_rate(context.scene)
     clip = to_rate(take, fps)
     action = bpy.data.actions.new((name or take_name(armature, take))[:NAME_LENGTH])
     action.use_fake_user = True

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import compat
 from ..client.take_file import Take, arkit_names
+from ..generate.props import scene_rate
 from ..rig.character import character_meshes, face_keys
 from ..rig.convert import Array
 from ..rig.recognise import recognise
@@ -37,7 +38,7 @@ def read_performance(context: bpy.types.Context, armature: bpy.types.Object, fir
     return Take(
         poses=rig.poses_from_matrices(rotations(joints)).astype(np.float32),
         trans=rig.trans_from_heads(joints[:, PELVIS, :3, 3]).astype(np.float32),
-        fps=context.scene.render.fps / context.scene.render.fps_base,
+        fps=scene_rate(context.scene),
         blendshapes=_face(context, armature, frames),
         plan=meta.get("plan") if meta.get("start_frame") == first else None,
         provenance=meta.get("provenance"),
