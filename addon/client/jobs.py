@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ HELLO_SECONDS = 60.0
 SILENT_SECONDS = 180.0
 CANCEL_GRACE_SECONDS = 2.0
 CANCELLED_CODE = -32001
+
+JobFiles = Mapping[str, Callable[[Path], None]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class Engine:
 class Job:
     """One request to the engine. Call :meth:`step` until ``state`` is in FINISHED; then :meth:`clean_up`."""
 
-    def __init__(self, engine: Engine, where: Workplace, method: str, params: dict[str, Any]) -> None:
+    def __init__(
+        self, engine: Engine, where: Workplace, method: str, params: dict[str, Any], files: JobFiles | None = None
+    ) -> None:
         self.id = uuid.uuid4().hex
         self.state = STARTING
         self.stage, self.fraction = "start", 0.0
@@ -81,6 +85,12 @@ class Job:
         self._cancel_at: float | None = None
         self._heard = self._started = time.monotonic()
         self._process: EngineProcess | None = None
+        try:
+            for name, write in (files or {}).items():
+                write(self.folder / name)
+        except BaseException:  # a full disk: nothing was asked for yet, so nothing stays behind
+            self.clean_up()
+            raise
         try:
             self._process = engine.ensure(where.python, where.log)
             self._hello = self._process.send("hello", {})

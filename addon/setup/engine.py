@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from ..client.jobs import Engine, Job, Workplace
+from ..client.jobs import Engine, Job, JobFiles, Workplace
 from ..client.process import EngineError
 from ..paths import asset_table, root
 
@@ -73,14 +73,18 @@ class Session:
         self.note = ""
         self.failed = False
 
-    def start(self, method: str, params: dict[str, object]) -> Job:
-        """Start a job; EngineError where one runs already or the engine has no Python."""
+    def start(self, method: str, params: dict[str, object], files: JobFiles | None = None) -> Job:
+        """Start a job; EngineError where one runs already or the engine has no Python.
+
+        ``files`` are written into the job's folder before it is asked for: name -> a function that writes that path.
+        Options of the engine may name them relative to the folder.
+        """
         if self.job is not None:
             raise EngineError("Cospeech is already working; wait for it or cancel it first")
         self.tell("", failed=False)
         try:
             where = Workplace(engine_python(), log_file(), temporary_folder())
-            self.job = Job(self._engine, where, method, params)
+            self.job = Job(self._engine, where, method, params, files)
         except OSError as error:
             text = (
                 f"{error.filename} can't be written ({error.strerror}); free some disk space or check its permissions"

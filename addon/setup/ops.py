@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import bpy
 
-from ..client.jobs import DONE, Job
+from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
 from .engine import SESSION, log_file
 
@@ -21,13 +21,14 @@ class EngineJobOperator:
     """Mixin: runs one engine job, blocking in background and when called without UI, modal in the UI.
 
     Subclasses give ``request(context) -> (method, params)``, which may raise RequestError, and ``finished(context,
-    job)``. The scene is changed only
-    by ``finished``, through an operator of its own that is one undo step.
+    job)``; where the job needs files, ``files() -> JobFiles``, asked after ``request``. The scene is changed only by
+    ``finished``, through an operator of its own that is one undo step.
     """
 
     _timer: bpy.types.Timer | None = None
     _region: tuple[int, int, int, int] = (0, 0, 0, 0)
     request: Callable[[bpy.types.Context], tuple[str, dict[str, object]]]
+    files: Callable[[], JobFiles] | None = None
     finished: Callable[[bpy.types.Context, Job], str]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -82,7 +83,8 @@ class EngineJobOperator:
 
     def _begin(self, context: bpy.types.Context) -> Job | None:
         try:
-            return SESSION.start(*self.request(context))
+            method, params = self.request(context)
+            return SESSION.start(method, params, self.files() if self.files is not None else None)
         except (EngineError, RequestError) as error:
             SESSION.tell(str(error), failed=True)
             self.report({"ERROR"}, str(error))

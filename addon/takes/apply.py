@@ -138,7 +138,20 @@ def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int
     for title, seconds in sorted(_events(take.plan or {}), key=lambda event: event[1]):
         marker = action.pose_markers.new(title[:NAME_LENGTH])
         marker.frame = start_frame + round(seconds * fps)
-    meta = {"start_frame": start_frame, "fps": fps, "plan": take.plan, "provenance": take.provenance}
+    set_meta(
+        action,
+        {
+            "start_frame": start_frame,
+            "frames": frames,
+            "fps": fps,
+            "plan": take.plan,
+            "provenance": take.provenance,
+        },
+    )
+
+
+def set_meta(action: bpy.types.Action, meta: dict[str, Any]) -> None:
+    """Store what an Action says of itself, for :func:`action_meta`."""
     action[META_KEY] = json.dumps(meta, ensure_ascii=False)
 
 
@@ -161,4 +174,24 @@ def action_meta(action: bpy.types.Action | None) -> dict[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-__all__ = ["ApplyError", "RigError", "action_meta", "apply_take", "check_ready", "describe", "put_aside", "take_name"]
+__all__ = [
+    "ApplyError",
+    "RigError",
+    "action_meta",
+    "apply_take",
+    "check_ready",
+    "describe",
+    "put_aside",
+    "set_meta",
+    "take_name",
+]
+    "ApplyError",
+    "RigError",
+    "action_meta",
+    "apply_take",
+    "check_ready",
+    "describe",
+    "put_aside",
+    "set_meta",
+    "take_name",
+]

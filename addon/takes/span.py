@@ -1,0 +1,70 @@
+"""Which scene frames a take covers: what its Action says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..generate.props import scene_rate
+from .apply import action_meta
+
+SAME_RATE = 1e-4
+
+
+class SpanError(Exception):
+    """The active Action is not a take that can be worked on; ``str(error)`` is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class TakeSpan:
+    """A take on the time line: Motion frame i is scene frame ``start + i``; ``frames`` of them at ``fps``.
+
+    ``meta`` is what the Action stores: start_frame, fps, plan, provenance.
+    """
+
+    action: bpy.types.Action
+    start: int
+    frames: int
+    fps: float
+    meta: dict[str, Any]
+
+    @property
+    def end(self) -> int:
+        """The scene frame after the last one."""
+        return self.start + self.frames
+
+    def index(self, scene_frame: float) -> int:
+        """Take frame of a scene frame, not clamped."""
+        return round(scene_frame) - self.start
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The gesture plan of the take; empty where it has none."""
+        return dict(self.meta.get("plan") or {})
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the take comes from: generator, seed, audio, options."""
+        return dict(self.meta.get("provenance") or {})
+
+
+def take_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
+    """The span of the active take of a character; SpanError says why there is none to work on."""
+    data = armature.animation_data
+    action = data.action if data is not None else None
+    meta = action_meta(action)
+    if action is None or "start_frame" not in meta:
+        raise SpanError(
+            f"The active Action of '{armature.name}' is not a Cospeech take; generate or choose a take first"
+        )
+    fps = float(meta.get("fps") or scene_rate(scene))
+    if abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+        raise SpanError(
+            f"The take was made at {fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
+            "set the scene's rate back, or generate the take again"
+        )
+    start = int(meta["start_frame"])
+    frames = int(meta.get("frames") or round(action.frame_end) - start + 1)
+    return TakeSpan(action, start, max(1, frames), fps, meta)

@@ -1,0 +1,1 @@
+"""What the animator fixed, and the exact pass that every generator's output goes through (design.md section 4)."""
