@@ -185,13 +185,3 @@ __all__ = [
     "set_meta",
     "take_name",
 ]
-    "ApplyError",
-    "RigError",
-    "action_meta",
-    "apply_take",
-    "check_ready",
-    "describe",
-    "put_aside",
-    "set_meta",
-    "take_name",
-]
