@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
 from engine.models.emage import Emage, EmageSize
 from engine.models.emage_motion import PART_JOINTS, EmageCodecs
+from engine.models.fgd import PUBLISHED_WIDTHS, FeatureNetwork
 
 CODEC_SIZES = {
     "face": CodecSize(106, 256, 2, 256),
@@ -84,3 +87,32 @@ def codec(tag: str) -> MotionCodec | MotionAutoencoder:
 def codecs() -> EmageCodecs:
     """All codecs by rule."""
     return EmageCodecs({part: codec(part) for part in ("face", "upper", "hands", "lower")}, codec("global"))
+
+
+def feature_network(folder: Path) -> FeatureNetwork:
+    """The network of FGD by rule, its masks and pools from the published topology."""
+    network = FeatureNetwork(PUBLISHED_WIDTHS)
+    with torch.no_grad():
+        for key, tensor in network.state_dict().items():
+            if not key.endswith("mask") and ".common." not in key:
+                tensor.copy_(value("fgd", f"encoder.{key}", tuple(tensor.shape)))
+    topology = json.loads((folder / "fgd_topology.json").read_text(encoding="utf-8"))
+    for level, (layer, (inputs, outputs, pooled)) in enumerate(zip(network.layers, PUBLISHED_WIDTHS, strict=True)):
+        edges = topology["edges"][level]
+        near = torch.from_numpy(_near(edges)).float()
+        block = near.repeat_interleave(outputs // len(edges), 0).repeat_interleave(inputs // len(edges), 1)
+        for conv in (layer[0].residual[0], layer[0].shortcut):
+            conv.mask.copy_(block[..., None].expand_as(conv.mask))
+        if pooled != outputs:
+            groups, width = topology["pooling"][level], outputs // len(edges)
+            for row, group in enumerate(groups):
+                for edge in group:
+                    for channel in range(width):
+                        layer[0].common[0].weight[row * width + channel, edge * width + channel] = 1.0 / len(group)
+    return network.eval()
+
+
+def _near(edges: list[list[int]]) -> np.ndarray:
+    """Which edges see each other: those that share a joint, and those that share one with such an edge."""
+    touch = np.array([[bool(set(a) & set(b)) for b in edges] for a in edges])
+    return (touch.astype(int) @ touch.astype(int)) > 0

@@ -17,6 +17,14 @@ import numpy as np
 import pytest
 import torch
 
+from engine.evaluation.published import (
+    L1Diversity,
+    beat_consistency,
+    frechet_distance,
+    motion_beats,
+    vertex_error,
+    vertex_velocity_distance,
+)
 from engine.models import rotation6d as six
 from engine.models.emage import BODY, PARTS
 from engine.models.emage_motion import integrate, split_parts, whole_body
@@ -291,10 +299,10 @@ def test_training_losses_and_gradients():
     for part in PARTS:
         same_codes(codecs().codec(part).to_indices(parts[part]), codes[part])
     found = training_losses(many, codecs(), EmageBatch(s.wave, s.v("speaker_id")[:, 0], s.motion, codes, hidden))
-    losses = [float(found[name]) for name in v.array("names")]
+    losses = [found[name].item() for name in v.array("names")]
     assert np.allclose(losses, v.array("losses_f64"), rtol=1e-5)
     total = sum(found.values())
-    assert float(total) == pytest.approx(float(v("total_f64")), rel=1e-5)
+    assert total.item() == pytest.approx(float(v("total_f64")), rel=1e-5)
     many.zero_grad(set_to_none=True)
     total.backward()
     gradients = {name: p.grad for name, p in many.named_parameters()}
@@ -304,3 +312,38 @@ def test_training_losses_and_gradients():
     whole = torch.stack([gradient.norm() for gradient in gradients.values()]).norm()
     assert float(whole) == pytest.approx(float(v("total_grad_norm_f64")), rel=1e-3)
     many.zero_grad(set_to_none=True)
+
+
+def test_fgd_features():
+    v = Vectors("metrics")
+    network = emage_rule.feature_network(FOLDER)
+    prints = json.loads((FOLDER / "weights_fingerprint_fgd.json").read_text())
+    for key, tensor in network.state_dict().items():
+        shape, total, squares, _ = prints[f"encoder.{key}"]
+        assert list(tensor.shape) == shape, key
+        assert np.allclose([tensor.double().sum(), (tensor.double() ** 2).sum()], [total, squares], rtol=1e-5), key
+    for side in ("pred", "gt"):
+        for clip in range(2):
+            near(network(v(f"{side}_rot6d_{clip}")), v(f"{side}_feat_{clip}"), NETWORK)
+
+
+def test_published_metrics():
+    v = Vectors("metrics")
+    assert frechet_distance(v.array("frechet_a"), v.array("frechet_b")) == pytest.approx(float(v("frechet_f64")))
+    spread, positions = L1Diversity(), v.array("positions")
+    spread.add(positions)
+    spread.add(positions[:100] * 1.5)
+    assert spread.value == pytest.approx(float(v("l1div_f64")), rel=1e-5)
+    assert vertex_velocity_distance(v.array("vert_a"), v.array("vert_b")) == pytest.approx(
+        float(v("lvd_f64")), rel=1e-5
+    )
+    assert vertex_error(v.array("vert_a"), v.array("vert_b")) == pytest.approx(float(v("mse_f64")), rel=1e-5)
+
+
+def test_beat_consistency():
+    v = Vectors("metrics")
+    beats = motion_beats(v.array("positions"), v.array("bc_mean_speed"), (60, 180))
+    joints, frames = v.array("bc_beats_joint"), v.array("bc_beats_frame")
+    for joint, found in enumerate(beats):
+        assert found.tolist() == frames[joints == joint].tolist()
+    assert beat_consistency(beats, v.array("bc_audio_onsets_f64")) == pytest.approx(float(v("bc_f64")), rel=1e-5)
