@@ -53,10 +53,10 @@ class Heard:
     face: Tensor
     body: list[KeysValues]
 
-    def window(self, index: int) -> Heard:
-        """One window of the batch."""
-        part = slice(index, index + 1)
-        return Heard(self.face[part], [(keys[part], values[part]) for keys, values in self.body])
+    def part(self, first: int, end: int) -> Heard:
+        """Rows ``first`` .. ``end`` of the batch."""
+        rows = slice(first, end)
+        return Heard(self.face[rows], [(keys[rows], values[rows]) for keys, values in self.body])
 
 
 class Emage(nn.Module):

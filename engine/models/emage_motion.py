@@ -69,12 +69,16 @@ class EmageCodecs(nn.Module):
 
     def decode(self, codes: dict[str, Tensor]) -> DecodedMotion:
         """Codes (B, T) of any of the parts -> motion; a part without codes stays in its zero pose, and eyes always."""
-        like = next(iter(codes.values()))
-        raw = {part: self.codec(part).decode(codes[part]) for part in PARTS if part in codes}
+        return self.decode_rows({part: self.codec(part).quantizer.rows(values) for part, values in codes.items()})
+
+    def decode_rows(self, rows: dict[str, Tensor]) -> DecodedMotion:
+        """The same from codebook rows, or what lies between them, (B, T, D)."""
+        like = next(iter(rows.values()))[..., 0]
+        raw = {part: self.codec(part).decoder(rows[part]) for part in PARTS if part in rows}
         axis_angle = torch.zeros((*like.shape, JOINTS, 3), device=like.device)
         for part, values in raw.items():
             joints = list(PART_JOINTS[part])
-            six = values[..., : 6 * len(joints)].unflatten(-1, (len(joints), 6))  # type: ignore[no-untyped-call]
+            six = values[..., : 6 * len(joints)].unflatten(-1, (len(joints), 6))
             axis_angle[:, :, joints] = six_to_axis_angle(six)
         expression = raw["face"][..., 6:] if "face" in raw else torch.zeros((*like.shape, 100), device=like.device)
         lower = raw["lower"] if "lower" in raw else _standing(like)

@@ -28,7 +28,7 @@ from engine.evaluation.published import (
 from engine.models import rotation6d as six
 from engine.models.emage import BODY, PARTS
 from engine.models.emage_motion import integrate, split_parts, whole_body
-from engine.models.emage_windows import choose_codes, decode_line, infer
+from engine.models.emage_windows import choose_codes, decode_line, infer, joined, line_frames
 from engine.training.emage_losses import EmageBatch, training_losses
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_EMAGE", Path(__file__).parent / "emage"))
@@ -273,7 +273,9 @@ def test_inference_over_a_line(name):
     v = Vectors(name)
     hints = (v("masked_motion"), v("mask")) if "masked_motion" in v else (None, None)
     start = v("ref_trans") if "ref_trans" in v else torch.zeros(1, 3)
-    found = infer(model(), codecs(), v("wave_i16")[None], torch.zeros(1, dtype=torch.int64), *hints)
+    wave = v("wave_i16")[None]
+    pieces = infer(model(), codecs(), wave, torch.zeros(1, dtype=torch.int64), *hints)
+    found = joined(pieces, line_frames(wave.shape[1]))
     codes = choose_codes(codecs(), found)
     assert codes["upper"].shape[1] == int(v("n_frames"))
     same_codes(codes["face"], v("index_face"))
@@ -281,7 +283,7 @@ def test_inference_over_a_line(name):
         same_codes(codes[part], v(f"argmax_{part}"))
     for part in PARTS:
         near(found.latents[part][:, v("frames")], v(f"rec_{part}"), NETWORK)
-    motion, trans = decode_line(codecs(), found, start)
+    motion, trans = decode_line(codecs(), codes, start)
     same_rotations(motion.axis_angle, v("motion_axis_angle"))
     near(motion.expression, v("expression"), CODEC)
     near(trans, v("trans"), POSE)
