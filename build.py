@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import ensurepip
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -154,9 +156,21 @@ def command_setup(_: argparse.Namespace) -> None:
 
 
 def command_test(options: argparse.Namespace) -> None:
-    """All tests that run without a GPU: engine, add-on on Blender 4.5 and 5.0, end to end on the built zip."""
+    """All tests that run without a GPU: engine, add-on on Blender 4.5 and 5.0, end to end on the built zip.
+
+    With --window: a scripted session in the Blender that $BLENDER starts in a window, and nothing else.
+    """
+    extra = list(options.rest)
+    if "--window" in extra:
+        extra.remove("--window")
+        if not os.environ.get("BLENDER"):
+            raise BuildError(
+                "--window needs the command that starts Blender in a window; set it, for instance: BLENDER=blender"
+            )
+        setup(old_blender_too=False)
+        run([MAIN.python, "-m", "tests.window", *extra])
+        return
     setup()
-    extra = options.rest
     calm = {"OMP_NUM_THREADS": "1", "BLENDER_USER_RESOURCES": str(_fresh_folder("blender-user"))}
     failed = []
     suites: list[tuple[Environment, list[str]]] = [
@@ -194,8 +208,11 @@ def command_demo(options: argparse.Namespace) -> None:
 
 
 def command_package(options: argparse.Namespace) -> None:
-    """Build and validate the extension zip with Blender's own tool, from a clean tree."""
+    """Build and validate the extension zip with Blender's own tool, from a clean tree; or the runtime's archive."""
     setup(old_blender_too=False)
+    if options.runtime:
+        build_runtime(Path(options.out))
+        return
     changed = _git("status", "--porcelain")
     if changed and not options.allow_dirty:
         first = changed.splitlines()[0].strip()
@@ -207,7 +224,8 @@ def build_zip(out: Path) -> Path:
     """Stage the extension, build the zip, validate it; returns its path."""
     version = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
     stage = _fresh_folder("package-stage")
-    tracked = _git("ls-files", "--cached", "--others", "--exclude-standard", "addon", "engine", "assets").splitlines()
+    packed = ("addon", "engine", "assets", "locks/engine.lock")
+    tracked = _git("ls-files", "--cached", "--others", "--exclude-standard", *packed).splitlines()
     for name in tracked:
         target = stage / (name.removeprefix("addon/"))
         if (ROOT / name).is_file():
@@ -222,10 +240,49 @@ def build_zip(out: Path) -> Path:
     run([MAIN.python, tool, "validate", target])
     with zipfile.ZipFile(target) as archive:
         names = set(archive.namelist())
-    absent = {"__init__.py", "blender_manifest.toml", "engine/cli.py", "assets/skeleton.json"} - names
+    absent = {
+        "__init__.py",
+        "blender_manifest.toml",
+        "locks/engine.lock",
+        "engine/cli.py",
+        "assets/skeleton.json",
+    } - names
     if absent:
         raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; see the staging folder {stage}")
     return target
+
+
+def build_runtime(out: Path) -> Path:
+    """Make the archive that Set Up Engine installs offline: every wheel of the engine's lock, torch and pip."""
+    from addon.setup import wheelhouse
+
+    wheels = _fresh_folder("runtime-wheels")
+    pip: list[str | Path] = [MAIN.python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    # What exists as source only becomes a wheel here; the archive's own lock has the hash of that wheel.
+    built: list[str | Path] = ["--no-build-isolation", "--wheel-dir", wheels]
+    run([*pip, "wheel", "--no-deps", "--require-hashes", *built, "-r", ROOT / "locks/engine.lock"])
+    pinned = OUT / "runtime-pins.txt"
+    pinned.write_text("".join(f"{line}\n" for line in _pins(wheels)), encoding="utf-8")
+    # With what this machine's torch needs beyond the lock (nothing for the CPU's, NVIDIA's wheels for CUDA's).
+    run([*pip, "wheel", "--only-binary", ":all:", "--find-links", wheels, "-c", pinned, "--wheel-dir", wheels, TORCH])
+    bundled = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+    if not bundled:
+        raise BuildError("This Python has no bundled pip (ensurepip); make the archive with a complete Python 3.11")
+    shutil.copyfile(bundled[-1], wheels / bundled[-1].name)
+    version = str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+    python = ".".join(map(str, sys.version_info[:2]))
+    platform = wheelhouse.platform_name(sysconfig.get_platform())
+    out.mkdir(parents=True, exist_ok=True)
+    target = out.resolve() / f"cospeech-runtime-{version}-{platform}-py{python.replace('.', '')}.zip"
+    house = wheelhouse.write(target, wheels, version=version, platform=platform, python=python)
+    size, installed = target.stat().st_size / 1e6, house.installed_bytes / 1e6
+    say(f"{target}: {len(house.wheels)} packages, {size:.0f} MB, {installed:.0f} MB installed")
+    return target
+
+
+def _pins(wheels: Path) -> list[str]:
+    names = [file.name.split("-")[:2] for file in sorted(wheels.glob("*.whl"))]
+    return [f"{name.replace('_', '-')}=={version}" for name, version in names]
 
 
 def _extension_tool() -> Path:
@@ -267,6 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     package = commands.add_parser("package", help=command_package.__doc__)
     package.add_argument("--out", default=str(ROOT / "dist"))
     package.add_argument("--allow-dirty", action="store_true", help="for tests: package uncommitted changes too")
+    package.add_argument("--runtime", action="store_true", help="make the runtime's archive for this system instead")
     package.set_defaults(action=command_package, passes_on=False)
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.passes_on:

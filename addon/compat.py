@@ -99,7 +99,14 @@ def copy_curve(source: Any, channels: Channels) -> Any:
     return curve
 
 
-_KEY_FIELDS = (
+def selected_bones(armature: bpy.types.Object) -> set[str]:
+    """Names of the bones that are selected in Pose Mode."""
+    bones = armature.pose.bones if BLENDER_5 else armature.data.bones
+    return {bone.name for bone in bones if bone.select}
+
+
+# All that a key holds, and its width; KEY_DEFAULTS is what Blender gives a new one.
+KEY_FIELDS = (
     ("co", 2),
     ("handle_left", 2),
     ("handle_right", 2),
@@ -111,15 +118,25 @@ _KEY_FIELDS = (
     ("amplitude", 1),
     ("period", 1),
     ("type", 1),
+    ("select_control_point", 1),
+    ("select_left_handle", 1),
+    ("select_right_handle", 1),
 )
+KEY_DEFAULTS = {
+    "handle_left_type": HANDLE_AUTO_CLAMPED,
+    "handle_right_type": HANDLE_AUTO_CLAMPED,
+    "back": 1.70158,
+    "amplitude": 0.8,
+    "period": 4.1,
+}
 
 
 def _copy_keys(source: Any, target: Any) -> None:
     count = len(source.keyframe_points)
     target.keyframe_points.add(count)
-    for name, width in _KEY_FIELDS:
-        is_enum = bpy.types.Keyframe.bl_rna.properties[name].type == "ENUM"
-        values = np.empty(count * width, np.int32 if is_enum else np.float32)
+    for name, width in KEY_FIELDS:
+        kind = bpy.types.Keyframe.bl_rna.properties[name].type
+        values = np.empty(count * width, {"ENUM": np.int32, "BOOLEAN": np.bool_}.get(kind, np.float32))
         source.keyframe_points.foreach_get(name, values)
         target.keyframe_points.foreach_set(name, values)
 

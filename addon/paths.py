@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,3 +32,9 @@ def asset_table(name: str) -> dict[str, Any]:
     """A JSON table of the assets folder."""
     table: dict[str, Any] = json.loads(asset(name).read_text(encoding="utf-8"))
     return table
+
+
+@cache
+def version() -> str:
+    """Cospeech's version, from the one place that states it."""
+    return str(tomllib.loads((root() / MANIFEST).read_text(encoding="utf-8"))["version"])

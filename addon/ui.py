@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import blf
 import bpy
+
+# What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1.
+BESIDE_TEXT = 86
+NARROWEST = 80
 
 
 class CospeechPanel:
@@ -13,14 +18,25 @@ class CospeechPanel:
     bl_category = "Cospeech"
 
 
-def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str, width: int = 42) -> None:
-    """A sentence over several lines, since labels do not wrap."""
-    lines: list[str] = [""]
+def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    """A sentence over as many lines as the region's width asks for, since labels do not wrap but lose their end."""
+    column = layout.column(align=True)
+    for number, line in enumerate(_wrapped(text)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+def _wrapped(text: str) -> list[str]:
+    """The lines of a text as Blender's own font will draw it in the region that is drawn now."""
+    preferences = bpy.context.preferences
+    scale = preferences.system.ui_scale
+    region = bpy.context.region
+    room = max(NARROWEST, (region.width if region else 0) / scale - BESIDE_TEXT) * scale
+    blf.size(0, preferences.ui_styles[0].widget.points * scale)
+    lines = [""]
     for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) + 1 > width:
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and blf.dimensions(0, longer)[0] > room:
             lines.append(word)
         else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-    column = layout.column(align=True)
-    for number, line in enumerate(lines):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+            lines[-1] = longer
+    return lines

@@ -6,17 +6,17 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from engine.errors import CospeechError
 from engine.generators.base import PARTS
 from engine.motion import Motion, check_target
-from engine.pipeline import TakeOptions, hear, make_take, read_plan
+from engine.pipeline import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
+from engine.training.commands import train_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-train_app = typer.Typer(no_args_is_help=True, help="Train a model.")
 app.add_typer(train_app, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -38,12 +38,14 @@ def generate(
     transcript: Annotated[str, typer.Option(help="What is said: .txt, .srt or .TextGrid.")] = "",
     generator: Annotated[str, typer.Option(help="Which generator.")] = "default",
     plan: Annotated[str, typer.Option(help="A gesture plan (JSON) to follow instead of planning anew.")] = "",
+    hints: Annotated[str, typer.Option(help="What is fixed, and the window to make anew (.npz).")] = "",
     style: Annotated[str, typer.Option(help="calm, explain, narrate or excited.")] = "explain",
     speaker: Annotated[str, typer.Option(help="Speaker preset.")] = "default",
     energy: Annotated[float, typer.Option(help="0.5 to 1.5: rate and size of gestures.")] = 1.0,
     parts: Annotated[str, typer.Option(help="Comma-separated body parts.")] = ",".join(PARTS),
     in_place: Annotated[bool, typer.Option("--in-place", help="Keep pelvis and feet where they stand.")] = False,
-    fps: Annotated[float, typer.Option(help="Frame rate of the take.")] = 30.0,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of the take; the hints' own, else 30.")] = None,
+    role: Annotated[str, typer.Option(help="speak, listen (to this line) or idle.")] = "speak",
     seed: Annotated[int, typer.Option(help="Another seed, another performance.")] = 0,
     variations: Annotated[int, typer.Option(min=1, help="Number of takes; seeds count up from --seed.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -60,28 +62,30 @@ def generate(
         energy=energy,
         parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
         in_place=in_place,
-        fps=fps,
+        fps=30.0 if fps is None else fps,
         seed=seed,
         device=device,
+        hints=hints,
+        role=role,
     ).checked()
-    paths = _targets(out, variations, seed, (audio, transcript, plan))
+    paths = _targets(out, variations, seed, (audio, transcript, plan, hints))
     if plan:
         read_plan(plan)  # a wrong one is told before minutes of listening
+    if hints and fps is None:
+        options = replace(options, fps=rate_of(hints))
     takes = []
-    speech = None
-    for index, path in enumerate(paths):
-        with _Bar(quiet=as_json) as bar:
-            speech = speech or hear(options, bar)
-            motion = make_take(replace(options, seed=seed + index), bar, speech)
+    with _Bar(quiet=as_json) as bar:
+        speech = hear(options, bar)
+        seeds = tuple(seed + index for index in range(variations))
+        for path, motion in zip(paths, make_takes(options, seeds, bar, speech), strict=True):
             motion.save(path)
-        warnings = (motion.provenance or {}).get("warnings", [])
-        takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, "warnings": warnings})
+            takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **told(motion)})
     if as_json:
         print(json.dumps({"takes": takes}, ensure_ascii=False))
         return
     for take in takes:
         print(f"{take['path']}: {take['frames']} frames at {take['fps']:g} fps")
-        for warning in take["warnings"]:
+        for warning in [*take["warnings"], *missed(take["targets"])]:
             print(f"  note: {warning}")
 
 
@@ -173,21 +177,6 @@ def convert(
     else:
         motion.save(out)
     print(f"{out}: {motion.frames} frames at {motion.fps:g} fps")
-
-
-@train_app.command("default")
-def train_default_command(
-    corpus: Annotated[Path, typer.Option(help="Folder of the gesture corpus.")],
-    out: Annotated[Path, typer.Option(help="Folder for the weights.")],
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 9000,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-) -> None:
-    """Train the default generator's gesture realiser."""
-    from engine.training.default import train_default
-
-    with _Bar(quiet=False) as bar:
-        metrics: dict[str, Any] = train_default(corpus, out, steps, seed, bar)
-    print(json.dumps(metrics, indent=1))
 
 
 @app.command()

@@ -37,7 +37,8 @@ def arkit_names() -> tuple[str, ...]:
 
 
 @cache
-def _hand_mean() -> NDArray[np.float64]:
+def hand_mean() -> NDArray[np.float64]:
+    """(30, 3) axis-angle that smplx adds to stored hand poses by default, left hand first."""
     data = json.loads((ASSETS / "hand_mean.json").read_text(encoding="utf-8"))
     return np.concatenate([np.array(data["left"]), np.array(data["right"])])
 
@@ -143,7 +144,7 @@ class Motion:
         poses = poses.reshape(len(poses), JOINT_COUNT, 3)
         flat = str(data["hand_reference"]) == "flat" if "hand_reference" in data else bool(flat_hands)
         if not flat:
-            poses[:, LEFT_HAND.start :] += _hand_mean()
+            poses[:, LEFT_HAND.start :] += hand_mean()
         return Motion(
             poses=poses.astype(np.float32),
             trans=data["trans"],
@@ -158,7 +159,7 @@ class Motion:
     def to_beat2(self, path: str | Path) -> None:
         """Write the BEAT2 form: 165 pose values with hands relative to smplx's mean hand pose, no extra fields."""
         poses = self.poses.astype(np.float64)
-        poses[:, LEFT_HAND.start :] -= _hand_mean()
+        poses[:, LEFT_HAND.start :] -= hand_mean()
         write_npz(
             Path(path),
             {
@@ -180,8 +181,12 @@ class Motion:
         """
         if fps == self.fps:
             return self
+        return self.sampled(np.arange(frame_count(self.seconds, fps)) / fps, fps)
+
+    def sampled(self, at: NDArray[np.float64], fps: float) -> Motion:
+        """The clip at moments ``at`` (N,) seconds from its first frame, as a clip at ``fps``; its ends are held."""
         times = np.arange(self.frames) / self.fps
-        wanted = np.minimum(np.arange(frame_count(self.seconds, fps)) / fps, times[-1])
+        wanted = np.clip(at, times[0], times[-1])
         shapes = self.blendshapes
         return replace(
             self,

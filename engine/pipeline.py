@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import CospeechError
-from engine.generators.base import PARTS, Generator, Progress, Request
+from engine.generators.base import PARTS, ROLES, Generator, Progress, Request
 from engine.motion import Motion
 from engine.plan.types import STYLES, GesturePlan
+from engine.skeleton import default_skeleton
 from engine.speech.types import Speech
 from engine.version import __version__
+
+if TYPE_CHECKING:
+    from engine.hints.types import Hints
+    from engine.takeplan import Decision
 
 GENERATORS = ("default",)
 ALIGNING = 0.93  # the share of the aligner in the time that listening takes
@@ -21,7 +28,12 @@ JOINS = ("rest", "partial", "next")
 
 @dataclass(frozen=True)
 class TakeOptions:
-    """What the user asks for; paths as text. ``fps`` is the rate of the take's frames (any, 23.976 too)."""
+    """What the user asks for; paths as text. ``fps`` is the rate of the take's frames (any, 23.976 too).
+
+    ``hints``: a file of engine.hints; then only its window is made anew. ``edits``: plan edits (engine.plan.edit) on
+    the plan given, ``words``: corrected word times (index, start, end) in seconds. ``window`` "auto" narrows the hints'
+    window to what edits and words touch. ``role``: "speak", "listen" (reacts to the line, mouth closed) or "idle".
+    """
 
     audio: str
     transcript: str = ""
@@ -35,6 +47,11 @@ class TakeOptions:
     fps: float = 30.0
     seed: int = 0
     device: str = "auto"
+    hints: str = ""
+    edits: tuple[Mapping[str, Any], ...] = ()
+    words: tuple[tuple[int, float, float], ...] = ()
+    window: str = ""
+    role: str = "speak"
 
     def checked(self) -> TakeOptions:
         """These options, or CospeechError with the first thing that is wrong with them."""
@@ -56,6 +73,12 @@ class TakeOptions:
             raise CospeechError(f"The seed is {self.seed}; choose 0 or a whole number above it")
         if self.device not in ("auto", "cpu", "cuda"):
             raise CospeechError(f"There is no device '{self.device}'; choose auto, cpu or cuda")
+        if self.role not in ROLES:
+            raise CospeechError(f"There is no role '{self.role}'; choose one of: {', '.join(ROLES)}")
+        if self.window not in ("", "auto"):
+            raise CospeechError(f"The window is '{self.window}'; choose 'auto' or leave it out")
+        if not all(len(entry) == 3 and _are_numbers(*entry) for entry in self.words):
+            raise CospeechError("Corrected word times are a word's number, its start and its end in seconds; mend them")
         return self
 
 
@@ -109,45 +132,108 @@ def hear(options: TakeOptions, progress: Progress) -> Speech:
     """The line of the options: its audio, aligned with its transcript. It serves any number of takes."""
     from engine.speech.load import load_speech
 
+    if not options.audio and options.role == "idle" and options.hints:
+        return quiet_speech(options)
+
     def heard(stage: str, fraction: float) -> None:
         done = {"align": ALIGNING * fraction, "prosody": ALIGNING + (1.0 - ALIGNING) * fraction}
         progress("speech", done.get(stage, 0.0))
 
-    return load_speech(options.audio, Path(options.transcript) if options.transcript else None, progress=heard)
+    times = {int(index): (float(start), float(end)) for index, start, end in options.words}
+    transcript = Path(options.transcript) if options.transcript else None
+    return load_speech(options.audio, transcript, times or None, heard)
+
+
+def quiet_speech(options: TakeOptions) -> Speech:
+    """Silence as long as the hints' base, for somebody who only stands there."""
+    from engine.hints import load_hints
+    from engine.speech.load import silence
+
+    return silence(load_hints(Path(options.hints)).base.seconds)
 
 
 def make_take(options: TakeOptions, progress: Progress, speech: Speech | None = None) -> Motion:
     """Generate one take, of ``speech`` where it was heard before. ``progress(stage, fraction)`` may raise Cancelled."""
-    from engine.plan.planner import plan_gestures
+    return next(make_takes(options, (options.seed,), progress, speech))
+
+
+def make_takes(
+    options: TakeOptions, seeds: tuple[int, ...], progress: Progress, speech: Speech | None = None
+) -> Iterator[Motion]:
+    """One take a seed, of the same line and with the same hints; progress runs once through all of them."""
+    from engine.takeplan import decide
 
     options = options.checked()
-    plan = read_plan(options.plan) if options.plan else None
+    given = read_plan(options.plan) if options.plan else None
+    hints = _read_hints(options) if options.hints else None
     if speech is None:
         speech = hear(options, progress)
-    progress("plan", 0.0)
-    if plan is None:
-        plan = plan_gestures(speech, options.style, options.energy, options.seed)
-    request = Request(
-        speech=speech,
-        plan=plan,
-        fps=options.fps,
-        seed=options.seed,
-        style=options.style,
-        speaker=options.speaker,
-        energy=options.energy,
-        parts=options.parts,
-        in_place=options.in_place,
-    )
     generator = make_generator(options)
-    motion = generator.generate(request, progress)
-    return Motion(
-        poses=motion.poses,
-        trans=motion.trans,
-        fps=motion.fps,
-        expressions=motion.expressions,
-        blendshapes=motion.blendshapes,
-        betas=motion.betas,
-        plan=plan.to_dict(),
+    for number, seed in enumerate(seeds):
+        part = spread(progress, number, len(seeds))
+        part("plan", 0.0)
+        chosen = replace(options, seed=seed)
+        decision = decide(chosen, speech, given, hints)
+        request = Request(
+            speech=speech,
+            plan=decision.plan,
+            fps=options.fps,
+            seed=seed,
+            style=options.style,
+            speaker=options.speaker,
+            energy=options.energy,
+            parts=options.parts,
+            in_place=options.in_place,
+            role=options.role,
+            hints=decision.hints,
+            standing=decision.standing,
+            fixed=decision.fixed,
+        )
+        motion = generator.generate(request, part)
+        yield _signed(motion, decision, chosen, speech)
+
+
+STAGES: dict[str, float] = {"plan": 0.0, "body": 0.05, "face": 0.7, "pins": 0.8, "write": 0.9}
+
+
+def spread(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of take ``number`` of ``count``: for one take as it is, for several one fraction over all."""
+    if count == 1:
+        return progress
+    ends = dict(zip(STAGES, [*list(STAGES.values())[1:], 1.0], strict=True))
+
+    def part(stage: str, fraction: float) -> None:
+        start = STAGES.get(stage, 0.0)
+        progress(stage, (number + start + fraction * (ends.get(stage, start) - start)) / count)
+
+    return part
+
+
+def rate_of(hints: str) -> float:
+    """The frame rate of the take that a hints file is for."""
+    from engine.hints import load_hints
+
+    return load_hints(Path(hints)).fps
+
+
+def _read_hints(options: TakeOptions) -> Hints:
+    from engine.hints import HintsError, load_hints
+
+    hints = load_hints(Path(options.hints))
+    if abs(hints.fps - options.fps) > 1e-3:
+        raise HintsError(
+            f"The hints are for a take at {hints.fps:g} frames per second, but {options.fps:g} are asked for; "
+            "ask for the take's own rate"
+        )
+    return hints
+
+
+def _signed(motion: Motion, decision: Decision, options: TakeOptions, speech: Speech) -> Motion:
+    """The take with its plan and where it came from."""
+    plan = motion.plan if decision.hints is not None and motion.plan is not None else decision.plan.to_dict()
+    return replace(
+        motion,
+        plan=plan,
         provenance={
             **(motion.provenance or {}),
             "engine": __version__,
@@ -155,7 +241,46 @@ def make_take(options: TakeOptions, progress: Progress, speech: Speech | None = 
             "seed": options.seed,
             "audio": Path(options.audio).name,
             "audio_hash": speech.audio_hash,
-            "options": asdict(options),
-            "warnings": list(speech.warnings),
+            "options": _as_json(options),
+            "warnings": [*speech.warnings, *decision.notes],
+            **_of_window(decision, plan),
         },
     )
+
+
+def _of_window(decision: Decision, plan: Mapping[str, Any]) -> dict[str, Any]:
+    changed = decision.given is not None and decision.given.to_dict() != plan
+    if decision.hints is None:
+        return {"plan_changed": True} if changed else {}
+    life = decision.standing.seed if decision.standing is not None else None
+    window = None if decision.untouched else list(decision.hints.window)
+    return {"window": window, "plan_changed": changed, "life_seed": life}
+
+
+def _as_json(options: TakeOptions) -> dict[str, Any]:
+    """The options for the record; what was not asked for is left out where it came later than the first takes."""
+    data = asdict(options)
+    later = ("hints", "edits", "words", "window", "role")
+    return {name: value for name, value in data.items() if name not in later or value not in ("", (), "speak")}
+
+
+def told(motion: Motion) -> dict[str, Any]:
+    """What the answer says of one take beside its path: warnings, window, reached targets, whether the plan changed."""
+    provenance = motion.provenance or {}
+    return {
+        "warnings": provenance.get("warnings", []),
+        "window": provenance.get("window"),
+        "targets": provenance.get("hints", {}).get("targets", []),
+        "plan_changed": bool(provenance.get("plan_changed", False)),
+    }
+
+
+def missed(targets: list[dict[str, Any]]) -> list[str]:
+    """Sentences about the targets that could not be reached."""
+    names = default_skeleton().names
+    return [
+        f"The target of {names[int(target['joint'])]} on frame {target['frame']} is out of reach by "
+        f"{target['residual_mm']:.1f} mm"
+        for target in targets
+        if not target["reached"]
+    ]

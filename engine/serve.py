@@ -1,12 +1,13 @@
 """JSON-RPC 2.0 over stdin and stdout, a message a line (design.md section 6).
 
-Methods: ``hello``, ``generate``, ``doctor``, ``cancel``, ``shutdown``. Progress is the notification ``progress`` with
-job, stage and fraction. End of stdin ends the engine. Only this module writes to stdout: whatever a library prints
-goes to stderr, which is the log.
+Methods: ``hello``, ``generate``, ``bridge``, ``lexemes``, ``doctor``, ``cancel``, ``shutdown``. Progress is the
+notification ``progress`` with job, stage and fraction. End of stdin ends the engine. Only this module writes to
+stdout: whatever a library prints goes to stderr, which is the log.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -15,12 +16,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.errors import Cancelled, CospeechError
 from engine.skeleton import ASSETS
 from engine.version import __version__
+
+if TYPE_CHECKING:
+    from engine.motion import Motion
+    from engine.pipeline import TakeOptions
+    from engine.speech.types import Speech
 
 PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
 
@@ -33,6 +40,9 @@ USER_ERROR = -32000
 CANCELLED = -32001
 
 PROGRESS_INTERVAL = 0.05
+MOST_VARIATIONS = 64
+LINES_KEPT = 8
+LAST_SECONDS = 8.0
 
 
 def serve_stdio() -> None:
@@ -53,8 +63,11 @@ class Server:
         self._methods: dict[str, Callable[[dict[str, Any]], Any]] = {
             "hello": self._hello,
             "generate": self._generate,
+            "bridge": self._bridge,
+            "lexemes": self._lexemes,
             "doctor": self._doctor,
         }
+        self._heard = Heard()
 
     def run(self) -> None:
         """Answer requests one after the other."""
@@ -77,6 +90,9 @@ class Server:
                 self._inbox.put(line)
         self._cancelled.add("*")
         self._inbox.put(None)
+        # Blender is gone. A computation that does not look up any more must not outlive it.
+        time.sleep(LAST_SECONDS)
+        os._exit(0)
 
     def _answer(self, line: str) -> None:
         message = _parsed(line)
@@ -98,11 +114,17 @@ class Server:
             self._send({"id": identity, "error": {"code": CANCELLED, "message": "Cancelled"}})
         except CospeechError as error:
             self._send({"id": identity, "error": {"code": USER_ERROR, "message": str(error)}})
+        except ImportError as error:
+            _log_traceback()
+            text = (
+                f"The engine's Python lacks {error.name or 'a package'}; press Set Up Engine or choose another Python"
+            )
+            self._send({"id": identity, "error": {"code": USER_ERROR, "message": text}})
         except TypeError as error:
-            traceback.print_exc()
+            _log_traceback()
             self._send({"id": identity, "error": {"code": INVALID_PARAMS, "message": f"Unexpected options: {error}"}})
         except Exception as error:  # the engine must outlive any job
-            traceback.print_exc()
+            _log_traceback()
             text = f"The engine failed ({type(error).__name__}: {error}); its log has the details"
             self._send({"id": identity, "error": {"code": INTERNAL_ERROR, "message": text}})
 
@@ -127,22 +149,52 @@ class Server:
         return examine_installation()
 
     def _generate(self, params: dict[str, Any]) -> dict[str, Any]:
-        from engine.pipeline import TakeOptions, make_take
+        """Takes of a line, ``variations`` many with seeds counting up; see takes_in."""
+        count = params.get("variations", 1)
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_VARIATIONS:
+            raise CospeechError(f"Variations asked for: {count}; choose a number from 1 to {MOST_VARIATIONS}")
+        return self._takes(params, count)
+
+    def _bridge(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The window of a base filled with body life, without speech: the way from one take to the next.
+
+        Option ``windows``, pairs of frames: several gaps of one base instead of the hints' one window.
+        """
+        from engine.bridges import checked_windows, hints_for
+
+        options = {"audio": "", **params["options"], "role": "idle"}
+        if not options.get("hints"):
+            raise CospeechError("A bridge needs hints with a base and a window; give the file that holds them")
+        windows = checked_windows(options.pop("windows", None) or ())
+        result: dict[str, Any] = {}
+        for number, window in enumerate(windows):
+            name = hints_for(Path(str(params["folder"])), options["hints"], number, window, result.get("take", ""))
+            result = self._takes({**params, "options": {**options, "hints": name}}, 1)
+        return result or self._takes({**params, "options": options}, 1)
+
+    def _takes(self, params: dict[str, Any], count: int) -> dict[str, Any]:
+        from engine.pipeline import make_takes, told
 
         job, folder = str(params["job"]), Path(str(params["folder"]))
-        options = dict(params["options"])
-        options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
+        options = options_in(folder, params["options"])
         progress = self._progress(job)
-        motion = make_take(TakeOptions(**options), progress)
-        progress("write", 0.0)
-        path = folder / "take.npz"
-        motion.save(path)
-        return {
-            "take": str(path),
-            "frames": motion.frames,
-            "fps": motion.fps,
-            "warnings": (motion.provenance or {}).get("warnings", []),
-        }
+        speech = self._heard.hear(options.checked(), progress)
+        seeds = tuple(options.seed + index for index in range(count))
+        takes: list[dict[str, Any]] = []
+        first: Motion | None = None
+        for seed, motion in zip(seeds, make_takes(options, seeds, progress, speech), strict=True):
+            progress("write", (len(takes) + 0.9) / count if count > 1 else 0.0)
+            path = folder / ("take.npz" if count == 1 else f"take_{seed}.npz")
+            motion.save(path)
+            takes.append({"take": str(path), "seed": seed, **told(motion)})
+            first = first or motion
+        assert first is not None  # there is at least one seed
+        return {**takes[0], "takes": takes, "frames": first.frames, "fps": first.fps}
+
+    def _lexemes(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        from engine.plan.lexemes import lexemes
+
+        return [entry.row() for entry in lexemes()]
 
     def _progress(self, job: str) -> Callable[[str, float], None]:
         last_time, last_stage = 0.0, ""
@@ -161,8 +213,62 @@ class Server:
         return progress
 
 
+def _log_traceback() -> None:
+    """Write the exception to the log; a full disk must not end the engine."""
+    with suppress(OSError):
+        traceback.print_exc()
+
+
 def _parsed(line: str) -> Any:
     try:
         return json.loads(line)
     except json.JSONDecodeError:
+        return None
+
+
+def options_in(folder: Path, given: Any) -> TakeOptions:
+    """The options of a job; ``hints`` and ``plan`` are paths relative to its folder. TypeError for unknown ones."""
+    from engine.pipeline import TakeOptions
+
+    if not isinstance(given, dict):
+        raise TypeError(f"options must be an object, not {type(given).__name__}")
+    options: dict[str, Any] = dict(given)
+    for name in ("hints", "plan"):
+        if options.get(name):
+            options[name] = str(folder / str(options[name]))
+    options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
+    options["edits"] = tuple(options.get("edits", ()))
+    options["words"] = tuple(tuple(entry) for entry in options.get("words", ()))
+    return TakeOptions(**options)
+
+
+class Heard:
+    """The lines heard last, so that a second job on the same line does not listen again."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[object, ...], Speech] = {}
+
+    def hear(self, options: TakeOptions, progress: Callable[[str, float], None]) -> Speech:
+        """The line of the options; heard anew where audio, transcript or corrected words are others than before."""
+        from engine.pipeline import hear
+
+        if not options.audio:
+            return hear(options, progress)
+        key = (_digest(options.audio), _digest(options.transcript), Path(options.transcript).suffix, options.words)
+        speech = self._lines.pop(key, None)
+        if speech is None or None in key:
+            speech = hear(options, progress)
+        self._lines[key] = speech  # the one used last stands last
+        for old in list(self._lines)[:-LINES_KEPT]:
+            del self._lines[old]
+        return speech
+
+
+def _digest(path: str) -> str | None:
+    """A hash of a file's bytes; "" for no file, None for one that can't be read (listening says why)."""
+    if not path:
+        return ""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
         return None

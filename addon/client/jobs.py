@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .engine import Engine
 from .process import EngineError, EngineProcess
+
+__all__ = ["CANCELLED", "DONE", "FAILED", "FINISHED", "Engine", "Job", "JobFiles", "Workplace"]
 
 STARTING, RUNNING, DONE, FAILED, CANCELLED = "STARTING", "RUNNING", "DONE", "FAILED", "CANCELLED"
 FINISHED = frozenset({DONE, FAILED, CANCELLED})
 
 HELLO_SECONDS = 60.0
 SILENT_SECONDS = 180.0
-CANCEL_GRACE_SECONDS = 2.0
+CONTROL_SECONDS = 0.3
+QUIET_SECONDS = 10.0
+STEP_SECONDS = 1.0
 CANCELLED_CODE = -32001
+INTERNAL_CODE = -32603
+EXAMINATION = "doctor"
 
 JobFiles = Mapping[str, Callable[[Path], None]]
 
@@ -31,40 +38,6 @@ class Workplace:
     python: Path
     log: Path
     temporary: Path
-
-
-class Engine:
-    """Keeps one engine process alive between jobs, and starts a new one where there is none."""
-
-    def __init__(self, root: Path, protocol: int) -> None:
-        self._root, self._protocol = root, protocol
-        self._process: EngineProcess | None = None
-
-    @property
-    def protocol(self) -> int:
-        """The protocol version that the engine must speak."""
-        return self._protocol
-
-    @property
-    def process(self) -> EngineProcess | None:
-        """The process as it is now; None before the first job and after :meth:`close`."""
-        return self._process
-
-    def ensure(self, python: Path, log: Path) -> EngineProcess:
-        """A living process of this Python; EngineError where it can't be started."""
-        process = self._process
-        if process is not None and (not process.alive or process.python != python):
-            self.close()
-            process = None
-        if process is None:
-            process = self._process = EngineProcess(python, self._root, log)
-        return process
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
 
 
 class Job:
@@ -79,11 +52,12 @@ class Job:
         self.message = ""
         self.result: dict[str, Any] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="cospeech_", dir=where.temporary))
-        self._engine, self._method = engine, method
+        self._engine, self._where, self._method = engine, where, method
         self._params = {**params, "job": self.id, "folder": str(self.folder)}
-        self._request = 0
+        self._hello = self._request = 0
         self._cancel_at: float | None = None
-        self._heard = self._started = time.monotonic()
+        self._started = self._stepped = time.monotonic()
+        self._silence = 0.0
         self._process: EngineProcess | None = None
         try:
             for name, write in (files or {}).items():
@@ -91,24 +65,38 @@ class Job:
         except BaseException:  # a full disk: nothing was asked for yet, so nothing stays behind
             self.clean_up()
             raise
-        try:
-            self._process = engine.ensure(where.python, where.log)
-            self._hello = self._process.send("hello", {})
-        except EngineError as error:
-            self._end(FAILED, str(error))
+        self._begin()
 
     @property
     def seconds(self) -> float:
         """Time since the job began."""
         return time.monotonic() - self._started
 
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._cancel_at is not None
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long the engine has said nothing, once that is worth a word; else 0."""
+        return self._silence if self._silence > QUIET_SECONDS else 0.0
+
     def step(self) -> bool:
         """Take what has arrived; True while the job goes on. Never waits."""
-        process = self._process
-        if self.state in FINISHED or process is None:
+        if self.state in FINISHED:
             return False
+        now = time.monotonic()
+        # A Blender that was busy itself (a render, a dialog) could not listen: that is not the engine's silence.
+        self._silence += min(now - self._stepped, STEP_SECONDS)
+        self._stepped = now
+        self._engine.tend()
+        process = self._process
+        if process is None:
+            self._begin()
+            return self.state not in FINISHED
         for message in process.poll():
-            self._heard = time.monotonic()
+            self._silence = 0.0
             self._take(message)
             if self.state in FINISHED:
                 return False
@@ -116,41 +104,78 @@ class Job:
         return self.state not in FINISHED
 
     def wait(self, tick: Callable[[Job], None] | None = None, interval: float = 0.02) -> None:
-        """Step until the end: for background mode and tests."""
+        """Step until the end, and until the engine's state is known: for background mode and tests."""
         while self.step():
             if tick is not None:
                 tick(self)
             time.sleep(interval)
+        while self._engine.tend():
+            time.sleep(interval)
 
     def cancel(self) -> None:
-        """Ask the engine to stop; a second call, or two seconds without an answer, ends the process."""
+        """Ask the engine to stop. A second call ends the engine's process."""
         process = self._process
-        if self.state in FINISHED or process is None:
+        if self.state in FINISHED:
             return
-        if self._cancel_at is not None:
-            self._kill(process)
-            return
-        self._cancel_at = time.monotonic()
-        try:
-            process.send("cancel", {"job": self.id})
-        except EngineError:
+        if process is None:
             self._end(CANCELLED, "Cancelled")
+        elif self._cancel_at is not None:
+            process.kill()
+            self._end(CANCELLED, "Cancelled")
+        else:
+            self._cancel_at = time.monotonic()
+            try:
+                process.send("cancel", {"job": self.id})
+            except EngineError:
+                self._end(CANCELLED, "Cancelled")
+            if self.state == STARTING:  # nothing was asked for yet
+                self.abandon()
+
+    def abandon(self) -> None:
+        """Give control back now; the engine has a moment to end the work, then :class:`Engine` ends it."""
+        if self.state in FINISHED:
+            return
+        if self._process is not None:
+            if self._cancel_at is None:
+                self.cancel()
+            self._engine.abandon(self._process, self._request or self._hello)
+        self._end(CANCELLED, "Cancelled")
 
     def clean_up(self) -> None:
         """Remove the job's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _begin(self) -> None:
+        """Greet the engine, as soon as it has ended a job that was cancelled before."""
+        if not self._engine.is_free:
+            return
+        python = self._where.python
+        try:
+            if self._method != EXAMINATION:  # Test Engine may always be pressed
+                self._engine.refuse(python)
+        except EngineError as error:
+            self._end(FAILED, str(error))
+            return
+        try:
+            process = self._engine.ensure(python, self._where.log)
+            self._hello = process.send("hello", {})
+        except EngineError as error:
+            self._fail(str(error))
+            return
+        self._process = process
+        self._silence = 0.0
 
     def _take(self, message: dict[str, Any]) -> None:
         try:
             self._understand(message)
         except (AttributeError, TypeError, ValueError):  # fields of other types than the protocol's
             text = "The engine says what this add-on does not understand; install both from one version of Cospeech"
-            self._end(FAILED, text)
+            self._fail(f"{text}. Log: {self._where.log}")
 
     def _understand(self, message: dict[str, Any]) -> None:
         if message.get("method") == "progress":
             params = message.get("params", {})
-            if params.get("job") == self.id:
+            if params.get("job") == self.id and self._cancel_at is None:
                 self.stage, self.fraction = str(params.get("stage")), float(params.get("fraction", 0.0))
         elif message.get("id") == self._hello and self.state == STARTING:
             self._greeted(message.get("result") or {})
@@ -159,11 +184,9 @@ class Job:
 
     def _greeted(self, hello: dict[str, Any]) -> None:
         if hello.get("protocol") != self._engine.protocol:
-            self._engine.close()
-            self._end(
-                FAILED,
+            self._fail(
                 f"The engine speaks protocol {hello.get('protocol')} and this add-on {self._engine.protocol}; "
-                "install the two from the same version of Cospeech",
+                f"install the two from the same version of Cospeech. Log: {self._where.log}"
             )
             return
         assert self._process is not None
@@ -171,7 +194,7 @@ class Job:
             self._request = self._process.send(self._method, self._params)
             self.state = RUNNING
         except EngineError as error:
-            self._end(FAILED, str(error))
+            self._fail(str(error))
 
     def _answered(self, message: dict[str, Any]) -> None:
         error = message.get("error")
@@ -182,26 +205,34 @@ class Job:
         elif error.get("code") == CANCELLED_CODE:
             self._end(CANCELLED, "Cancelled")
         else:
-            self._end(FAILED, str(error.get("message")))
+            text = str(error.get("message"))
+            self._end(FAILED, f"{text}. Log: {self._where.log}" if error.get("code") == INTERNAL_CODE else text)
+        self._engine.note_answer()
 
     def _watch(self, process: EngineProcess) -> None:
-        now = time.monotonic()
-        if self._cancel_at is not None and now - self._cancel_at > CANCEL_GRACE_SECONDS:
-            self._kill(process)
-        elif not process.alive:
+        if not process.alive:
             for message in process.poll():  # what it said before it died
                 self._take(message)
-            if self.state not in FINISHED:
-                self._end(FAILED, process.obituary())
-        elif now - self._heard > (HELLO_SECONDS if self.state == STARTING else SILENT_SECONDS):
-            text = process.obituary()
-            self._kill(process)
-            self._end(FAILED, text)
+            if self.state not in FINISHED and self._cancel_at is not None:
+                self._end(CANCELLED, "Cancelled")
+            elif self.state not in FINISHED:
+                self._fail(process.obituary())
+        elif self._cancel_at is not None and time.monotonic() - self._cancel_at > CONTROL_SECONDS:
+            self.abandon()
+        elif process.is_babbling:
+            self._fail(
+                f"{process.python} prints what is no message of Cospeech's engine; choose its Python in the "
+                f"preferences, or press Set Up Engine. Log: {process.log}"
+            )
+        elif self._silence > (HELLO_SECONDS if self.state == STARTING else SILENT_SECONDS):
+            self._fail(process.obituary())
 
-    def _kill(self, process: EngineProcess) -> None:
-        process.kill()
-        self._end(CANCELLED, "Cancelled")
+    def _fail(self, message: str) -> None:
+        """The engine itself is at fault: end its process."""
+        self._engine.note_failure(self._where.python, message)
+        self._engine.retire(at_once=True)
+        self._end(FAILED, message)
 
     def _end(self, state: str, message: str) -> None:
-        if self.state not in FINISHED or state == FAILED:
+        if self.state not in FINISHED:
             self.state, self.message = state, message

@@ -1,17 +1,30 @@
-"""The engine process: started once, polled without blocking, never left behind (design.md section 6)."""
+"""The engine process: polled without blocking, never left behind (design.md section 6)."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LAST_WORDS_BYTES = 2000
-STOP_SECONDS = 1.0
+from . import log as logs
+from .children import Child, clean_environment, ending_of
+
+LINE_BYTES = 8_000_000
+POLL_BYTES = 1_000_000
+UNSENT_BYTES = 8_000_000
+CHUNK_BYTES = 512 if sys.platform == "win32" else 65536
+JUNK_LOGGED = 20
+JUNK_LINES = 2000
+LOG_INTERVAL = 5.0
+STOP_SECONDS = 0.3
+FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
+NEXT_STEP = "choose another in the preferences, or press Set Up Engine"
 
 
 class EngineError(Exception):
@@ -25,150 +38,178 @@ class EngineProcess:
         if not python.is_file():
             raise EngineError(f"There is no Python at {python}; set the engine's Python in Cospeech's preferences")
         self.python, self.log = python, log
-        self._buffer = b""
+        self._inbox, self._unsent = b"", bytearray()
+        self._skipping = False
         self._next_id = 0
+        self.junk = 0
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        logs.bound(log)
+        self._log_checked = time.monotonic()
         # By path, not by working directory: the chosen Python may be a wrapper that changes it.
-        environment.update(
-            PYTHONPATH=str(root), PYTHONNOUSERSITE="1", PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1"
-        )
+        environment = clean_environment({"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"})
         try:
             with log.open("ab") as stderr:
                 self._log_start = stderr.tell()
-                self._process = subprocess.Popen(
+                self._child = Child(
                     [str(python), "-u", "-m", "engine", "serve"],
-                    cwd=root,
+                    folder=root,
+                    environment=environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=environment,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
         except OSError as error:
             raise EngineError(
-                f"The engine's Python {python} does not start ({error.strerror}); choose another in the preferences"
+                f"The engine's Python {python} does not start ({error.strerror}); {NEXT_STEP}. Log: {log}"
             ) from error
-        assert self._process.stdout is not None
-        self._stdout = self._process.stdout.fileno()
-        if sys.platform != "win32":
-            os.set_blocking(self._stdout, False)
+        stdin, stdout = self._child.popen.stdin, self._child.popen.stdout
+        assert stdin is not None
+        assert stdout is not None
+        self._stdin, self._stdout = stdin.fileno(), stdout.fileno()
+        for descriptor in (self._stdin, self._stdout):
+            _never_wait(descriptor)
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._process.poll() is None
+        return self._child.alive
 
     @property
     def pid(self) -> int:
         """The process id."""
-        return self._process.pid
+        return self._child.pid
+
+    @property
+    def is_babbling(self) -> bool:
+        """Whether so much came that is no message that this can't be our engine."""
+        return self.junk > JUNK_LINES
 
     def send(self, method: str, params: dict[str, Any]) -> int:
-        """Send a request; returns its id. EngineError where the engine no longer listens."""
+        """Send a request; returns its id. What the pipe does not take now goes with later :meth:`poll` calls.
+
+        EngineError where the engine no longer listens.
+        """
         self._next_id += 1
         message = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params}
-        stdin = self._process.stdin
-        assert stdin is not None
+        self._unsent += json.dumps(message).encode() + b"\n"
         try:
-            stdin.write(json.dumps(message).encode() + b"\n")
-            stdin.flush()
+            self._flush()
         except (OSError, ValueError) as error:
             raise EngineError(self.obituary()) from error
+        if len(self._unsent) > UNSENT_BYTES:
+            raise EngineError(f"The engine does not take what is sent to it; try again. Log: {self.log}")
         return self._next_id
+
+    def _flush(self) -> None:
+        if self._child.popen.stdin is None or self._child.popen.stdin.closed:
+            raise ValueError("the engine's input is closed")
+        while self._unsent:
+            try:
+                written = os.write(self._stdin, self._unsent[:CHUNK_BYTES])
+            except OSError as error:
+                if error.errno in FULL:  # the engine is busy: later
+                    return
+                raise
+            del self._unsent[:written]
 
     def poll(self) -> list[dict[str, Any]]:
         """Messages that have arrived, without waiting. Lines that are no messages go to the log."""
-        self._buffer += self._read_available()
-        *lines, self._buffer = self._buffer.split(b"\n")
+        with suppress(OSError, ValueError):  # a dead engine shows in `alive`
+            self._flush()
+        now = time.monotonic()
+        if now - self._log_checked > LOG_INTERVAL:
+            self._log_checked = now
+            logs.bound(self.log)
+        self._inbox += self._read_available()
+        *lines, self._inbox = self._inbox.split(b"\n")
+        if len(self._inbox) > LINE_BYTES:
+            self._note_junk(self._inbox)
+            self._inbox, self._skipping = b"", True
         messages = []
         for line in lines:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                message = None
-            if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+            if self._skipping:  # the rest of a line that was too long
+                self._skipping = False
+                continue
+            message = _message(line)
+            if message is not None:
                 messages.append(message)
             elif line.strip():
-                self._log(f"not a message on the engine's output: {line[:200]!r}")
+                self._note_junk(line)
         return messages
 
     def _read_available(self) -> bytes:
-        chunks = []
-        while available := _available(self._stdout):
+        chunks, size = [], 0
+        while size < POLL_BYTES and (available := _available(self._stdout)):
             try:
                 chunk = os.read(self._stdout, available)
-            except BlockingIOError:
-                break
             except OSError:
                 break
             if not chunk:
                 break
             chunks.append(chunk)
+            size += len(chunk)
         return b"".join(chunks)
 
-    def _log(self, text: str) -> None:
-        with self.log.open("ab") as stream:
-            stream.write(f"cospeech: {text}\n".encode())
+    def _note_junk(self, line: bytes) -> None:
+        self.junk += 1
+        if self.junk <= JUNK_LOGGED:
+            logs.write(self.log, f"not a message on the engine's output: {line[:200]!r}")
+        elif self.junk == JUNK_LOGGED + 1:
+            logs.write(self.log, "more such lines are not written here")
 
     def obituary(self) -> str:
-        """One sentence on how the engine ended: exit code, last words, log."""
-        code = self._process.poll()
-        how = "stopped answering" if code is None else f"stopped (exit code {code})"
+        """One sentence on how the engine ended: its end, its last words, the next step, its log."""
+        code = None if self.alive else self._child.popen.poll()
+        how = "stopped answering" if code is None else f"stopped ({ending_of(code)})"
         words = self.last_words()
         if code and "No module named" in words:
-            return f"The engine's Python {self.python} lacks packages ({words}); choose another in the preferences"
+            return f"The engine's Python {self.python} lacks packages ({words}); {NEXT_STEP}. Log: {self.log}"
         said = f"; its last words: {words}" if words else ""
-        return f"The engine {how}{said}. Its log: {self.log}. Try again; the next job starts a new one"
+        return f"The engine {how}{said}. Try again; the next job starts a new one. Log: {self.log}"
 
     def last_words(self) -> str:
         """The last non-empty line that this process left in the log."""
-        try:
-            with self.log.open("rb") as stream:
-                stream.seek(0, os.SEEK_END)
-                stream.seek(max(self._log_start, stream.tell() - LAST_WORDS_BYTES))
-                lines = [line.strip() for line in stream.read().decode("utf-8", "replace").splitlines()]
-        except OSError:
-            return ""
+        lines = [line.strip() for line in logs.tail(self.log, 5, self._log_start)]
         return next((line for line in reversed(lines) if line), "")[:300].rstrip(".")
 
+    def end(self, *, at_once: bool = False) -> None:
+        """Begin to end the process: end of input, terminate, kill; :meth:`tend` takes the steps."""
+        self._child.end(at_once=at_once)
+
+    def tend(self) -> bool:
+        """Go on with the ending; True while the process is still there."""
+        return self._child.tend()
+
     def kill(self) -> None:
-        """End the process at once and wait until it is gone."""
-        self._process.kill()
-        self._reap()
+        """End the process and all it started, now."""
+        self._child.kill()
 
     def stop(self) -> None:
-        """End the process: end of input, then terminate, then kill; each with a short wait."""
-        if self._process.stdin is not None:
-            try:
-                self._process.stdin.close()
-            except OSError:
-                self._log("the engine's input was already closed")
-        for end in (self._process.terminate, self._process.kill):
-            if self._waited(STOP_SECONDS):
-                break
-            end()
-        self._reap()
-
-    def _waited(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while self.alive and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return not self.alive
-
-    def _reap(self) -> None:
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    self._log("a pipe to the engine was already closed")
+        """For the end of Blender: close the input, give the engine a moment, then kill it. At most half a second."""
+        self._child.end()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._child.tend() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self._child.kill()
 
 
-if sys.platform == "win32":  # untested here: a pipe can't be made non-blocking on Windows before Python 3.12
+def _message(line: bytes) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
+
+
+if sys.platform == "win32":  # untested here: os.set_blocking knows no pipes on Windows before Python 3.12
     import ctypes
     import msvcrt
+
+    def _never_wait(descriptor: int) -> None:
+        """Make the pipe refuse (ENOSPC) instead of wait where it is full; PIPE_NOWAIT is 1."""
+        mode = ctypes.c_ulong(1)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        ctypes.windll.kernel32.SetNamedPipeHandleState(handle, ctypes.byref(mode), None, None)
 
     def _available(descriptor: int) -> int:
         """Bytes that can be read from the pipe without waiting."""
@@ -178,6 +219,10 @@ if sys.platform == "win32":  # untested here: a pipe can't be made non-blocking 
         return int(count.value) if ok else 0
 
 else:
+
+    def _never_wait(descriptor: int) -> None:
+        """Make the pipe refuse (EAGAIN) instead of wait."""
+        os.set_blocking(descriptor, False)
 
     def _available(_: int) -> int:
         """How much to ask for: the pipe itself does not block."""

@@ -136,8 +136,11 @@ def _take(data: dict[str, Any], name: str, flat_hands: bool) -> Take:
     )
 
 
-def write_take(path: str | Path, take: Take) -> None:
-    """Write the take; an existing file is replaced in one step. Raises TakeFileError."""
+def write_take(path: str | Path, take: Take, *, compress: bool = True) -> None:
+    """Write the take; an existing file is replaced in one step. Raises TakeFileError.
+
+    ``compress`` costs more time than the disk does: what lives only as long as a job goes without.
+    """
     arrays: dict[str, Any] = {
         "poses": take.poses.reshape(take.frames, JOINT_COUNT * 3),
         "trans": take.trans,
@@ -154,16 +157,16 @@ def write_take(path: str | Path, take: Take) -> None:
     for name, value in (("plan", take.plan), ("provenance", take.provenance)):
         if value is not None:
             arrays[name] = np.array(json.dumps(value, ensure_ascii=False))
-    _write(Path(path), arrays)
+    _write(Path(path), arrays, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
 
 
-def _write(target: Path, arrays: dict[str, Any]) -> None:
+def _write(target: Path, arrays: dict[str, Any], method: int) -> None:
     if not target.name or (target.exists() and not target.is_file()):
         raise TakeFileError(f"Could not write {target}: it is not a file name; choose a name that ends in .npz")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
-        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", method) as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,11 +11,13 @@ from bpy.app.handlers import persistent
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
 from ..rig.recognise import recognise, warnings
-from ..setup.engine import SESSION, device, user_folder
+from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
 from ..takes.apply import ApplyError, RigError, apply_take, check_ready
+from ..takes.kept import keep_file
+from ..takes.proportions import fitted
 from .props import PARTS, scene_rate, take_start
 
 
@@ -91,12 +92,12 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
         # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
         bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
-        armature = _by_uid(bpy.data.objects, self._target["character"])
+        armature = by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
         return ". ".join([f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s", *notes])
 
 
-def _by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
+def by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
     """The data-block of that session id: names change while a job runs."""
     return next((block for block in blocks if str(block.session_uid) == uid), None)
 
@@ -123,12 +124,13 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
         except TakeFileError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        scene = _by_uid(bpy.data.scenes, self.scene)
-        armature = _by_uid(bpy.data.objects, self.character)
+        scene = by_uid(bpy.data.scenes, self.scene)
+        armature = by_uid(bpy.data.objects, self.character)
         if scene is None or armature is None or armature.name not in scene.objects:
             return self._keep("The character is gone")
         try:
             with context.temp_override(scene=scene):  # the user may look at another scene by now
+                take = fitted(take, recognise(armature))
                 action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts))
         except (ApplyError, RigError) as error:
             return self._keep(str(error))
@@ -137,10 +139,8 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
         return {"FINISHED"}
 
     def _keep(self, reason: str) -> set[str]:
-        kept = user_folder() / "kept" / f"{Path(self.audio).stem}_{self.seed}.npz"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.filepath, kept)
-        self.report({"ERROR"}, f"{reason}. The take was kept as {kept}; Load Take puts it onto a character")
+        sentence = keep_file(Path(self.filepath), Path(self.audio).stem, self.seed)
+        self.report({"ERROR"}, f"{reason}. {sentence}")
         return {"CANCELLED"}
 
 

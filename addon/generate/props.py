@@ -18,6 +18,18 @@ PARTS = (
     ("root", "Root", "Place and turn of the pelvis", 16),
 )
 ALL_PARTS = {part[0] for part in PARTS}
+RANGES = (
+    ("AUTO", "Automatic", "Gestures edited in the plan, else between selected keys, else preview range, else the take"),
+    ("SELECTED", "Selected Keys", "From the first to the last selected key of the character, as in the Dope Sheet"),
+    ("PREVIEW", "Preview Range", "The scene's preview range"),
+    ("TAKE", "Whole Take", "Every frame of the take"),
+    ("CUSTOM", "Frames", "The frames given here"),
+)
+SCOPES = (
+    ("PARTS", "Body Parts", "The parts chosen in Performance"),
+    ("SELECTED_BONES", "Selected Bones", "Bones selected in Pose Mode; the face with the jaw or an eye"),
+    ("BONE_COLLECTIONS", "Visible Collections", "Bones of the bone collections that are shown; the face with the jaw"),
+)
 
 
 def _is_armature(_: CospeechScene, candidate: bpy.types.Object) -> bool:
@@ -74,6 +86,22 @@ class CospeechScene(bpy.types.PropertyGroup):
     )
     use_current_frame: bpy.props.BoolProperty(
         name="At Current Frame", description="Begin the take at the current frame", default=True, options=set()
+    )
+    edit_range: bpy.props.EnumProperty(name="Range", items=RANGES, default="AUTO", options=set())
+    edit_first: bpy.props.IntProperty(name="First", description="First frame to regenerate", default=1, options=set())
+    edit_last: bpy.props.IntProperty(name="Last", description="Last frame to regenerate", default=1, options=set())
+    edit_scope: bpy.props.EnumProperty(name="Scope", items=SCOPES, default="PARTS", options=set())
+    edit_into_take: bpy.props.BoolProperty(
+        name="Into This Take",
+        description="Change the active take; otherwise it is put aside and a changed copy becomes active",
+        default=True,
+        options=set(),
+    )
+    edit_same_seed: bpy.props.BoolProperty(
+        name="Same Seed", description="Keep the performance's seed instead of trying the next one", options=set()
+    )
+    edit_variations: bpy.props.IntProperty(
+        name="Variations", description="How many variations to make", min=2, max=20, default=3, options=set()
     )
     start_frame: bpy.props.IntProperty(
         name="Start Frame",

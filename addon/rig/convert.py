@@ -89,11 +89,33 @@ def turn_axes(matrices: ArrayLike, quaternions: ArrayLike) -> Array:
 _EULER_AXES = {"X": 0, "Y": 1, "Z": 2}
 
 
-def quaternion_to_euler(quaternions: ArrayLike, order: str) -> Array:
+def euler_to_quaternion(angles: ArrayLike, order: str) -> Array:
+    """Inverse of :func:`quaternion_to_euler`: (..., 3) angles about X, Y, Z -> (..., 4)."""
+    half = 0.5 * np.asarray(angles, dtype=np.float64)
+    sine, cosine = np.sin(half), np.cos(half)
+    out = np.zeros((*half.shape[:-1], 4))
+    out[..., 0] = 1.0
+    for axis in (_EULER_AXES[letter] for letter in order):
+        out = _turned_about(axis, cosine[..., axis], sine[..., axis], out)
+    return out
+
+
+def _turned_about(axis: int, cosine: Array, sine: Array, quaternion: Array) -> Array:
+    """The product of a turn about one axis (half angle) and a quaternion."""
+    v, n, m = 1 + axis, 1 + (axis + 1) % 3, 1 + (axis + 2) % 3
+    out = quaternion * cosine[..., None]
+    out[..., 0] -= sine * quaternion[..., v]
+    out[..., v] += sine * quaternion[..., 0]
+    out[..., n] -= sine * quaternion[..., m]
+    out[..., m] += sine * quaternion[..., n]
+    return out
+
+
+def quaternion_to_euler(quaternions: ArrayLike, order: str, start: ArrayLike = (0.0, 0.0, 0.0)) -> Array:
     """(T, 4) -> (T, 3) angles about X, Y, Z for Blender's Euler ``order``, without jumps along time.
 
     Blender's "XYZ" is R = Rz Ry Rx. Of the two triples of each rotation, and their full turns, the one nearest to the
-    frame before is taken.
+    frame before is taken; for the first frame, to ``start``.
     """
     i, j, k = (_EULER_AXES[letter] for letter in order)
     sign = 1.0 if (i, j, k) in ((0, 1, 2), (1, 2, 0), (2, 0, 1)) else -1.0
@@ -108,7 +130,7 @@ def quaternion_to_euler(quaternions: ArrayLike, order: str) -> Array:
     pair[0][:, [i, j, k]] = np.stack([first, second, third], axis=-1)
     pair[1][:, [i, j, k]] = np.stack([first + np.pi, np.pi - second, third + np.pi], axis=-1)
     out = np.empty((len(m), 3))
-    before = np.zeros(3)
+    before = np.asarray(start, dtype=np.float64)
     for frame in range(len(m)):
         near = pair[:, frame] - 2.0 * np.pi * np.round((pair[:, frame] - before) / (2.0 * np.pi))
         before = out[frame] = near[np.argmin(np.abs(near - before).sum(axis=-1))]

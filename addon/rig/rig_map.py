@@ -49,12 +49,13 @@ class RigMap:
         return tuple(joint for joint, bone in enumerate(self.bones) if bone)
 
     @cached_property
-    def _turn(self) -> Array:
+    def turn(self) -> Array:
+        """K_j (55, 3, 3): a bone's axes for SMPL-X axes."""
         return bone_axes(self.basis, self.axes)
 
     def bone_quaternions(self, quaternions: ArrayLike) -> Array:
         """SMPL-X local rotations (T, 55, 4) -> pose-bone rotations (T, 55, 4), continuous along time."""
-        return continuous(turn_axes(self._turn, quaternions))
+        return continuous(turn_axes(self.turn, quaternions))
 
     def bone_rotations(self, poses: ArrayLike) -> Array:
         """Axis-angle (T, 55, 3) -> pose-bone quaternions (T, 55, 4), continuous along time."""
@@ -67,7 +68,7 @@ class RigMap:
 
     def poses_from_bones(self, quaternions: ArrayLike) -> Array:
         """Inverse of :meth:`bone_rotations`: pose-bone quaternions (T, 55, 4) -> axis-angle (T, 55, 3)."""
-        return quaternion_to_axis_angle(turn_axes(np.swapaxes(self._turn, -1, -2), quaternions))
+        return quaternion_to_axis_angle(turn_axes(np.swapaxes(self.turn, -1, -2), quaternions))
 
     def trans_from_location(self, location: ArrayLike) -> Array:
         """Inverse of :meth:`pelvis_location`."""

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
 from ..client.jobs import Engine, Job, JobFiles, Workplace
 from ..client.process import EngineError
-from ..paths import asset_table, root
+from ..paths import asset_table, root, version
+from . import runtimes
+from .install import STAGES, SetUpJob
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
 KEPT_LOGS = 5
+KEPT_SECONDS = 86_400.0
+TEND_SECONDS = 0.1
+BUSY = "Cospeech is already working; wait for it or cancel it first"
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
@@ -36,25 +43,34 @@ def user_folder() -> Path:
         return temporary_folder()
 
 
+def runtimes_folder() -> Path:
+    """Where Set Up Engine puts the engine's environments."""
+    return user_folder() / "runtime"
+
+
 def engine_python() -> Path:
-    """The Python that runs the engine: the preference, then the environment, then the checkout's own."""
+    """The Python that runs the engine: the preference, the environment variable, the runtime, the checkout's own."""
     chosen = getattr(preferences(), "engine_python", "") or os.environ.get(PYTHON_VARIABLE, "")
     if chosen:
         return Path(bpy.path.abspath(chosen))
+    runtime = runtimes.current(runtimes_folder(), version())
+    if runtime is not None:
+        return runtime.python
     checkout = root() / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if checkout.is_file():
         return checkout
-    raise EngineError("Cospeech's engine has no Python yet; choose one in the preferences and press Test Engine")
+    raise EngineError("Cospeech's engine is not set up yet; press Set Up Engine in its preferences")
 
 
-def log_file() -> Path:
-    """This Blender's engine log; the oldest logs of other sessions are removed."""
+def log_file(kind: str = "engine") -> Path:
+    """This Blender's log of that kind; the oldest logs of sessions that are over are removed."""
     folder = user_folder() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    logs = sorted(folder.glob("engine-*.log"), key=lambda path: path.stat().st_mtime)
+    logs = sorted(folder.glob(f"{kind}-*.log"), key=lambda path: path.stat().st_mtime)
     for old in logs[:-KEPT_LOGS]:
-        old.unlink(missing_ok=True)
-    return folder / f"engine-{os.getpid()}.log"
+        if time.time() - old.stat().st_mtime > KEPT_SECONDS:  # else another Blender may still write it
+            old.unlink(missing_ok=True)
+    return folder / f"{kind}-{os.getpid()}.log"
 
 
 def device() -> str:
@@ -67,11 +83,16 @@ class Session:
 
     def __init__(self) -> None:
         protocol = asset_table("protocol.json")
-        self.stage_names: dict[str, str] = dict(protocol["stages"])
+        self.stage_names: dict[str, str] = {**protocol["stages"], **STAGES}
         self._engine = Engine(root(), int(protocol["protocol"]))
-        self.job: Job | None = None
+        self.job: Job | SetUpJob | None = None
         self.note = ""
         self.failed = False
+
+    @property
+    def engine_state(self) -> str:
+        """What the engine's process does, in words."""
+        return self._engine.state
 
     def start(self, method: str, params: dict[str, object], files: JobFiles | None = None) -> Job:
         """Start a job; EngineError where one runs already or the engine has no Python.
@@ -79,35 +100,67 @@ class Session:
         ``files`` are written into the job's folder before it is asked for: name -> a function that writes that path.
         Options of the engine may name them relative to the folder.
         """
-        if self.job is not None:
-            raise EngineError("Cospeech is already working; wait for it or cancel it first")
-        self.tell("", failed=False)
+        self._claim()
         try:
             where = Workplace(engine_python(), log_file(), temporary_folder())
-            self.job = Job(self._engine, where, method, params, files)
+            job = self.job = Job(self._engine, where, method, params, files)
         except OSError as error:
-            text = (
-                f"{error.filename} can't be written ({error.strerror}); free some disk space or check its permissions"
-            )
-            raise EngineError(text) from error
-        return self.job
+            raise EngineError(_unwritable(error)) from error
+        return job
+
+    def start_setup(self, make: Callable[[], SetUpJob]) -> SetUpJob:
+        """Start to set up or repair the engine; EngineError where a job runs already or it can't begin."""
+        self._claim()
+        try:
+            job = self.job = make()
+        except OSError as error:
+            raise EngineError(_unwritable(error)) from error
+        return job
+
+    def _claim(self) -> None:
+        if self.job is not None:
+            raise EngineError(BUSY)
+        self.tell("", failed=False)
 
     def finish(self) -> None:
-        """Forget the job and remove its folder."""
+        """Forget the job, give up what it still does, and remove its folder."""
         if self.job is not None:
+            self.job.abandon()
             self.job.clean_up()
             self.job = None
+        if self._engine.tend() and not bpy.app.background and not bpy.app.timers.is_registered(_tend):
+            bpy.app.timers.register(_tend, first_interval=TEND_SECONDS, persistent=True)
+
+    def tend(self) -> bool:
+        """Go on with ending what was cancelled; True while something is left."""
+        return self._engine.tend()
+
+    def let_go(self) -> None:
+        """End the engine's process, in steps: another Python or another runtime takes over with the next job."""
+        self._engine.retire()
 
     def tell(self, text: str, *, failed: bool) -> None:
         """What the panel says under its button."""
         self.note, self.failed = text, failed
 
     def close(self) -> None:
-        """End the job and the engine: at unregister, at file load and at exit."""
+        """End the job and the engine: at unregister and at exit."""
         if self.job is not None:
-            self.job.cancel()
-        self.finish()
+            self.job.abandon()
+            self.job.clean_up()
+            self.job = None
         self._engine.close()
+        if bpy.app.timers.is_registered(_tend):  # a timer left at exit hangs Blender 4.5
+            bpy.app.timers.unregister(_tend)
+
+
+def _unwritable(error: OSError) -> str:
+    where = error.filename or temporary_folder()
+    return f"{where} can't be written ({error.strerror}); free some disk space or check its permissions"
 
 
 SESSION = Session()
+
+
+def _tend() -> float | None:
+    return TEND_SECONDS if SESSION.tend() else None

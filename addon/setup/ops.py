@@ -1,4 +1,4 @@
-"""Test Engine and Open Log; and the base of operators that run an engine job."""
+"""The base of operators that run a job; and Test Engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import bpy
 
 from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
-from .engine import SESSION, log_file
+from .engine import BUSY, SESSION
+from .install import SetUpJob
 
 TICK_SECONDS = 0.1
 
@@ -17,18 +18,17 @@ class RequestError(Exception):
     """A job can't be asked for as things are; ``str(error)`` is one sentence for the user."""
 
 
-class EngineJobOperator:
-    """Mixin: runs one engine job, blocking in background and when called without UI, modal in the UI.
+class JobOperator:
+    """Mixin: runs one job, blocking in background and when called without UI, modal in the UI.
 
-    Subclasses give ``request(context) -> (method, params)``, which may raise RequestError, and ``finished(context,
-    job)``; where the job needs files, ``files() -> JobFiles``, asked after ``request``. The scene is changed only by
-    ``finished``, through an operator of its own that is one undo step.
+    Subclasses give ``begin(context) -> job``, which may raise RequestError or EngineError, and ``finished(context,
+    job) -> sentence``. The scene is changed only by ``finished``, through an operator that is one undo step.
     """
 
     _timer: bpy.types.Timer | None = None
+    _job: Job | SetUpJob | None = None
     _region: tuple[int, int, int, int] = (0, 0, 0, 0)
-    request: Callable[[bpy.types.Context], tuple[str, dict[str, object]]]
-    files: Callable[[], JobFiles] | None = None
+    begin: Callable[[bpy.types.Context], Job | SetUpJob]
     finished: Callable[[bpy.types.Context, Job], str]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -54,8 +54,8 @@ class EngineJobOperator:
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Step on timer events; Esc cancels where the pointer is over the area that started the job."""
-        job = SESSION.job
-        if job is None:  # reset by a file load
+        job = self._job
+        if job is None or SESSION.job is not job:  # given up by a file load, and another may run by now
             self._stop_timer(context)
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS" and self._over(event):
@@ -76,21 +76,20 @@ class EngineJobOperator:
 
     def cancel(self, context: bpy.types.Context) -> None:
         """The window closes: end the job."""
-        if SESSION.job is not None:
-            SESSION.job.cancel()
+        if self._job is not None and SESSION.job is self._job:
             SESSION.finish()
         self._stop_timer(context)
 
-    def _begin(self, context: bpy.types.Context) -> Job | None:
+    def _begin(self, context: bpy.types.Context) -> Job | SetUpJob | None:
         try:
-            method, params = self.request(context)
-            return SESSION.start(method, params, self.files() if self.files is not None else None)
+            self._job = self.begin(context)
         except (EngineError, RequestError) as error:
             SESSION.tell(str(error), failed=True)
             self.report({"ERROR"}, str(error))
             return None
+        return self._job
 
-    def _end(self, context: bpy.types.Context, job: Job) -> set[str]:
+    def _end(self, context: bpy.types.Context, job: Job | SetUpJob) -> set[str]:
         try:
             if job.state == DONE:
                 text = self.finished(context, job)
@@ -121,10 +120,29 @@ class EngineJobOperator:
             context.workspace.status_text_set(None)
 
 
-def stage_text(job: Job) -> str:
+class EngineJobOperator(JobOperator):
+    """Mixin: a job of the engine.
+
+    Subclasses give ``request(context) -> (method, params)``, which may raise RequestError, and ``finished``; where the
+    job needs files, ``files() -> JobFiles``, asked after ``request``.
+    """
+
+    request: Callable[[bpy.types.Context], tuple[str, dict[str, object]]]
+    files: Callable[[], JobFiles] | None = None
+
+    def begin(self, context: bpy.types.Context) -> Job:
+        """Ask the engine."""
+        method, params = self.request(context)
+        return SESSION.start(method, params, self.files() if self.files is not None else None)
+
+
+def stage_text(job: Job | SetUpJob) -> str:
     """What the job does now, for the panel and the status bar."""
     name = SESSION.stage_names.get(job.stage, "Starting the engine")
-    return f"{name}, {job.seconds:.0f} s"
+    if job.is_cancelling:
+        name = "Cancelling"
+    quiet = f", quiet for {job.quiet_seconds:.0f} s" if job.quiet_seconds else ""
+    return f"{name}, {job.seconds:.0f} s{quiet}"
 
 
 def _redraw(context: bpy.types.Context) -> None:
@@ -145,9 +163,8 @@ class COSPEECH_OT_test_engine(EngineJobOperator, bpy.types.Operator):
     def poll(cls, _: bpy.types.Context) -> bool:
         """Only while no job runs."""
         if SESSION.job is not None:
-            cls.poll_message_set("Cospeech is already working; wait for it or cancel it first")
-            return False
-        return True
+            cls.poll_message_set(BUSY)
+        return SESSION.job is None
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own examination."""
@@ -162,22 +179,4 @@ class COSPEECH_OT_test_engine(EngineJobOperator, bpy.types.Operator):
         return f"Ready: engine {report['engine']}, Python {report['python']}, {devices}; {report['self_test']}"
 
 
-class COSPEECH_OT_open_log(bpy.types.Operator):
-    """Open the engine's log as a text in the Text Editor"""
-
-    bl_idname = "cospeech.open_log"
-    bl_label = "Open Engine Log"
-    bl_options = {"REGISTER"}
-
-    def execute(self, _: bpy.types.Context) -> set[str]:
-        """Load the log into a text data-block."""
-        path = log_file()
-        if not path.is_file():
-            self.report({"INFO"}, f"There is no log yet; the engine will write {path}")
-            return {"CANCELLED"}
-        text = bpy.data.texts.load(str(path))
-        self.report({"INFO"}, f"Opened as text '{text.name}'; choose it in a Text Editor")
-        return {"FINISHED"}
-
-
-CLASSES = (COSPEECH_OT_test_engine, COSPEECH_OT_open_log)
+CLASSES = (COSPEECH_OT_test_engine,)

@@ -5,12 +5,45 @@ from __future__ import annotations
 import bpy
 
 from ..client.process import EngineError
+from ..paths import version
 from ..ui import CospeechPanel, draw_sentence
-from .engine import engine_python
+from . import runtimes
+from .engine import engine_python, runtimes_folder
+from .runtime_ops import repair_blocker, setup_blocker
+
+
+def draw_state(layout: bpy.types.UILayout) -> None:
+    """Which Python runs the engine, in a line."""
+    try:
+        python = engine_python()
+    except EngineError as error:
+        draw_sentence(layout, str(error), "ERROR")
+        return
+    runtime = runtimes.current(runtimes_folder(), version())
+    if runtime is None or runtime.python != python:
+        layout.label(text=f"Own Python: {python.parent.parent.name}", icon="CONSOLE")
+    elif runtime.version == version():
+        layout.label(text=f"Set up: {runtime.version}", icon="CHECKMARK")
+    else:
+        draw_sentence(layout, f"Set up for {runtime.version}; set it up again for {version()}", "ERROR")
+
+
+def draw_buttons(layout: bpy.types.UILayout) -> None:
+    """The engine's buttons; a grey one says why below it."""
+    column = layout.column(align=True)
+    column.operator_context = "INVOKE_DEFAULT"
+    column.operator("cospeech.test_engine", icon="CHECKMARK")
+    column.operator("cospeech.set_up_engine", icon="IMPORT")
+    column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
+    for reason in dict.fromkeys(filter(None, (setup_blocker(), repair_blocker()))):
+        draw_sentence(layout, reason, "INFO")
+    row = layout.row(align=True)
+    row.operator("cospeech.open_log", icon="TEXT")
+    row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")
 
 
 class COSPEECH_PT_engine(CospeechPanel, bpy.types.Panel):
-    """Which Python runs the engine, and its test"""
+    """Which Python runs the engine, its set-up and its test"""
 
     bl_label = "Engine"
     bl_parent_id = "COSPEECH_PT_main"
@@ -19,13 +52,8 @@ class COSPEECH_PT_engine(CospeechPanel, bpy.types.Panel):
 
     def draw(self, _: bpy.types.Context) -> None:
         """Draw the panel."""
-        column = self.layout.column()
-        try:
-            column.label(text=str(engine_python()), icon="CONSOLE")
-        except EngineError as error:
-            draw_sentence(column, str(error), "ERROR")
-        column.operator("cospeech.test_engine", icon="CHECKMARK")
-        column.operator("cospeech.open_log", icon="TEXT")
+        draw_state(self.layout)
+        draw_buttons(self.layout)
 
 
 CLASSES = (COSPEECH_PT_engine,)

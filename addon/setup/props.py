@@ -4,35 +4,68 @@ from __future__ import annotations
 
 import bpy
 
-from .engine import BASE_PACKAGE, SESSION
+from ..ui import draw_sentence
+from .engine import BASE_PACKAGE, SESSION, user_folder
+from .ops import stage_text
+from .panel import draw_buttons, draw_state
 
 DEVICES = (
     ("auto", "Automatic", "CUDA where it works, else the CPU"),
     ("cpu", "CPU", "Always works"),
     ("cuda", "CUDA", "NVIDIA graphics card"),
 )
+SOURCES = (
+    ("ARCHIVE", "Archive", "Offline, from a runtime archive made for this system"),
+    ("ONLINE", "Online", "Fetched by pip, with CUDA where pip's torch has it; needs online access"),
+)
 
 
 class CospeechPreferences(bpy.types.AddonPreferences):
-    """The engine's Python and device."""
+    """The engine's set-up, Python and device."""
 
     bl_idname = BASE_PACKAGE
 
-    engine_python: bpy.props.StringProperty(
-        name="Engine's Python",
-        description="Python 3.11+ with Cospeech's engine packages, for instance the checkout's .venv/bin/python",
+    runtime_source: bpy.props.EnumProperty(
+        name="Set Up From", description="Where the engine's packages come from", items=SOURCES, default="ARCHIVE"
+    )
+    runtime_archive: bpy.props.StringProperty(
+        name="Archive",
+        description="Runtime archive for this system: cospeech-runtime-<version>-<system>-py311.zip",
         subtype="FILE_PATH",
     )
-    device: bpy.props.EnumProperty(name="Device", items=DEVICES, default="auto")
+    base_python: bpy.props.StringProperty(
+        name="Base Python",
+        description="Python that the engine's environment is made from; empty tries Blender's own, then those on PATH",
+        subtype="FILE_PATH",
+    )
+    engine_python: bpy.props.StringProperty(
+        name="Engine's Python",
+        description="A Python of your own with the engine's packages, used instead of the one set up here",
+        subtype="FILE_PATH",
+    )
+    device: bpy.props.EnumProperty(
+        name="Device", description="What the engine computes on", items=DEVICES, default="auto"
+    )
 
     def draw(self, _: bpy.types.Context) -> None:
         """Draw the preferences."""
-        column = self.layout.column()
-        column.prop(self, "engine_python")
-        column.prop(self, "device")
-        column.operator("cospeech.test_engine", icon="CHECKMARK")
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        draw_state(layout)
+        layout.prop(self, "device")
+        layout.row().prop(self, "runtime_source", expand=True)
+        if self.runtime_source == "ARCHIVE":
+            layout.prop(self, "runtime_archive")
+        layout.prop(self, "base_python")
+        layout.prop(self, "engine_python")
+        if SESSION.job is not None:
+            layout.progress(factor=SESSION.job.fraction, text=stage_text(SESSION.job))
+            layout.operator("cospeech.cancel", icon="CANCEL")
+        draw_buttons(layout)
         if SESSION.note:
-            column.label(text=SESSION.note, icon="ERROR" if SESSION.failed else "INFO")
+            draw_sentence(layout, SESSION.note, "ERROR" if SESSION.failed else "INFO")
+        layout.label(text=f"Files: {user_folder()}", icon="FILE_FOLDER")
 
 
 CLASSES = (CospeechPreferences,)

@@ -12,16 +12,17 @@ import bpy
 from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
+from ..pins.reference import remember
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
-from .keys import Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
+from .keys import FACE_GROUP, Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
 from .resample import Clip, to_rate
 
 NAME_LENGTH = 63
 META_KEY = "cospeech"
-FACE_GROUP = "Face"
+APEX, BEAT = "apex", "beat"
 
 
 class ApplyError(Exception):
@@ -53,6 +54,7 @@ def apply_take(
     _check_editable(armature, shapes)
     fps = scene_rate(context.scene)
     clip = to_rate(take, fps)
+    before = armature.animation_data.action if armature.animation_data is not None else None
     action = bpy.data.actions.new((name or take_name(armature, take))[:NAME_LENGTH])
     action.use_fake_user = True
     body = armature_curves(armature, rig, clip.quaternions, clip.trans, part_joints(asked))
@@ -62,6 +64,11 @@ def apply_take(
         owned = {shape_path(shape) for shape in arkit_names()} if with_face else set()
         _fill(action, key, face, owned, start_frame)
     describe(action, take, start_frame, clip.frames, fps)
+    written = owned_paths(rig, asked) | ({shape_path(shape) for shape in arkit_names()} if with_face else set())
+    remember(action, start_frame, clip.frames, written=written, before=before)
+    from ..plan.changes import sync  # the plan's list builds on takes
+
+    sync(action)
     return action
 
 
@@ -117,12 +124,15 @@ def _fill(
 def put_aside(owner: bpy.types.ID) -> None:
     """Give the owner's active Action a muted NLA track of its own, unless it lies in one already."""
     channels = compat.current_channels(owner)
-    if channels is None or not len(channels.fcurves):
+    if channels is not None and len(channels.fcurves):
+        lay_aside(owner, channels.action, channels.slot)
+
+
+def lay_aside(owner: bpy.types.ID, action: bpy.types.Action, slot: Any) -> None:
+    """Put an Action into a muted NLA track of the owner, unless it lies in one already."""
+    data = owner.animation_data or owner.animation_data_create()
+    if any(strip.action == action for track in data.nla_tracks for strip in track.strips):
         return
-    data = owner.animation_data
-    if any(strip.action == channels.action for track in data.nla_tracks for strip in track.strips):
-        return
-    action, slot = channels.action, channels.slot
     track = data.nla_tracks.new()
     track.name = action.name
     strip = track.strips.new(action.name, int(action.frame_range[0]), action)
@@ -135,9 +145,7 @@ def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int
     """The Action's manual frame range, its pose markers and, as JSON, what the take says about itself."""
     action.use_frame_range = True
     action.frame_start, action.frame_end = start_frame, start_frame + frames - 1
-    for title, seconds in sorted(_events(take.plan or {}), key=lambda event: event[1]):
-        marker = action.pose_markers.new(title[:NAME_LENGTH])
-        marker.frame = start_frame + round(seconds * fps)
+    write_markers(action, take.plan or {}, start_frame, fps)
     set_meta(
         action,
         {
@@ -150,6 +158,22 @@ def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int
     )
 
 
+def write_markers(action: bpy.types.Action, plan: dict[str, Any], start_frame: int, fps: float) -> None:
+    """Pose markers for what the plan holds; those that a plan wrote before are replaced, the animator's own stay."""
+    events = sorted(_events(plan), key=lambda event: event[1])
+    before = action_meta(action).get("plan") or {}
+    ours = {title[:NAME_LENGTH] for title, _ in (*events, *_events(before))}
+    for marker in [marker for marker in action.pose_markers if marker.name in ours or _is_apex(marker.name)]:
+        action.pose_markers.remove(marker)
+    for title, seconds in events:
+        marker = action.pose_markers.new(title[:NAME_LENGTH])
+        marker.frame = start_frame + round(seconds * fps)
+
+
+def _is_apex(name: str) -> bool:
+    return name == BEAT or name.startswith(APEX)
+
+
 def set_meta(action: bpy.types.Action, meta: dict[str, Any]) -> None:
     """Store what an Action says of itself, for :func:`action_meta`."""
     action[META_KEY] = json.dumps(meta, ensure_ascii=False)
@@ -159,7 +183,7 @@ def _events(plan: dict[str, Any]) -> list[tuple[str, float]]:
     """What a plan shows on the time line: words at their start, gestures at their apex, beats as beats."""
     events = [(str(word[0]), float(word[1])) for word in plan.get("words", ())]
     for phrase in plan.get("phrases", ()):
-        title = f"apex {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else "beat"
+        title = f"{APEX} {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else BEAT
         events.append((title, float(phrase["apex"])))
     return events
 
@@ -167,8 +191,13 @@ def _events(plan: dict[str, Any]) -> list[tuple[str, float]]:
 def action_meta(action: bpy.types.Action | None) -> dict[str, Any]:
     """What :func:`describe` stored; empty for an Action that is not a take."""
     text = action.get(META_KEY, "") if action is not None else ""
+    return parse_meta(text) if isinstance(text, str) else {}
+
+
+def parse_meta(text: str) -> dict[str, Any]:
+    """What :func:`set_meta` wrote, from its text; empty for a text that is none of ours."""
     try:
-        meta = json.loads(text) if isinstance(text, str) and text else {}
+        meta = json.loads(text) if text else {}
     except ValueError:
         return {}
     return meta if isinstance(meta, dict) else {}
@@ -181,7 +210,10 @@ __all__ = [
     "apply_take",
     "check_ready",
     "describe",
+    "lay_aside",
+    "parse_meta",
     "put_aside",
     "set_meta",
     "take_name",
+    "write_markers",
 ]

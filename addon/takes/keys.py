@@ -14,6 +14,7 @@ from ..rig.convert import Array, quaternion_to_axis_angle, quaternion_to_euler
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS, PELVIS
 
+FACE_GROUP = "Face"
 ROTATION_PATHS = ("rotation_quaternion", "rotation_euler", "rotation_axis_angle")
 
 
@@ -103,6 +104,14 @@ def write_curves(channels: Channels, curves: Iterable[Curve], first_frame: int, 
         points.foreach_set("co", frames.ravel())
         for name, values in settings.items():
             points.foreach_set(name, values)
+        deselect(points, len(frames))
         fcurve.update()
         written += 1
     return written
+
+
+def deselect(points: bpy.types.FCurveKeyframePoints, count: int) -> None:
+    """New keys come selected, but a selection is the user's way to name a range."""
+    nothing = np.zeros(count, np.bool_)
+    for name in ("select_control_point", "select_left_handle", "select_right_handle"):
+        points.foreach_set(name, nothing)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
 from .. import compat
 from ..rig.character import keyable_faces
 from .apply import META_KEY, put_aside
+from .slots import owner_channels, slot_in
 
 
 def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
@@ -30,14 +29,8 @@ def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     """Make a take active again on the armature and its face; the active one is put aside."""
     for owner in (armature, *keyable_faces(armature)):
         put_aside(owner)
-        slot = _slot(owner, action)
+        slot = slot_in(owner, action)
         compat.assign(owner, action if slot is not None else None, slot)
 
 
-def _slot(owner: bpy.types.ID, action: bpy.types.Action) -> Any:
-    data = owner.animation_data
-    for track in data.nla_tracks if data else ():
-        for strip in track.strips:
-            if strip.action == action and strip.action_slot is not None:
-                return strip.action_slot
-    return compat.slot_for(action, owner)
+__all__ = ["owner_channels", "slot_in", "takes_of", "use_take"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import bpy
 
 from ..generate.props import scene_rate
-from .apply import action_meta
+from .apply import META_KEY, action_meta, parse_meta
 
 SAME_RATE = 1e-4
 
@@ -52,9 +53,30 @@ class TakeSpan:
 
 def take_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
     """The span of the active take of a character; SpanError says why there is none to work on."""
+    action = _active(armature)
+    return _span(scene, armature, action, action_meta(action))
+
+
+def glanced_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
+    """The same without the plan, for panels that ask at every redraw: a long plan takes its time to read."""
+    action = _active(armature)
+    text = action.get(META_KEY, "") if action is not None else ""
+    return _span(scene, armature, action, dict(_without_plan(text)) if isinstance(text, str) else {})
+
+
+@lru_cache(maxsize=8)
+def _without_plan(text: str) -> dict[str, Any]:
+    return {name: value for name, value in parse_meta(text).items() if name != "plan"}
+
+
+def _active(armature: bpy.types.Object) -> bpy.types.Action | None:
     data = armature.animation_data
-    action = data.action if data is not None else None
-    meta = action_meta(action)
+    return data.action if data is not None else None
+
+
+def _span(
+    scene: bpy.types.Scene, armature: bpy.types.Object, action: bpy.types.Action | None, meta: dict[str, Any]
+) -> TakeSpan:
     if action is None or "start_frame" not in meta:
         raise SpanError(
             f"The active Action of '{armature.name}' is not a Cospeech take; generate or choose a take first"

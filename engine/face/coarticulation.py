@@ -176,9 +176,9 @@ def activity(parts: Segments, grid: Array) -> Array:
     return np.asarray(1.0 - depth[here] * closing * opening, dtype=np.float64)
 
 
-def sample(values: Array, times: Array) -> Array:
-    """Grid curves (N, C) at ``times`` (T,) by Catmull-Rom interpolation, clipped to 0..1."""
-    position = np.clip(times / GRID_HOP, 0.0, len(values) - 1.0)
+def sample(values: Array, times: Array, first: int = 0) -> Array:
+    """Grid curves (N, C), from grid point ``first`` on, at ``times`` (T,) by Catmull-Rom interpolation, in 0..1."""
+    position = np.clip(times / GRID_HOP - first, 0.0, len(values) - 1.0)
     index = np.minimum(position.astype(np.int64), max(len(values) - 2, 0))
     u = (position - index)[:, None]
     last = len(values) - 1

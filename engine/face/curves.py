@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ Floats = NDArray[np.float32]
 
 ROUGH_LIPS = 0.85  # how much of a lip shape to trust when phones were decoded without a transcript
 ROUGH_JAW = 0.45  # and how much of the jaw then follows the energy instead
+GRID_MARGIN = 0.25  # seconds beyond the frames: more than smoothing and interpolation reach
 JAW_OF_STYLE = {"calm": 0.92, "explain": 1.0, "narrate": 1.0, "excited": 1.10}
 
 
@@ -74,13 +76,28 @@ def _mouth(speech: Speech, phones: Sequence[Phone], style: str, frames: Array, e
     """(T, C) table channels at the frames."""
     jaw = (0.75 + 0.25 * energy) * JAW_OF_STYLE.get(style, 1.0)
     lips = 0.9 + 0.1 * energy
-    grid = np.arange(0.0, speech.seconds + 0.5, GRID_HOP)
+    grid, first = _grid_for(frames, speech.seconds)
     if all(phone.label == SILENCE for phone in phones):
-        return sample(envelope_mouth(speech.prosody, grid, jaw), frames)
+        return sample(envelope_mouth(speech.prosody, grid, jaw), frames, first)
     trust = 1.0 if speech.transcribed else ROUGH_LIPS
     mouth = blend(segments(covered(phones, speech.seconds), speech.prosody, jaw, lips * trust), grid)
     if not speech.transcribed:
         opening = viseme_table().column("jawOpen")
         heard = envelope_mouth(speech.prosody, grid, jaw)[:, opening]
         mouth[:, opening] = (1.0 - ROUGH_JAW) * mouth[:, opening] + ROUGH_JAW * heard
-    return sample(mouth, frames)
+    return sample(mouth, frames, first)
+
+
+def _grid_for(frames: Array, seconds: float) -> tuple[Array, int]:
+    """The part of the line's grid that the frames need, and the number of its first point: a short window of a long
+    line costs what the window costs, and gives what the whole line would."""
+    grid = np.arange(0.0, seconds + 0.5, GRID_HOP)
+    first = int(np.clip((frames[0] - GRID_MARGIN) / GRID_HOP, 0, len(grid) - 1))
+    last = int(np.clip((frames[-1] + GRID_MARGIN) / GRID_HOP, first, len(grid) - 1))
+    return grid[first : last + 1], first
+
+
+def silent(speech: Speech) -> Speech:
+    """The line as it moves the mouth of somebody who only listens: not at all."""
+    nothing = np.zeros(0, np.float32)
+    return replace(speech, words=(), phones=(), prosody=replace(speech.prosody, energy=nothing, f0=nothing))

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from engine.motion import Motion
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 
+if TYPE_CHECKING:  # a cold start without hints does not pay for them
+    from engine.hints.types import Hints
+
 Progress = Callable[[str, float], None]
 
 PARTS = ("face", "hands", "upper", "lower", "root")
+ROLES = ("speak", "listen", "idle")
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """How the base of a regenerated take was made: its plan and the seed of its body life. Where the body stands, how
+    it rests and how it performs the phrases that stay come from here, so that the window meets its surroundings."""
+
+    plan: GesturePlan
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +33,9 @@ class Request:
     """What to generate. Same request, same machine: same bytes.
 
     ``parts`` are the body parts asked for; others stay at the rest posture in the take and untouched in Blender.
-    ``energy`` 0.5..1.5 scales rate and amplitude. ``in_place`` keeps pelvis and feet where they stand.
+    ``energy`` 0.5..1.5 scales rate and amplitude. ``in_place`` keeps pelvis and feet where they stand. ``role``: who
+    does not "speak" keeps the mouth closed. With ``hints`` only their window is made anew and all of them are honoured;
+    ``standing`` is how their base was made, where that is known, ``fixed`` the ids of phrases that pins don't move.
     """
 
     speech: Speech
@@ -32,6 +47,10 @@ class Request:
     energy: float = 1.0
     parts: tuple[str, ...] = PARTS
     in_place: bool = False
+    role: str = "speak"
+    hints: Hints | None = None
+    standing: Standing | None = None
+    fixed: frozenset[int] = frozenset()
 
 
 class Generator(Protocol):

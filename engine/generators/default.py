@@ -6,24 +6,27 @@ It works in continuous time and is evaluated on the output's frames directly; it
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.cleanup import clean
-from engine.face.curves import face_curves
+from engine.face.curves import face_curves, silent
 from engine.generators.base import Progress, Request
+from engine.generators.eyes import eye_angles
 from engine.generators.gestures import perform
 from engine.generators.life import aim_eyes, base_motion
-from engine.kinematics import steady_arctan2
 from engine.models.phase_gesture import GestureModel
 from engine.motion import Motion, frame_count
 from engine.rotations import matrix_to_axis_angle
 from engine.skeleton import ASSETS, default_skeleton
 
+if TYPE_CHECKING:
+    from engine.hints.types import Hints
+
 BUNDLED_WEIGHTS = ASSETS / "weights" / "default.safetensors"
-EYES = (23, 24)
 FACE_JOINTS = (22, 23, 24)
 PART_JOINTS: dict[str, tuple[int, ...]] = {
     "face": FACE_JOINTS,
@@ -40,7 +43,7 @@ class DefaultGenerator:
     name = "default"
 
     def __init__(self, model: GestureModel, weights_hash: str) -> None:
-        self._model = model
+        self.model = model
         self._weights_hash = weights_hash
 
     @staticmethod
@@ -55,14 +58,19 @@ class DefaultGenerator:
         return DefaultGenerator(model, hashlib.sha256(weights.read_bytes()).hexdigest()[:16])
 
     def generate(self, request: Request, progress: Progress) -> Motion:
-        """The motion of the request; joints of parts not asked for stay at the standing rest."""
+        """The motion of the request; joints of parts not asked for stay at the standing rest, or as the base has them.
+
+        With hints only their window is made anew, and the pins hold in what comes back.
+        """
+        if request.hints is not None:
+            return self._regenerate(request, request.hints, progress)
         skeleton = default_skeleton()
         frames = frame_count(request.speech.seconds, request.fps)
         times = np.arange(frames) / request.fps
         progress("body", 0.0)
         local, trans = base_motion(request.plan, times, request.seed, request.in_place)
         progress("body", 0.3)
-        local = perform(local, request.plan.phrases, times, request.seed, request.style, self._model)
+        local = perform(local, request.plan.phrases, times, request.seed, request.style, self.model)
         progress("body", 0.7)
         local, trans = clean(local, trans, request.fps, skeleton)
         local = aim_eyes(local, request.plan, times, request.seed)  # gestures and cleanup turned the head
@@ -70,7 +78,8 @@ class DefaultGenerator:
         shapes = None
         if "face" in request.parts:
             eyes = eye_angles(local)
-            shapes = face_curves(request.speech, request.plan, times, request.seed, request.energy, eye_angles=eyes)
+            speech = request.speech if request.role == "speak" else silent(request.speech)
+            shapes = face_curves(speech, request.plan, times, request.seed, request.energy, eye_angles=eyes)
         progress("write", 0.0)
         poses = matrix_to_axis_angle(local)
         for part, joints in PART_JOINTS.items():
@@ -86,10 +95,25 @@ class DefaultGenerator:
             provenance={"weights": self._weights_hash},
         )
 
+    def _regenerate(self, request: Request, hints: Hints, progress: Progress) -> Motion:
+        from engine.generators.window import make_window
+        from engine.hints import satisfy
 
-def eye_angles(local: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Yaw (to the left positive) and pitch (up positive) of both eyes relative to the head, degrees, (T, 2, 2)."""
-    forward = local[:, list(EYES)][..., :, 2]
-    yaw = steady_arctan2(forward[..., 0], forward[..., 2])
-    pitch = np.arcsin(np.clip(forward[..., 1], -1.0, 1.0))
-    return np.asarray(np.degrees(np.stack([yaw, pitch], axis=-1)), dtype=np.float64)
+        hints = _for_parts(hints, request.parts)
+        made = make_window(request, hints, self.model, progress)
+        progress("pins", 0.0)
+        motion = satisfy(replace(made, provenance={"weights": self._weights_hash}), hints)
+        return replace(motion, plan=made.plan)
+
+
+def _for_parts(hints: Hints, parts: tuple[str, ...]) -> Hints:
+    """The hints with the channels of other body parts closed."""
+    open_joints = np.zeros(len(hints.free_joints), np.bool_)
+    for part in parts:
+        open_joints[list(PART_JOINTS[part])] = True
+    return replace(
+        hints,
+        free_joints=hints.free_joints & open_joints,
+        free_trans=hints.free_trans and "root" in parts,
+        free_face=hints.free_face and "face" in parts,
+    )

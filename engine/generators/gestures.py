@@ -107,7 +107,7 @@ def perform(
     for number, phrase in enumerate(ordered):
         rng = np.random.default_rng([seed % 2**63, phrase.id % 2**63])
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
-        wrists = _wrists_at(out[frame])
+        wrists = wrists_at(out[frame])
         performance = decode(model, choose(model, phrase, wrists, style, rng, recent))
         layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
@@ -122,7 +122,7 @@ def perform(
     return out
 
 
-def _wrists_at(local: Array) -> Array:
+def wrists_at(local: Array) -> Array:
     """(2, 3) left and right wrist of one pose (55, 3, 3), metres from the chest joint in its frame."""
     points = []
     for side in SIDES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.generators.headgaze import (
 from engine.generators.legs import LEG_JOINTS, SOFT_KNEE, Feet, choose_feet, highest_pelvis, solve_legs
 from engine.generators.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.postures import ARM_JOINTS, MIRROR, RestTracks, life_table, rest_tracks, spine_rest
+from engine.generators.stance import Stance, carried, default_stance
 from engine.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
 from engine.plan.types import Event, GesturePlan
 from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
@@ -57,7 +59,7 @@ class Breathing:
 class BodyLife:
     """Everything drawn from the seeds for one plan; :func:`evaluate` turns it into poses at any times."""
 
-    feet: Feet
+    stance: Stance
     load: Steps
     sway: Wander
     trunk: Wander
@@ -81,7 +83,11 @@ def base_motion(
     Continuous in time: an instant has the same pose at any frame rate, before and after the speech too. The same plan
     and seeds give the same body. ``in_place`` keeps the pelvis over one spot. Feet are planted exactly.
     """
-    life = build_life(plan, seed, in_place)
+    return live(build_life(plan, seed, in_place), times)
+
+
+def live(life: BodyLife, times: NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+    """:func:`evaluate` in pieces of bounded size."""
     instants = np.asarray(times, dtype=np.float64).ravel()
     local = np.empty((len(instants), JOINT_COUNT, 3, 3))
     trans = np.empty((len(instants), 3))
@@ -96,8 +102,15 @@ def planted_feet(plan: GesturePlan, seed: int) -> Feet:
     return choose_feet(default_skeleton(), plan.seed, seed)
 
 
-def build_life(plan: GesturePlan, seed: int, in_place: bool = False) -> BodyLife:
-    """Draw stance, rest postures, noise and tracks for a plan; deterministic per (plan.seed, seed)."""
+def build_life(
+    plan: GesturePlan, seed: int, in_place: bool = False, standing: tuple[GesturePlan, int] | None = None
+) -> BodyLife:
+    """Draw stance, rest postures, noise and tracks for a plan; deterministic per (plan.seed, seed).
+
+    ``standing``: another plan and seed for stance, load, sway and rest postures, when a part of a take is made anew.
+    """
+    stood, stood_seed = standing if standing is not None else (plan, seed)
+    place = (stood.seed, stood_seed)
     table = life_table()
     style = table["styles"].get(plan.style, table["styles"]["explain"])
     key = (plan.seed, seed)
@@ -106,9 +119,9 @@ def build_life(plan: GesturePlan, seed: int, in_place: bool = False) -> BodyLife
     sway = np.array([style["sway_ml"], style["sway_ap"]]) * 1e-3
     micro = float(style["micro"])
     return BodyLife(
-        feet=planted_feet(plan, seed),
-        load=_load_track(plan, seeded("load", *key)),
-        sway=wander(seeded("sway", *key), sway, low, high, 14),
+        stance=default_stance(planted_feet(stood, stood_seed)),
+        load=_load_track(stood, seeded("load", *place)),
+        sway=wander(seeded("sway", *place), sway, low, high, 14),
         trunk=wander(seeded("trunk", *key), np.radians(_TRUNK_NOISE) * style["torso"] * drive, 0.05, 0.4),
         trunk_speech=wander(seeded("talk", *key), np.radians(_TRUNK_NOISE) * 0.5 * style["torso"] * drive, 0.35, 1.1),
         speaking=speaking_envelope(plan),
@@ -116,11 +129,18 @@ def build_life(plan: GesturePlan, seed: int, in_place: bool = False) -> BodyLife
         head=build_head(plan, seed, style, table["head"]),
         bows=tuple(event for event in plan.head if event.kind == "bow"),
         fidgets=_fidgets(plan, seeded("fidget", *key)),
-        rests=rest_tracks(plan, seed, style),
+        rests=_rests(stood, stood_seed, plan.style),
         arm_noise=_pair(lambda side: wander(seeded("arm", side, *key), np.radians(_ARM_NOISE) * micro, 0.06, 0.7, 9)),
         curls=_pair(lambda side: wander(seeded("curl", side, *key), np.full(6, 0.085 * micro), 0.05, 0.6, 8)),
         in_place=in_place,
     )
+
+
+@lru_cache(maxsize=8)
+def _rests(plan: GesturePlan, seed: int, style: str) -> RestTracks:
+    """Rest postures are costly to draw on a long line, and parts of a take made anew keep those of the take."""
+    styles = life_table()["styles"]
+    return rest_tracks(plan, seed, styles.get(style, styles["explain"]))
 
 
 def _fidgets(plan: GesturePlan, rng: np.random.Generator) -> tuple[tuple[Event, int, Array], ...]:
@@ -149,16 +169,19 @@ def evaluate(life: BodyLife, times: Array) -> tuple[Array, Array]:
     chest = local[:, 0] @ local[:, 3] @ local[:, 6] @ local[:, 9]
     facing = _add_head(local, chest, head, breath)
     _add_eyes(local, facing, life.head.gaze_angles(times))
-    skeleton = default_skeleton()
+    stance = life.stance
+    skeleton = stance.skeleton
     pelvis = np.zeros((frames, 3))
     pelvis[:, 2] = skeleton.rest[0, 2]
     if not life.in_place:
         sway = life.sway(times)
-        pelvis[:, 0] = load + sway[:, 0]
-        pelvis[:, 2] += sway[:, 1]
-    height = highest_pelvis(skeleton, pelvis, local[:, 0], life.feet.ankles, SOFT_KNEE)
-    pelvis[:, 1] = height - 1e-3 * table["breath"]["rise_mm"] * (1.0 - breath)
-    legs, _ = solve_legs(skeleton, pelvis, local[:, 0], life.feet.ankles, life.feet.orientations)
+        pelvis[:, 0] = stance.scale * (load + sway[:, 0])
+        pelvis[:, 2] += stance.scale * sway[:, 1]
+    feet = stance.feet_at(times)
+    pelvis, local[:, 0] = carried(stance, times, pelvis, local[:, 0])
+    height = highest_pelvis(skeleton, pelvis, local[:, 0], feet.ankles, SOFT_KNEE)
+    pelvis[:, 1] = height - 1e-3 * stance.scale * table["breath"]["rise_mm"] * (1.0 - breath)
+    legs, _ = solve_legs(skeleton, pelvis, local[:, 0], feet.ankles, feet.orientations)
     local[:, LEG_JOINTS] = legs
     return local, pelvis - skeleton.rest[0]
 
@@ -233,14 +256,18 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
 
 def aim_eyes(local: Array, plan: GesturePlan, times: NDArray[np.floating[Any]], seed: int) -> Array:
     """The same rotations (T, 55, 3, 3) with the eyes on their targets again, after other layers moved trunk or head."""
-    out = np.array(local, dtype=np.float64, copy=True)
-    facing = out[:, 0]
-    for joint in (*TRUNK[1:], NECK, HEAD):
-        facing = facing @ out[:, joint]
     table = life_table()
     style = table["styles"].get(plan.style, table["styles"]["explain"])
-    tracks = build_head(plan, seed, style, table["head"])
-    _add_eyes(out, facing, tracks.gaze_angles(np.asarray(times, dtype=np.float64)))
+    return aimed(local, build_head(plan, seed, style, table["head"]), np.asarray(times, dtype=np.float64), None)
+
+
+def aimed(local: Array, head: HeadTracks, times: Array, heading: Array | None) -> Array:
+    """:func:`aim_eyes` along tracks already built; ``heading`` (T, 3, 3) is how the whole body is turned, None: not."""
+    out = np.array(local, dtype=np.float64, copy=True)
+    facing = out[:, 0] if heading is None else np.swapaxes(heading, -1, -2) @ out[:, 0]
+    for joint in (*TRUNK[1:], NECK, HEAD):
+        facing = facing @ out[:, joint]
+    _add_eyes(out, facing, head.gaze_angles(times))
     return out
 
 

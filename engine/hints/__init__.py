@@ -1,1 +1,7 @@
 """What the animator fixed, and the exact pass that every generator's output goes through (design.md section 4)."""
+
+from engine.hints.files import load_hints, save_hints
+from engine.hints.satisfy import satisfy
+from engine.hints.types import Hints, HintsError, Target
+
+__all__ = ["Hints", "HintsError", "Target", "load_hints", "satisfy", "save_hints"]

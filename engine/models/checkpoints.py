@@ -50,18 +50,23 @@ def load_emage(folder: Path, device: str = "cpu") -> EmageModels:
     state = read_state(folder, EMAGE_SOURCE)
     state = {key: value for key, value in state.items() if not key.startswith(TEMPLATES)}
     model = _built(Emage, emage_size(state, folder), state, folder, EMAGE_SOURCE)
-    codecs = {part: _codec(folder / "emage_vq" / part, part) for part in PARTS}
-    place = folder / "emage_vq" / "global"
-    globe_state = read_state(place, EMAGE_SOURCE)
-    globe = _built(MotionAutoencoder, _codec_size(globe_state, place), globe_state, place, EMAGE_SOURCE)
-    together = EmageCodecs(codecs, globe)
+    together = load_codecs({part: folder / "emage_vq" / part for part in (*PARTS, "global")})
     for part in PARTS:
-        if codecs[part].size.codes != model.size.codes:
+        codes = together.codec(part).size.codes
+        if codes != model.size.codes:
             raise CheckpointError(
-                f"The {part} codec in {folder} has {codecs[part].size.codes} codes and the model {model.size.codes}; "
+                f"The {part} codec in {folder} has {codes} codes and the model {model.size.codes}; "
                 f"take both from {EMAGE_SOURCE}"
             )
     return EmageModels(model.eval().to(device), together.eval().to(device), read_config(folder))
+
+
+def load_codecs(folders: Mapping[str, Path]) -> EmageCodecs:
+    """The codecs of face, upper, hands and lower, and the auto-encoder "global", each from its folder."""
+    place = folders["global"]
+    state = read_state(place, EMAGE_SOURCE)
+    globe = _built(MotionAutoencoder, _codec_size(state, place), state, place, EMAGE_SOURCE)
+    return EmageCodecs({part: _codec(folders[part], part) for part in PARTS}, globe)
 
 
 def emage_size(state: Mapping[str, Tensor], folder: Path) -> EmageSize:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import TranscriptError
 from engine.speech.audio import load_audio
 from engine.speech.transcript import Transcript, read_transcript
-from engine.speech.types import SAMPLE_RATE, Speech
+from engine.speech.types import SAMPLE_RATE, Prosody, Speech
 
 Progress = Callable[[str, float], None]
 _FOREIGN_SHARE = 0.5
@@ -60,6 +63,15 @@ def load_speech(
         audio_hash=digest,
         warnings=(*_language_warning(text), *aligned.warnings),
     )
+
+
+def silence(seconds: float) -> Speech:
+    """Nothing said for so long."""
+    waveform = np.zeros(max(1, round(seconds * SAMPLE_RATE)), np.float32)
+    nothing = np.zeros(0, np.float32)
+    prosody = Prosody(f0=nothing, energy=nothing, accents=(), phrases=(), pauses=())
+    digest = hashlib.sha256(waveform.tobytes()).hexdigest()
+    return Speech(waveform, (), (), prosody, transcript="", transcribed=False, audio_hash=digest)
 
 
 def _ignore(_stage: str, _fraction: float) -> None:

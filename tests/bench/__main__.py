@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import soundfile
 
+from tests.bench.machine import machine
 from tests.bench.speech import ROOT, make_line
 
 # name -> what must be reached (design: at most)
@@ -104,24 +103,25 @@ def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
 
 def main() -> None:
     """Print a table; write JSON where asked."""
+    if "--pins" in sys.argv[1:]:
+        from tests.bench.pins import main as pins
+
+        pins([word for word in sys.argv[1:] if word != "--pins"])
+        return
     parser = argparse.ArgumentParser(prog="build.py bench")
+    parser.add_argument("--pins", action="store_true", help="the test bed of pins instead; takes --windows N too")
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cospeech_bench_") as folder:
         results = measure(Path(folder), options.runs)
-    machine = {
-        "cpu": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": sys.version.split()[0],
-    }
     for name, row in results.items():
         verdict = "reached" if float(row["median"]) <= REACH[name] else "MISSED"
         print(f"{name:28} {row['median']:>10} {row['unit']:6} ({row['min']} .. {row['max']}, n {row['n']})"
               f"  reach <= {REACH[name]:g}: {verdict}")  # fmt: skip
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"machine": machine, "results": results}, indent=1), encoding="utf-8")
+        options.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Several lines on one time line, and several characters: chained takes, fixed ends, listeners."""

@@ -1,0 +1,1 @@
+"""What the animator fixed in a take: pins, edited keys, and places that hands, feet and head shall reach."""

@@ -1,0 +1,139 @@
+"""Target pins: where a wrist, an ankle or the head's look shall be, taken from objects of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ..rig.convert import Array
+from ..rig.rig_map import RigMap
+from ..rig.sample import side_scene
+from ..takes.span import TakeSpan
+
+SCENE = "Cospeech targets"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """``entries``: joint, frame, xyz, tolerance_m as in the hints file; ``count`` targets in use; ``notes``: sentences."""
+
+    entries: tuple[dict[str, Any], ...] = ()
+    count: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def sample_targets(context: bpy.types.Context, armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Targets:
+    """Where the character's targets are on the frames of the take, in model space: metres, Y up, facing +Z.
+
+    Objects are evaluated with their parents, constraints and animation in a scene beside the user's. What can't be
+    used is left out with a note: no object, an object that hangs from the character, frames outside the take.
+    """
+    usable, notes = [], []
+    for target in armature.cospeech_targets:
+        if not target.enabled:
+            continue
+        reason = blocker(target, armature, span)
+        if reason:
+            notes.append(reason)
+        else:
+            usable.append(target)
+    if not usable:
+        return Targets(notes=tuple(notes))
+    frames = sorted({frame for target in usable for frame in _frames(target, span)})
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    with side_scene(context, SCENE, [armature]) as scene, _markers(scene, usable) as markers:
+        for frame in frames:
+            scene.frame_set(frame)
+            graph = scene.view_layers[0].depsgraph
+            to_model = _to_model(armature.evaluated_get(graph), rig)
+            for target, marker in zip(usable, markers, strict=True):
+                if frame in _frames(target, span):
+                    world = np.array(marker.evaluated_get(graph).matrix_world @ Vector(target.offset))
+                    found[target.joint, frame] = {  # of two targets of a joint the last one holds
+                        "joint": target.joint,
+                        "frame": frame - span.start,
+                        "xyz": [float(value) for value in to_model @ np.append(world, 1.0)],
+                        "tolerance_m": float(target.tolerance),
+                    }
+    return Targets(tuple(found.values()), len(usable), tuple(notes))
+
+
+def blocker(target: Any, armature: bpy.types.Object, span: TakeSpan | None = None) -> str:
+    """Why a target can't be used, as a sentence; empty where it can."""
+    if target.object is None:
+        return f"The target of {label(target)} has no object; choose one, or remove the target"
+    if hangs_from(target.object, armature):
+        return f"'{target.object.name}' hangs from the character and can't be a target; choose a free object"
+    if target.bone and (target.object.pose is None or target.bone not in target.object.pose.bones):
+        return f"'{target.object.name}' has no bone '{target.bone}'; choose another bone for {label(target)}"
+    if target.last < target.first:
+        return f"The frames {target.first}-{target.last} of '{target.object.name}' are empty; correct First and Last"
+    if span is not None and not _frames(target, span):
+        return f"'{target.object.name}' is a target on frames {target.first}-{target.last}, outside the take"
+    return ""
+
+
+def label(target: Any) -> str:
+    """Left Wrist, Head, ..."""
+    return str(target.bl_rna.properties["joint"].enum_items[target.joint].name).lower()
+
+
+def hangs_from(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
+    """Whether an object moves with the character: by parents, or by the targets of their constraints."""
+    seen: set[bpy.types.Object] = set()
+    waiting = [obj]
+    while waiting:
+        other = waiting.pop()
+        if other == armature:
+            return True
+        if other in seen:
+            continue
+        seen.add(other)
+        if other.parent is not None:
+            waiting.append(other.parent)
+        waiting += [
+            constraint.target
+            for constraint in other.constraints
+            if not constraint.mute and getattr(constraint, "target", None) is not None
+        ]
+    return False
+
+
+def _frames(target: Any, span: TakeSpan) -> range:
+    return range(max(target.first, span.start), min(target.last, span.end - 1) + 1)
+
+
+@contextmanager
+def _markers(scene: bpy.types.Scene, targets: list[Any]) -> Iterator[list[bpy.types.Object]]:
+    """Empties that follow the targets: they are evaluated where the target itself is hidden, or is a bone."""
+    made: list[bpy.types.Object] = []
+    try:
+        for target in targets:
+            marker = bpy.data.objects.new(SCENE, None)
+            made.append(marker)
+            follow = marker.constraints.new("COPY_TRANSFORMS")
+            follow.target = target.object
+            follow.subtarget = target.bone
+            scene.collection.objects.link(marker)
+        yield made
+    finally:
+        bpy.data.batch_remove(made)
+
+
+def _to_model(armature: bpy.types.Object, rig: RigMap) -> Array:
+    """World -> model space of the pelvis' channels, (3, 4): the object's place and what the bone above it does are
+    taken out.
+    """
+    inverse = np.array(armature.matrix_world.inverted_safe(), dtype=np.float64)
+    if rig.root_bone:
+        bone = armature.pose.bones[rig.root_bone]
+        moved = np.array(bone.matrix, dtype=np.float64)
+        rest = np.array(bone.bone.matrix_local, dtype=np.float64)
+        inverse = rest @ np.linalg.inv(moved) @ inverse
+    return (rig.axes.T / rig.unit) @ inverse[:3]

@@ -1,0 +1,41 @@
+"""What the plan needs to hear from Blender: files that are opened, and Actions that change."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..takes.apply import META_KEY
+from .changes import sync
+from .pinprint import WATCH
+
+CLASSES: tuple[type, ...] = ()
+
+
+@persistent
+def _fill_lists(*_: object) -> None:
+    """Takes of older files get their plan's list."""
+    WATCH.forget()
+    for action in bpy.data.actions:
+        if META_KEY in action and action.is_editable and not action.cospeech_plan.synced:
+            sync(action)
+
+
+@persistent
+def _note_changes(_: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    for update in depsgraph.updates:
+        if isinstance(update.id, bpy.types.Action):
+            WATCH.changed(update.id)
+
+
+def attach() -> None:
+    """Add the handlers."""
+    bpy.app.handlers.load_post.append(_fill_lists)
+    bpy.app.handlers.depsgraph_update_post.append(_note_changes)
+
+
+def detach() -> None:
+    """Undo :func:`attach`."""
+    bpy.app.handlers.depsgraph_update_post.remove(_note_changes)
+    bpy.app.handlers.load_post.remove(_fill_lists)
+    WATCH.forget()

@@ -1,0 +1,258 @@
+"""Edit the plan of the active take. Nothing regenerates by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from .changes import add_phrase, sync, word_at
+from .lexemes import fitting_hands, label_of
+from .markers import moved_markers, remove_marker
+from .target import chosen_phrase, move_blocker, phrase_blocker, plan_action, plan_blocker
+
+LEAST_WORD_FRAMES = 0.5
+
+
+class _PlanOperator:
+    """Mixin: greyed out, with the reason, where ``blocker`` names one."""
+
+    bl_options = {"REGISTER", "UNDO"}
+    blocker: Callable[[bpy.types.Context], str] = staticmethod(plan_blocker)
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a plan; the reason otherwise."""
+        reason = cls.blocker(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+
+class COSPEECH_OT_plan_nudge(_PlanOperator, bpy.types.Operator):
+    """Move the apex of the chosen gesture by some frames"""
+
+    bl_idname = "cospeech.plan_nudge"
+    bl_label = "Nudge Apex"
+    blocker = staticmethod(move_blocker)
+
+    frames: bpy.props.FloatProperty(name="Frames", description="Frames to move by; below zero is earlier", default=1.0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Move it, inside the take."""
+        phrase = chosen_phrase(context)
+        phrase.apex += self.frames
+        if context.scene.cospeech_plan_jump:
+            context.scene.frame_current = round(phrase.apex)
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_plan_delete(_PlanOperator, bpy.types.Operator):
+    """Leave the chosen gesture out, or take it in again"""
+
+    bl_idname = "cospeech.plan_delete"
+    bl_label = "Delete Gesture"
+    blocker = staticmethod(phrase_blocker)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Mark it; one that was added and never performed goes at once."""
+        group = plan_action(context).cospeech_plan
+        phrase = chosen_phrase(context)
+        if not phrase.added:
+            phrase.deleted = not phrase.deleted
+            return {"FINISHED"}
+        remove_marker(group.id_data, phrase)
+        group.phrases.remove(group.active)
+        group.active = min(group.active, len(group.phrases) - 1)
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_plan_add(_PlanOperator, bpy.types.Operator):
+    """Plan a gesture on the word at the current frame"""
+
+    bl_idname = "cospeech.plan_add"
+    bl_label = "Add at Word"
+
+    word: bpy.props.IntProperty(
+        name="Word",
+        description="Number of the word; -1 is the one at the current frame",
+        default=-1,
+        options={"SKIP_SAVE"},
+    )
+    lexeme: bpy.props.StringProperty(
+        name="Gesture", description="Which gesture; empty is a beat", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Only where the take knows its words."""
+        reason = plan_blocker(context)
+        if not reason and not len(plan_action(context).cospeech_plan.words):
+            reason = "This take has no words; give the line a transcript and generate again"
+        return reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add it to the list, and choose it."""
+        action = plan_action(context)
+        group = action.cospeech_plan
+        word = self.word if self.word >= 0 else word_at(group, context.scene.frame_current)
+        if word >= len(group.words):
+            self.report({"ERROR"}, f"The take has {len(group.words)} words; choose one of them")
+            return {"CANCELLED"}
+        group.active = add_phrase(action, word, self.lexeme, fitting_hands(self.lexeme))
+        self.report({"INFO"}, f"Planned {label_of(self.lexeme)} on '{group.words[word].name}'")
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_plan_word(_PlanOperator, bpy.types.Operator):
+    """Correct when a word is said: it begins or ends at the current frame"""
+
+    bl_idname = "cospeech.plan_word"
+    bl_label = "Correct Word"
+
+    edge: bpy.props.EnumProperty(
+        name="Edge",
+        items=(("START", "Start", "The word begins here"), ("END", "End", "The word ends here")),
+        options={"SKIP_SAVE"},
+    )
+    word: bpy.props.IntProperty(
+        name="Word", description="Number of the word; -1 is the chosen gesture's", default=-1, options={"SKIP_SAVE"}
+    )
+    blocker = COSPEECH_OT_plan_add.blocker
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set one edge; the other gives way, and so do the words beside it."""
+        group = plan_action(context).cospeech_plan
+        word = self.word if self.word >= 0 else shown_word(context)
+        if not 0 <= word < len(group.words):
+            self.report({"ERROR"}, f"The take has {len(group.words)} words; choose one of them")
+            return {"CANCELLED"}
+        set_edge(group, word, self.edge, float(context.scene.frame_current_final))
+        said = group.words[word]
+        self.report({"INFO"}, f"'{said.name}' is said on frames {said.start:.1f} to {said.end:.1f}")
+        return {"FINISHED"}
+
+
+def shown_word(context: bpy.types.Context) -> int:
+    """The word that the panel shows: the chosen gesture's, else the one at the current frame."""
+    group = plan_action(context).cospeech_plan
+    phrase = chosen_phrase(context)
+    if phrase is not None and 0 <= phrase.word < len(group.words):
+        return int(phrase.word)
+    return word_at(group, context.scene.frame_current)
+
+
+def set_edge(group: bpy.types.PropertyGroup, index: int, edge: str, frame: float) -> None:
+    """Start or end of a word at a frame: order and length stay sound, whatever is asked for."""
+    words = group.words
+    said = words[index]
+    if edge == "START":
+        said.start = max(frame, float(group.start_frame))
+        said.end = max(said.end, said.start + LEAST_WORD_FRAMES)
+    else:
+        said.end = max(frame, group.start_frame + LEAST_WORD_FRAMES)
+        said.start = min(said.start, said.end - LEAST_WORD_FRAMES)
+    for before in reversed(words[:index]):
+        if before.end <= said.start:
+            break
+        before.end = said.start
+        before.start = min(before.start, before.end - LEAST_WORD_FRAMES)
+        said = before
+    said = words[index]
+    for after in words[index + 1 :]:
+        if after.start >= said.end:
+            break
+        after.start = said.end
+        after.end = max(after.end, after.start + LEAST_WORD_FRAMES)
+        said = after
+
+
+class COSPEECH_OT_plan_reset(_PlanOperator, bpy.types.Operator):
+    """Take back edits of the plan: the chosen gesture as it was performed, or the whole plan"""
+
+    bl_idname = "cospeech.plan_reset"
+    bl_label = "Reset"
+
+    scope: bpy.props.EnumProperty(
+        name="Scope",
+        items=(("GESTURE", "Gesture", "The chosen gesture"), ("ALL", "All", "Every gesture and every word")),
+        default="GESTURE",
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Restore what was performed."""
+        action = plan_action(context)
+        if self.scope == "ALL":
+            restore_all(action)
+            return {"FINISHED"}
+        phrase = chosen_phrase(context)
+        if phrase is None:
+            self.report({"ERROR"}, "Choose a gesture in the list")
+            return {"CANCELLED"}
+        phrase.restore()
+        return {"FINISHED"}
+
+
+def restore_all(action: bpy.types.Action) -> None:
+    """Every gesture and word as performed; added gestures go. The markers follow."""
+    group = action.cospeech_plan
+    for index in reversed(range(len(group.phrases))):
+        phrase = group.phrases[index]
+        if phrase.added:
+            remove_marker(action, phrase)
+            group.phrases.remove(index)
+        elif phrase.changed:
+            phrase.restore()
+    for word in group.words:
+        if word.changed:
+            word.start, word.end = word.made_start, word.made_end
+    group.active = min(group.active, max(len(group.phrases) - 1, 0))
+
+
+class COSPEECH_OT_plan_read(_PlanOperator, bpy.types.Operator):
+    """Fill the list from the plan that the take was performed by"""
+
+    bl_idname = "cospeech.plan_read"
+    bl_label = "Read Plan"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Fill it."""
+        sync(plan_action(context))
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_plan_markers(_PlanOperator, bpy.types.Operator):
+    """Move gestures to where their markers were moved in the Dope Sheet"""
+
+    bl_idname = "cospeech.plan_markers"
+    bl_label = "Take Marker Moves"
+
+    @classmethod
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Only where markers were moved."""
+        reason = plan_blocker(context)
+        if not reason and not moved_markers(plan_action(context)):
+            reason = "No marker of a gesture was moved"
+        return reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Take the moves over."""
+        action = plan_action(context)
+        moves = moved_markers(action)
+        for index, frame in moves:
+            phrase = action.cospeech_plan.phrases[index]
+            phrase.marker = frame  # first, so that the move of the apex finds the marker there
+            phrase.apex = frame
+        self.report({"INFO"}, f"Moved {len(moves)} gesture{'s' if len(moves) != 1 else ''}")
+        return {"FINISHED"}
+
+
+CLASSES = (
+    COSPEECH_OT_plan_nudge,
+    COSPEECH_OT_plan_delete,
+    COSPEECH_OT_plan_add,
+    COSPEECH_OT_plan_word,
+    COSPEECH_OT_plan_reset,
+    COSPEECH_OT_plan_read,
+    COSPEECH_OT_plan_markers,
+)

@@ -1,0 +1,223 @@
+"""A take's plan as document data on its Action: phrases and words that the animator edits, beside what was performed.
+
+The group is ``Action.cospeech_plan``: in Blender 4.5 a group named ``cospeech`` would overwrite the take's own custom
+property of that name. Times are scene frames and may be fractions; the plan's seconds are ``(frame - start) / fps``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+
+from .lexemes import fitting_hands, label_of, lexemes
+from .markers import move_marker, rename_marker
+
+HANDS = (
+    ("left", "Left", "Left hand"),
+    ("right", "Right", "Right hand"),
+    ("both", "Both", "Both hands"),
+)
+SAME_FRAME = 1e-3
+SAME_AMPLITUDE = 1e-4
+AMPLITUDE = (0.2, 2.0)
+BEAT_IDS = "BEAT_"
+FIRST_APEX, LAST_APEX = 0.11, 0.15  # seconds from the ends of the take
+
+
+def _search_lexemes(_: CospeechPhrase, __: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    """The gestures whose id or name holds the text."""
+    wanted = text.lower().replace("_", " ")
+    for entry in lexemes().values():
+        if wanted in f"{entry.id.replace('_', ' ')} {entry.label}".lower():
+            yield entry.id, entry.label
+
+
+def _is_filled(item: bpy.types.PropertyGroup) -> bool:
+    """Whether an edit is the animator's, not one of the many of filling in a plan."""
+    return bool(item.id_data.cospeech_plan.synced)
+
+
+def _touched(self: CospeechPhrase, _: bpy.types.Context) -> None:
+    if _is_filled(self):
+        self.refresh()
+
+
+def _moved(self: CospeechPhrase, _: bpy.types.Context) -> None:
+    if not _is_filled(self):
+        return
+    inside = self.id_data.cospeech_plan.inside(self.apex)
+    if abs(inside - self.apex) > SAME_FRAME:
+        self.apex = inside  # comes back here
+        return
+    self.refresh()
+    move_marker(self.id_data, self)
+
+
+def _renamed(self: CospeechPhrase, _: bpy.types.Context) -> None:
+    if _is_filled(self):
+        rename_marker(self.id_data, self)
+        fitting = fitting_hands(self.lexeme, self.hands)
+        if fitting != self.hands:
+            self.hands = fitting
+        self.refresh()
+
+
+def _word_touched(self: CospeechWord, _: bpy.types.Context) -> None:
+    if not _is_filled(self):
+        return
+    moved = abs(self.start - self.made_start) > SAME_FRAME or abs(self.end - self.made_end) > SAME_FRAME
+    self.changed = moved
+
+
+def _jump(self: CospeechPlan, context: bpy.types.Context) -> None:
+    if self.synced and context.scene.cospeech_plan_jump and 0 <= self.active < len(self.phrases):
+        context.scene.frame_current = round(self.phrases[self.active].apex)
+
+
+class CospeechPhrase(bpy.types.PropertyGroup):
+    """One gesture of the plan. ``name`` is what the list is searched by: its word and its gesture."""
+
+    phrase_id: bpy.props.IntProperty(description="Id in the plan; below zero for added ones")
+    word: bpy.props.IntProperty(default=-1, description="Index of its word, or -1")
+    text: bpy.props.StringProperty(description="Its word")
+    lexeme: bpy.props.StringProperty(
+        name="Gesture",
+        description="Which gesture; empty is a beat",
+        search=_search_lexemes,
+        search_options={"SORT"},
+        update=_renamed,
+        options=set(),
+    )
+    hands: bpy.props.EnumProperty(
+        name="Hands", description="Which hands perform it", items=HANDS, default="right", update=_touched, options=set()
+    )
+    apex: bpy.props.FloatProperty(
+        name="Apex",
+        description="Scene frame on which the gesture arrives",
+        precision=1,
+        step=100,
+        update=_moved,
+        options=set(),
+    )
+    amplitude: bpy.props.FloatProperty(
+        name="Amplitude",
+        description="Size of the gesture; 1 is as it was recorded",
+        min=AMPLITUDE[0],
+        max=AMPLITUDE[1],
+        default=1.0,
+        step=5,
+        update=_touched,
+        options=set(),
+    )
+    onset: bpy.props.FloatProperty(name="Onset")
+    hold_end: bpy.props.FloatProperty(name="Hold End")
+    retract_end: bpy.props.FloatProperty(name="Return")
+    semantic: bpy.props.BoolProperty()
+    deleted: bpy.props.BoolProperty(update=_touched)
+    added: bpy.props.BoolProperty()
+    changed: bpy.props.BoolProperty(description="Differs from what was performed")
+    title: bpy.props.StringProperty(description="Name of its pose marker")
+    marker: bpy.props.IntProperty(description="Frame of its pose marker")
+    made_lexeme: bpy.props.StringProperty()
+    made_hands: bpy.props.StringProperty()
+    made_apex: bpy.props.FloatProperty()
+    made_amplitude: bpy.props.FloatProperty(default=1.0)
+
+    def refresh(self) -> None:
+        """Bring ``name`` and ``changed`` up to date."""
+        self.name = f"{self.text} {label_of(self.lexeme)}".strip()
+        self.changed = (
+            self.added
+            or self.deleted
+            or self.is_moved
+            or self.lexeme != self.made_lexeme
+            or self.hands != self.made_hands
+            or self.is_resized
+        )
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether it means something; a beat does not."""
+        if self.lexeme == self.made_lexeme and not self.added:
+            return bool(self.semantic)
+        return bool(self.lexeme) and not self.lexeme.startswith(BEAT_IDS)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the apex was moved."""
+        return abs(self.apex - self.made_apex) > SAME_FRAME
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether the amplitude was changed."""
+        return abs(self.amplitude - self.made_amplitude) > SAME_AMPLITUDE
+
+    def restore(self) -> None:
+        """Back to what was performed; an added one stays, as it was added."""
+        self.deleted = False
+        self.lexeme, self.hands = self.made_lexeme, self.made_hands
+        self.apex, self.amplitude = self.made_apex, self.made_amplitude
+
+
+class CospeechWord(bpy.types.PropertyGroup):
+    """One word of the line, ``name`` its text, and when it is said; correctable."""
+
+    start: bpy.props.FloatProperty(
+        name="Start",
+        description="Scene frame on which the word begins",
+        precision=1,
+        step=100,
+        update=_word_touched,
+        options=set(),
+    )
+    end: bpy.props.FloatProperty(
+        name="End",
+        description="Scene frame on which the word ends",
+        precision=1,
+        step=100,
+        update=_word_touched,
+        options=set(),
+    )
+    made_start: bpy.props.FloatProperty()
+    made_end: bpy.props.FloatProperty()
+    changed: bpy.props.BoolProperty()
+
+
+class CospeechPlan(bpy.types.PropertyGroup):
+    """The plan of ``action.cospeech_plan``. ``made`` is JSON: from what the take was made (:mod:`.made`)."""
+
+    phrases: bpy.props.CollectionProperty(type=CospeechPhrase)
+    words: bpy.props.CollectionProperty(type=CospeechWord)
+    active: bpy.props.IntProperty(name="Gesture", update=_jump, options=set())
+    start_frame: bpy.props.IntProperty()
+    frames: bpy.props.IntProperty()
+    fps: bpy.props.FloatProperty(default=24.0)
+    synced: bpy.props.BoolProperty()
+    made: bpy.props.StringProperty()
+
+    def inside(self, frame: float) -> float:
+        """The scene frame, or the nearest one at which the engine lets a gesture arrive."""
+        first = self.start_frame + FIRST_APEX * self.fps
+        last = self.start_frame + self.frames - 1 - LAST_APEX * self.fps
+        return max(min(frame, last), first)
+
+
+CLASSES = (CospeechPhrase, CospeechWord, CospeechPlan)
+
+
+def attach() -> None:
+    """Add the plan to Actions, and the list's option to scenes."""
+    bpy.types.Action.cospeech_plan = bpy.props.PointerProperty(type=CospeechPlan)
+    bpy.types.Scene.cospeech_plan_jump = bpy.props.BoolProperty(
+        name="Go to Apex",
+        description="Choosing a gesture in the list goes to the frame of its apex",
+        default=True,
+        options=set(),
+    )
+
+
+def detach() -> None:
+    """Undo :func:`attach`."""
+    del bpy.types.Scene.cospeech_plan_jump
+    del bpy.types.Action.cospeech_plan

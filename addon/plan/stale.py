@@ -1,0 +1,101 @@
+"""Why a take is no longer what its inputs say. Nothing regenerates by itself; panels show these sentences."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..speech.transcript import find_transcript
+from .made import file_changed
+from .pinprint import WATCH, target_print
+
+SAME_ENERGY = 1e-3
+
+
+def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None) -> list[str]:
+    """Short sentences: what changed since the character's active take was made; empty where it holds.
+
+    Cheap enough for every redraw: flags and numbers kept with the Action, and the disk once a second at most.
+    """
+    data = armature.animation_data if armature is not None else None
+    action = data.action if data is not None else None
+    if action is None or not action.cospeech_plan.synced:
+        return []
+    made = _made(action)
+    reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
+    return [*reasons, *_setting_reasons(context.scene.cospeech, made), *_pin_reasons(action, made)]
+
+
+def _made(action: bpy.types.Action) -> dict[str, Any]:
+    text = action.cospeech_plan.made
+    return dict(json.loads(text)) if text else {}
+
+
+def count_changed(collection: Any) -> int:
+    """How many phrases or words were edited."""
+    flags = np.zeros(len(collection), bool)
+    collection.foreach_get("changed", flags)
+    return int(flags.sum())
+
+
+def _plan_reasons(group: Any) -> list[str]:
+    gestures, words = count_changed(group.phrases), count_changed(group.words)
+    reasons = []
+    if gestures:
+        reasons.append(f"{gestures} gesture{'s' if gestures > 1 else ''} of the plan edited")
+    if words:
+        reasons.append(f"{words} word{'s' if words > 1 else ''} corrected")
+    return reasons
+
+
+def _file_reasons(scene: bpy.types.Scene, made: dict[str, Any]) -> list[str]:
+    settings = scene.cospeech
+    audio, transcript = made.get("audio") or {}, made.get("transcript") or {}
+    reasons = []
+    if not audio.get("path"):
+        return []
+    chosen = bpy.path.abspath(settings.audio) if settings.audio else str(audio["path"])
+    if file_changed({**audio, "path": chosen}):
+        if Path(chosen) != Path(audio["path"]):
+            return ["Another audio file is chosen"]
+        reasons.append("The audio file changed")
+    named = bpy.path.abspath(settings.transcript) if settings.transcript else ""
+    present = _transcript(chosen, named, int(time.monotonic()))
+    if bool(present) != ("size" in transcript):
+        reasons.append("A transcript was added" if present else "The transcript is gone")
+    elif file_changed({**transcript, "path": present}):
+        reasons.append("The transcript changed" if present == transcript["path"] else "Another transcript is chosen")
+    return reasons
+
+
+@lru_cache(maxsize=8)
+def _transcript(audio: str, named: str, _: int) -> str:
+    """The transcript's path; asked of the disk once a second at most."""
+    found = find_transcript(Path(audio), named)
+    return str(found) if found is not None and found.is_file() else ""
+
+
+def _setting_reasons(settings: Any, made: dict[str, Any]) -> list[str]:
+    reasons = []
+    if "style" in made and settings.style != made["style"]:
+        reasons.append("Style differs")
+    if "energy" in made and abs(settings.energy - float(made["energy"])) > SAME_ENERGY:
+        reasons.append("Energy differs")
+    if settings.seed not in made.get("seeds", (settings.seed,)):
+        reasons.append("Seed differs")
+    return reasons
+
+
+def _pin_reasons(action: bpy.types.Action, made: dict[str, Any]) -> list[str]:
+    reasons = []
+    if "pins" in made and WATCH.print_of(action) != made["pins"]:
+        reasons.append("Pins or edited keys differ")
+    if made.get("targets") is not None and target_print(action) not in {None, made["targets"]}:
+        reasons.append("Targets differ")
+    return reasons

@@ -1,0 +1,66 @@
+"""Which plan the panel and the operators work on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..rig.character import find_character
+from ..setup.engine import SESSION
+from ..takes.apply import META_KEY
+
+
+def plan_action(context: bpy.types.Context) -> bpy.types.Action | None:
+    """The Action of the character's active take, or None."""
+    armature = find_character(context)
+    data = armature.animation_data if armature is not None else None
+    action = data.action if data is not None else None
+    return action if action is not None and META_KEY in action else None
+
+
+def plan_blocker(context: bpy.types.Context) -> str:
+    """Why there is no plan to edit; empty where there is one."""
+    if find_character(context) is None:
+        return "Choose a character, or add one with Add Character"
+    action = plan_action(context)
+    if action is None:
+        return "The character has no take yet; generate one first"
+    if not action.is_editable:
+        return "The take is linked from another file; make it local to edit its plan"
+    return ""
+
+
+def phrase_blocker(context: bpy.types.Context) -> str:
+    """Why no gesture can be edited; empty where one is chosen."""
+    reason = plan_blocker(context)
+    if not reason and chosen_phrase(context) is None:
+        reason = "Choose a gesture in the list"
+    return reason
+
+
+def move_blocker(context: bpy.types.Context) -> str:
+    """Why the chosen gesture can't be moved; empty where it can."""
+    reason = phrase_blocker(context)
+    if not reason and chosen_phrase(context).added:
+        reason = "A new gesture arrives on its word's stress; regenerate first, then move it"
+    return reason
+
+
+def chosen_phrase(context: bpy.types.Context) -> Any:
+    """The gesture chosen in the list, or None."""
+    action = plan_action(context)
+    if action is None:
+        return None
+    group = action.cospeech_plan
+    return group.phrases[group.active] if 0 <= group.active < len(group.phrases) else None
+
+
+def regenerate_blocker(context: bpy.types.Context) -> str:
+    """Why changes of the plan can't be performed now; empty where they can."""
+    reason = plan_blocker(context)
+    if reason:
+        return reason
+    if SESSION.job is not None:
+        return "Cospeech is already working; wait for it or cancel it first"
+    return ""

@@ -1,0 +1,212 @@
+"""Put a regenerated window into its take, into a copy of it, or into a copy for each variation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from .. import compat
+from ..client.take_file import Take
+from ..pins.collect import collect
+from ..pins.reference import remember_window
+from ..plan.changes import sync
+from ..rig.character import keyable_faces
+from ..rig.recognise import recognise
+from ..takes.apply import (
+    NAME_LENGTH,
+    ApplyError,
+    action_meta,
+    check_ready,
+    lay_aside,
+    put_aside,
+    set_meta,
+    take_name,
+    write_markers,
+)
+from ..takes.curves import live_curves, sample
+from ..takes.keys import bone_path
+from ..takes.slots import slot_in
+from ..takes.span import SAME_RATE, TakeSpan, scene_rate
+from ..takes.window import Window, write_window
+from .request import Ticket
+from .variations import mark_variation
+
+STEP = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """One result of the engine: the whole take, its ``seed``, and the ``window`` (first, end) of its frames that is
+    new; None where nothing had to change.
+    """
+
+    take: Take
+    seed: int
+    window: tuple[int, int] | None
+
+
+def find_span(scene: bpy.types.Scene, action: bpy.types.Action, ticket: Ticket) -> TakeSpan:
+    """The take as it lies now; ApplyError where it is no longer the one that was asked about."""
+    meta = action_meta(action)
+    if not meta or not action.is_editable:
+        raise ApplyError(f"'{action.name}' is no longer a take that can be changed")
+    fps, start = float(meta.get("fps") or 0.0), int(meta.get("start_frame", 0))
+    frames = int(meta.get("frames") or round(action.frame_end) - start + 1)
+    if (start, frames) != (ticket.first, ticket.frames) or abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+        raise ApplyError(f"'{action.name}' has other frames than when the engine was asked")
+    return TakeSpan(action, start, frames, fps, meta)
+
+
+def apply_made(
+    context: bpy.types.Context, armature: bpy.types.Object, action: bpy.types.Action, made: Made, ticket: Ticket
+) -> bpy.types.Action:
+    """Write one result; returns the Action that has it now. RigError, ApplyError: nothing has changed then."""
+    check_ready(armature)
+    span = find_span(context.scene, action, ticket)
+    if ticket.into_take:
+        write_made(context, armature, span, made, ticket)
+        return action
+    copy = copy_take(armature, action, made)
+    for owner in owners_of(armature, action):
+        slot = copy.slots[slot_in(owner, action).identifier]
+        put_aside(owner)
+        compat.assign(owner, copy, slot)
+    write_made(context, armature, replace(span, action=copy), made, ticket)
+    return copy
+
+
+def apply_variations(
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    action: bpy.types.Action,
+    made: Sequence[Made],
+    ticket: Ticket,
+    group: str,
+) -> list[bpy.types.Action]:
+    """Each result as a take of its own in a muted NLA track; the active take stays. RigError, ApplyError as above."""
+    check_ready(armature)
+    span = find_span(context.scene, action, ticket)
+    copies = []
+    for result in made:
+        copy = copy_take(armature, action, result)
+        for owner in owners_of(armature, action):
+            lay_aside(owner, copy, copy.slots[slot_in(owner, action).identifier])
+        write_made(context, armature, replace(span, action=copy), result, ticket)
+        mark_variation(copy, action, group)
+        copies.append(copy)
+    return copies
+
+
+def owners_of(armature: bpy.types.Object, action: bpy.types.Action) -> list[bpy.types.ID]:
+    """The armature and the face's shape keys, as far as the take animates them."""
+    return [owner for owner in (armature, *keyable_faces(armature)) if slot_in(owner, action) is not None]
+
+
+def copy_take(armature: bpy.types.Object, action: bpy.types.Action, made: Made) -> bpy.types.Action:
+    """A copy of a take, named with the seed that changes it."""
+    copy = action.copy()
+    source = {**(action_meta(action).get("provenance") or made.take.provenance or {}), "seed": made.seed}
+    copy.name = take_name(armature, replace(made.take, provenance=source))[:NAME_LENGTH]
+    copy.use_fake_user = True
+    return copy
+
+
+def write_made(
+    context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: Ticket
+) -> None:
+    """The window's keys, the plan with its list and markers, and what the take says of itself."""
+    take = made.take
+    if made.window is not None:
+        first, end = made.window
+        rows = slice(first, end)
+        shapes = None if take.blendshapes is None else take.blendshapes[rows]
+        window = Window(span.start + first, take.poses[rows], take.trans[rows], shapes)
+        with animated_by(armature, span.action):
+            kept = collect(context, armature, span).kept
+        write_window(armature, recognise(armature), span, window, ticket.free, kept)
+        remember_window(armature, span.action, span.start + first, span.start + end, kept)
+    if take.plan is not None:
+        write_markers(span.action, take.plan, span.start, span.fps)
+    set_meta(span.action, _meta(span, made, ticket))
+    sync(span.action)
+
+
+def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
+    """The take's story after this: where all of it is new, it is a take of the new seed and settings."""
+    meta, new = dict(span.meta), dict(made.take.provenance or {})
+    for passing in ("hints", "window", "plan_changed"):
+        new.pop(passing, None)
+    old = dict(meta.get("provenance") or {})
+    source = new if ticket.whole or not old else old
+    meta["provenance"] = {**source, **{name: new[name] for name in ("life_seed",) if new.get(name) is not None}}
+    if made.take.plan is not None:
+        meta["plan"] = made.take.plan
+    if ticket.words:
+        meta["words"] = [list(word) for word in ticket.words]
+    if made.window is not None:
+        entry = {"first": made.window[0], "end": made.window[1], "seed": made.seed}
+        meta["regenerated"] = [*meta.get("regenerated", ()), entry]
+    return meta
+
+
+@contextmanager
+def animated_by(armature: bpy.types.Object, action: bpy.types.Action) -> Iterator[None]:
+    """Let a take that was put aside be the active one for a moment."""
+    before = [
+        (owner, data.action, data.action_slot)
+        for owner in owners_of(armature, action)
+        if (data := owner.animation_data) is not None and data.action != action
+    ]
+    try:
+        for owner, _, _ in before:
+            compat.assign(owner, action, slot_in(owner, action))
+        yield
+    finally:
+        for owner, old, slot in before:
+            compat.assign(owner, old, slot)
+
+
+def moved_meanwhile(armature: bpy.types.Object, action: bpy.types.Action, made: Made, ticket: Ticket) -> bool:
+    """Whether the take was changed just outside the window while the engine worked: the new motion may step there."""
+    if made.window is None:
+        return False
+    beside = [row for row in (made.window[0] - 1, made.window[1]) if 0 <= row < ticket.frames]
+    rig = recognise(armature)
+    slot = slot_in(armature, action)
+    channels = compat.slot_channels(action, slot) if slot is not None else None
+    if channels is None or not beside:
+        return False
+    curves = live_curves(armature, channels)
+    frames = np.array(beside) + ticket.first
+    path = bone_path(rig.bones[0], "location")
+    place = rig.pelvis_location(made.take.trans[beside])
+    return any(
+        np.abs(sample(curve, frames) - place[:, index]).max() > STEP
+        for index in range(3)
+        if (curve := curves.get((path, index))) is not None
+    )
+
+
+def results_of(result: dict[str, Any]) -> str:
+    """The engine's answer as JSON for an operator's property: path, seed and window of each take."""
+    takes = result.get("takes") or [{"take": result["take"], "seed": 0}]
+    window = result.get("window")
+    return json.dumps([{"window": window, **{name: take[name] for name in take if name in WANTED}} for take in takes])
+
+
+WANTED = ("take", "seed", "window")
+
+
+def line_of(path: Path) -> str:
+    """The name under which a take that can't be applied is kept."""
+    return path.stem
+
+
+__all__ = ["Made", "animated_by", "apply_made", "apply_variations", "find_span", "moved_meanwhile", "results_of"]

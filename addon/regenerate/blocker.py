@@ -1,0 +1,31 @@
+"""Why Regenerate can't run now; asked at every redraw, so it only looks."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..setup.engine import SESSION
+from ..takes.span import SpanError, glanced_span
+from .line import LineError, find_line
+
+
+def regenerate_blocker(context: bpy.types.Context) -> str:
+    """One sentence; empty where Regenerate can run."""
+    settings = context.scene.cospeech
+    armature = settings.character
+    if SESSION.job is not None:
+        return "Cospeech is already working; wait for it or cancel it first"
+    if armature is None:
+        return "Choose a character, or add one with Add Character"
+    if armature.name not in context.scene.objects:
+        return f"'{armature.name}' is not in this scene; choose another character"
+    if armature.animation_data is not None and armature.animation_data.use_tweak_mode:
+        return f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first"
+    try:
+        span = glanced_span(context.scene, armature)
+        find_line(context.scene, span.provenance)
+    except (SpanError, LineError) as error:
+        return str(error)
+    if settings.edit_scope == "PARTS" and not settings.parts:
+        return "Choose at least one body part"
+    return "" if span.action.is_editable else f"'{span.action.name}' is linked from another file; make it local first"

@@ -1,0 +1,125 @@
+"""Sub-panel Regenerate, in the sidebars of 3D view and Dope Sheet; the Dope Sheet's Key menu."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..setup.engine import SESSION
+from ..setup.ops import stage_text
+from ..takes.span import SpanError, glanced_span
+from ..ui import CospeechPanel, draw_sentence
+from .blocker import regenerate_blocker
+from .notes import kept_text
+from .ops import asked_by_settings
+from .scope import range_text, scope_text
+from .variations import place_among
+
+
+def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What Regenerate will do: the frames and the body parts, and what of them stays as it is."""
+    settings = context.scene.cospeech
+    armature = settings.character
+    try:
+        span = glanced_span(context.scene, armature)
+    except SpanError:
+        return
+    asked = asked_by_settings(context)
+    where = range_text(context, armature, span, asked)
+    draw_sentence(layout, f"{where}, {scope_text(armature, settings.edit_scope, settings.parts)}", "TIME")
+    kept = kept_text(*kept_counts(context, armature, span))
+    if kept:
+        draw_sentence(layout, kept, "PINNED")
+
+
+class _RegeneratePanel:
+    """The settings of Regenerate and its variations."""
+
+    bl_label = "Regenerate"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        settings = context.scene.cospeech
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column()
+        column.prop(settings, "edit_range")
+        if settings.edit_range == "CUSTOM":
+            row = column.row(align=True)
+            row.prop(settings, "edit_first", text="Frames")
+            row.prop(settings, "edit_last", text="")
+        column.prop(settings, "edit_scope")
+        column.prop(settings, "edit_same_seed")
+        column.prop(settings, "edit_into_take")
+        layout.operator_context = "INVOKE_DEFAULT"
+        self.draw_button(layout, context)
+        _draw_variations(layout, context)
+
+    def draw_button(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        """The sidebar's main panel has the button already."""
+
+
+class COSPEECH_PT_regenerate(_RegeneratePanel, CospeechPanel, bpy.types.Panel):
+    """Frames of the take made anew"""
+
+    bl_parent_id = "COSPEECH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 25
+
+
+class COSPEECH_PT_regenerate_keys(_RegeneratePanel, bpy.types.Panel):
+    """Frames of the take made anew, where their keys are selected"""
+
+    bl_space_type = "DOPESHEET_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Cospeech"
+
+    def draw_button(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+        """The button, or how far the job is, and what it will do."""
+        job = SESSION.job
+        if job is not None:
+            layout.progress(factor=job.fraction, text=stage_text(job))
+            layout.operator("cospeech.cancel", icon="CANCEL")
+            return
+        layout.operator("cospeech.regenerate", icon="FILE_REFRESH")
+        reason = regenerate_blocker(context)
+        if reason:
+            draw_sentence(layout, reason, "INFO")
+        else:
+            draw_summary(layout, context)
+
+
+def _draw_variations(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    row = layout.row(align=True)
+    row.operator("cospeech.variations", icon="DUPLICATE")
+    row.prop(context.scene.cospeech, "edit_variations", text="")
+    armature = context.scene.cospeech.character
+    number, count = place_among(armature) if armature is not None else (0, 0)
+    if not count:
+        return
+    row = layout.row(align=True)
+    row.operator("cospeech.step_variation", text="", icon="TRIA_LEFT").by = -1
+    row.label(text=f"Variation {number} of {count}" if number else f"The take, {count} beside")
+    row.operator("cospeech.step_variation", text="", icon="TRIA_RIGHT").by = 1
+    row.operator("cospeech.keep_variation", text="Keep")
+
+
+CLASSES = (COSPEECH_PT_regenerate, COSPEECH_PT_regenerate_keys)
+
+
+def _draw_key_menu(self: bpy.types.Menu, _: bpy.types.Context) -> None:
+    layout = self.layout
+    layout.separator()
+    layout.operator_context = "INVOKE_DEFAULT"
+    layout.operator("cospeech.regenerate", text="Regenerate Selected Frames", icon="FILE_REFRESH").range = "SELECTED"
+    layout.operator("cospeech.variations", text="Make Variations of Selected Frames").range = "SELECTED"
+
+
+def attach() -> None:
+    """Add the menu entries."""
+    bpy.types.DOPESHEET_MT_key.append(_draw_key_menu)
+
+
+def detach() -> None:
+    """Undo :func:`attach`."""
+    bpy.types.DOPESHEET_MT_key.remove(_draw_key_menu)

@@ -1,0 +1,259 @@
+"""What Regenerate asks of the engine: the take as it stands, what is fixed in it, and what may change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ..client.hints_file import HintsData, HintsFileError, write_hints
+from ..client.jobs import JobFiles
+from ..client.take_file import Take, TakeFileError, write_take
+from ..pins.collect import Collected, collect
+from ..plan.changes import plan_edits, word_times
+from ..rig.recognise import recognise
+from ..rig.rig_map import RigMap
+from ..rig.skeleton import PART_JOINTS
+from ..setup.engine import device
+from ..setup.ops import RequestError
+from ..takes.apply import check_ready
+from ..takes.curves import Performance, read_curves
+from ..takes.proportions import own_rest
+from ..takes.span import TakeSpan, take_span
+from ..takes.window import Free
+from .line import find_line
+from .scope import Range, ScopeError, find_range, free_channels
+
+HINTS, BASE = "hints.npz", "base.npz"
+NEXT_SEED = -1
+PENDING_EDIT_SLACK = 1  # frames: an apex on the border is inside
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asks for. ``range`` and ``scope`` are items of RANGES and SCOPES; ``seed`` NEXT_SEED takes the
+    next one, or with ``same_seed`` the take's own; ``edited``: the plan has edits that were not performed yet.
+    """
+
+    range: str = "AUTO"
+    first: int = 1
+    last: int = 1
+    scope: str = "PARTS"
+    parts: frozenset[str] = frozenset(PART_JOINTS)
+    seed: int = NEXT_SEED
+    same_seed: bool = False
+    into_take: bool = True
+    variations: int = 1
+    edited: bool = False
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What the result needs to find its place, although the scene may change while the engine works.
+
+    Data-blocks by session id, as text: names change, and undo makes new data-blocks of the same id. ``first`` is the
+    scene frame on which the take began, ``seed`` the first take's.
+    """
+
+    character: str
+    scene: str
+    action: str
+    line: str
+    first: int
+    frames: int
+    seed: int
+    joints: tuple[int, ...]
+    trans: bool
+    face: bool
+    into_take: bool
+    words: tuple[tuple[int, float, float], ...]
+    whole: bool
+
+    def to_text(self) -> str:
+        """As JSON, for an operator's property."""
+        return json.dumps(vars(self))
+
+    @staticmethod
+    def from_text(text: str) -> Ticket:
+        """Inverse of :meth:`to_text`."""
+        data = json.loads(text)
+        data["words"] = tuple(tuple(word) for word in data["words"])
+        return Ticket(**{**data, "joints": tuple(data["joints"])})
+
+    @property
+    def free(self) -> Free:
+        """The channels that may change."""
+        flags = np.zeros(55, np.bool_)
+        flags[list(self.joints)] = True
+        return Free(flags, self.trans, self.face)
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A job's parameters and files, and the ticket for its result; ``pinned``, ``edited`` count what is kept."""
+
+    params: dict[str, object]
+    files: JobFiles
+    ticket: Ticket
+    range: Range
+    pinned: int
+    edited: int
+
+
+def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: Asked) -> Order:
+    """Everything the engine needs. ApplyError, RigError, SpanError, LineError, ScopeError and
+    HintsFileError say what is in the way.
+    """
+    scene = context.scene
+    check_ready(armature)
+    rig, span = recognise(armature), take_span(scene, armature)
+    line = find_line(scene, span.provenance)
+    frames = find_range(context, armature, span, asked)
+    free = free_channels(armature, rig, span.action, asked.scope, asked.parts)
+    if asked.edited and frames.source != "PLAN":
+        _check_edits(span.action, frames)
+    base, fixed = read_curves(armature, rig, span), collect(context, armature, span)
+    free = Free(free.joints, free.trans, free.face and base.blendshapes is not None)
+    words = _words(span)
+    seed = seed_for(span, asked)
+    options = {
+        "audio": str(line.audio),
+        "transcript": str(line.transcript or ""),
+        "hints": HINTS,
+        "style": scene.cospeech.style,
+        "energy": round(float(scene.cospeech.energy), 4),
+        "parts": sorted(_parts(free)),
+        "in_place": scene.cospeech.in_place,
+        "fps": span.fps,
+        "seed": seed,
+        "edits": plan_edits(span.action),
+        "words": words,
+        "window": "auto" if frames.source == "PLAN" else "",
+        "device": device(),
+    }
+    window = (frames.first - span.start, frames.last + 1 - span.start)
+    ticket = Ticket(
+        character=str(armature.session_uid),
+        scene=str(scene.session_uid),
+        action=str(span.action.session_uid),
+        line=line.audio.stem,
+        first=span.start,
+        frames=span.frames,
+        seed=seed,
+        joints=tuple(int(joint) for joint in np.flatnonzero(free.joints)),
+        trans=free.trans,
+        face=free.face,
+        into_take=asked.into_take,
+        words=tuple(words),
+        whole=frames.source != "PLAN" and window == (0, span.frames) and asked.scope == "PARTS",
+    )
+    params: dict[str, object] = {"options": options, "variations": asked.variations}
+    inside = slice(*window)
+    held = _held(fixed, inside, frames)
+    return Order(params, _files(base, span, rig, fixed, free, window), ticket, frames, *held)
+
+
+def _held(fixed: Collected, inside: slice, frames: Range) -> tuple[int, int]:
+    return fixed.pinned, fixed.edited
+
+
+def _files(
+    base: Performance, span: TakeSpan, rig: RigMap, fixed: Collected, free: Free, window: tuple[int, int]
+) -> JobFiles:
+    """What is written into the job's folder: the hints, and beside them the take as it stands."""
+    stands = Take(
+        poses=base.poses,
+        trans=base.trans,
+        fps=span.fps,
+        blendshapes=base.blendshapes,
+        plan=span.plan or None,
+        provenance=span.provenance or None,
+    )
+    hints = HintsData(
+        base=BASE,
+        window=window,
+        rotations=base.poses,
+        rotation_mask=fixed.rotation_mask,
+        trans=base.trans,
+        trans_mask=fixed.trans_mask,
+        blendshapes=base.blendshapes,
+        blendshape_mask=fixed.blendshape_mask if base.blendshapes is not None else None,
+        targets=fixed.targets,
+        free_joints=free.joints,
+        free_trans=free.trans,
+        free_face=free.face,
+        rest=own_rest(rig),
+        fps=span.fps,
+    )
+    return {
+        BASE: partial(_write_base, take=stands),
+        HINTS: partial(_write_hints, hints=hints),
+    }
+
+
+def _write_base(path: Path, take: Take) -> None:
+    try:
+        write_take(path, take, compress=False)
+    except TakeFileError as error:
+        raise RequestError(str(error)) from error
+
+
+def _write_hints(path: Path, hints: HintsData) -> None:
+    try:
+        write_hints(path, hints)
+    except HintsFileError as error:
+        raise RequestError(str(error)) from error
+
+
+def _parts(free: Free) -> set[str]:
+    """The body parts that have a channel which may change."""
+    found = {part for part, joints in PART_JOINTS.items() if free.joints[list(joints)].any()}
+    return found | ({"root"} if free.trans else set()) | ({"face"} if free.face else set())
+
+
+def seed_for(span: TakeSpan, asked: Asked) -> int:
+    """The seed asked for; by default the next that this take has not seen, for edits of the plan its present one."""
+    if asked.seed != NEXT_SEED:
+        return asked.seed
+    own = [int(span.provenance.get("seed", 0)), *used_seeds(span.meta)]
+    return own[-1] if asked.same_seed or asked.edited else max(own) + 1
+
+
+def used_seeds(meta: dict[str, Any]) -> list[int]:
+    """Seeds with which a take was regenerated, the last one last."""
+    return [int(entry["seed"]) for entry in meta.get("regenerated", ())]
+
+
+def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
+    """All corrected word times of the take, those of earlier regenerations included."""
+    known = {int(word[0]): (float(word[1]), float(word[2])) for word in span.meta.get("words", ())}
+    known |= {index: (start, end) for index, start, end in word_times(span.action)}
+    return [(index, *times) for index, times in sorted(known.items())]
+
+
+def has_edits(action: bpy.types.Action) -> bool:
+    """Whether gestures or words were edited and not performed yet."""
+    group = action.cospeech_plan
+    return any(entry.changed for entries in (group.phrases, group.words) for entry in entries)
+
+
+def _check_edits(action: bpy.types.Action, frames: Range) -> None:
+    group = action.cospeech_plan
+    places = [place for phrase in group.phrases if phrase.changed for place in (phrase.apex, phrase.made_apex)]
+    places += [place for word in group.words if word.changed for place in (word.start, word.made_start)]
+    low, high = frames.first - PENDING_EDIT_SLACK, frames.last + PENDING_EDIT_SLACK
+    if outside := _outside(places, low, high):
+        raise ScopeError(
+            f"The plan has an edit on frame {outside[0]:.0f}, outside {frames.text.lower()}; "
+            "regenerate with the range Automatic, or reset the edit"
+        )
+
+
+def _outside(places: Iterable[float], low: float, high: float) -> list[float]:
+    return [place for place in places if not low <= place <= high]

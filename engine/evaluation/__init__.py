@@ -1,0 +1,1 @@
+"""Figures of motion: metrics with known answers, and the test bed of pins."""

@@ -1,0 +1,141 @@
+"""Metrics of motion. Metres, seconds, radians in, float64 throughout; tracks are world points (T, N, 3)."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import butter, sosfiltfilt
+from scipy.spatial.transform import Rotation
+
+from engine.hints.types import Target
+from engine.skeleton import Skeleton
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+WRISTS = (20, 21)
+LAST_FINGER_JOINTS = (27, 30, 33, 36, 39, 42, 45, 48, 51, 54)  # SMPL-X ends a finger at the root of its last phalanx
+LAST_PHALANX = 0.8  # its length, of the phalanx before
+TRACKS = len(WRISTS) + len(LAST_FINGER_JOINTS)
+FEET = ((7, 10), (8, 11))  # ankle and toe base, left and right
+PLANTED_ANKLE_M = 0.11  # our ankle stands at 0.078 m; the 0.09 of mocap labels is for ankles at 0.06
+PLANTED_TOE_M = 0.05
+PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps
+LOW_PASS_HZ = 10.0
+
+
+def hand_tracks(poses: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array:
+    """World tracks (T, 12, 3) of both wrists and of the ten fingertips, from poses (T, 55, 3) and trans (T, 3)."""
+    points, world = skeleton.forward(poses, trans)
+    last = list(LAST_FINGER_JOINTS)
+    tips = points[:, last] + LAST_PHALANX * (world[:, last] @ skeleton.offsets[last][..., None])[..., 0]
+    return np.concatenate([points[:, list(WRISTS)], tips], axis=1)
+
+
+def velocity_steps(tracks: ArrayLike, fps: float) -> Array:
+    """(T,) m/s: how much the velocity of the fastest changing track changes on each frame.
+
+    The second difference |p(i+1) - 2 p(i) + p(i-1)| x fps, largest over the tracks; 0 on the first and last frame.
+    """
+    points = np.asarray(tracks, dtype=np.float64)
+    steps = np.zeros(len(points))
+    if len(points) > 2:
+        steps[1:-1] = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).max(axis=-1) * fps
+    return steps
+
+
+def mean_jerk(tracks: ArrayLike, fps: float) -> float:
+    """m/s3: the mean of |third difference| x fps^3 over frames and tracks; 0 below four frames."""
+    points = np.asarray(tracks, dtype=np.float64)
+    if len(points) < 4:
+        return 0.0
+    return float(np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1).mean() * fps**3)
+
+
+def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
+    """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in specs/bands.md.
+
+    Derivatives by central differences. Rates of 20 fps and below, and clips of 15 frames and below, are not filtered.
+    """
+    points = np.asarray(tracks, dtype=np.float64)
+    if fps > 2.0 * LOW_PASS_HZ and len(points) > 15:
+        points = sosfiltfilt(butter(4, LOW_PASS_HZ, fs=fps, output="sos"), points, axis=0)
+    jerk: Array = points
+    for _ in range(3):
+        jerk = np.gradient(jerk, axis=0) * fps
+    speed = np.gradient(points, axis=0) * fps
+    return np.linalg.norm(jerk, axis=-1), np.linalg.norm(speed, axis=-1)
+
+
+def planted_feet(points: ArrayLike, fps: float) -> Flags:
+    """(T, 2): left and right foot stand on the floor, from world joints (T, 55, 3).
+
+    Ankle and toe base low and both slower than 0.3 m/s (specs/metrics.md section 6, contact labels).
+    """
+    world = np.asarray(points, dtype=np.float64)
+    out = np.zeros((len(world), 2), dtype=np.bool_)
+    for side, (ankle, toe) in enumerate(FEET):
+        speed = _horizontal_speed(world[:, [ankle, toe]], fps).max(axis=-1)
+        low = (world[:, ankle, 1] < PLANTED_ANKLE_M) & (world[:, toe, 1] < PLANTED_TOE_M)
+        out[:, side] = low & (speed < PLANTED_SPEED)
+    return out
+
+
+def foot_slide(points: ArrayLike, planted: Flags, fps: float) -> float:
+    """cm/s: mean horizontal speed of toe bases and ankles of feet while ``planted`` (T, 2); 0 where none ever is."""
+    world = np.asarray(points, dtype=np.float64)
+    speeds = [
+        _horizontal_speed(world[:, list(joints)], fps).mean(axis=-1)[planted[:, side]]
+        for side, joints in enumerate(FEET)
+    ]
+    moving = np.concatenate(speeds)
+    return float(moving.mean() * 100.0) if len(moving) else 0.0
+
+
+def _horizontal_speed(points: Array, fps: float) -> Array:
+    """(T, N) m/s between neighbouring frames, the larger of the two sides' mean; zeros for a single frame."""
+    if len(points) < 2:
+        return np.zeros(points.shape[:2])
+    step = np.linalg.norm(np.diff(points[..., [0, 2]], axis=0), axis=-1) * fps
+    padded = np.concatenate([step[:1], step, step[-1:]])
+    return np.asarray(0.5 * (padded[1:] + padded[:-1]), dtype=np.float64)
+
+
+def rotation_error_degrees(first: ArrayLike, second: ArrayLike) -> Array:
+    """Angle in degrees between rotations given as axis-angle (..., 3), by atan2 of the relative quaternion."""
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    relative = Rotation.from_rotvec(a.reshape(-1, 3)).inv() * Rotation.from_rotvec(b.reshape(-1, 3))
+    quat = np.asarray(relative.as_quat())
+    angle: Array = np.degrees(2.0 * np.arctan2(np.linalg.norm(quat[:, :3], axis=-1), np.abs(quat[:, 3])))
+    return angle.reshape(np.broadcast_shapes(a.shape, b.shape)[:-1])
+
+
+def target_residuals(points: ArrayLike, targets: tuple[Target, ...]) -> Array:
+    """(N,) millimetres from each target to its joint, from world joints (T, 55, 3)."""
+    world = np.asarray(points, dtype=np.float64)
+    found = [np.linalg.norm(world[target.frame, target.joint] - np.asarray(target.xyz)) for target in targets]
+    return np.asarray(found, dtype=np.float64) * 1000.0
+
+
+def diversity(clips: list[Array], chosen: Flags) -> float:
+    """Metres: mean L1 distance of a point between two clips (T, N, 3) of a set, over all pairs and ``chosen`` frames.
+
+    0 where there is one clip or no chosen frame.
+    """
+    if len(clips) < 2 or not chosen.any():
+        return 0.0
+    pairs = [np.abs(a[chosen] - b[chosen]).sum(axis=-1).mean() for a, b in combinations(clips, 2)]
+    return float(np.mean(pairs))
+
+
+def changed_bytes_outside(first: Array | ArrayLike, second: ArrayLike, window: tuple[int, int]) -> int:
+    """How many bytes differ between two arrays (T, ...) on frames outside ``window`` (end exclusive)."""
+    a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return max(a.nbytes, b.nbytes)
+    outside = np.ones(len(a), dtype=np.bool_)
+    outside[window[0] : window[1]] = False
+    one, two = np.ascontiguousarray(a[outside]), np.ascontiguousarray(b[outside])
+    return int(np.count_nonzero(one.view(np.uint8) != two.view(np.uint8)))

@@ -1,0 +1,64 @@
+"""What pins say to the plan: where a pinned hand is, against where the gestures would have it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.generators.gesture_performance import SIDES
+from engine.generators.gestures import wrists_at
+from engine.hints.types import Hints
+from engine.plan.around import ArmPin
+from engine.rotations import axis_angle_to_matrix
+
+Array = NDArray[np.float64]
+
+ARM_JOINTS = {"left": (13, 16, 18), "right": (14, 17, 19)}
+WRISTS = {"left": 20, "right": 21}
+CHEST = 9
+HEAD_JOINTS = (12, 15)
+HEAD = 15
+
+
+def arm_pins(hints: Hints, start: int, local: Array, trans: Array, resting: Array) -> tuple[ArmPin, ...]:
+    """The pinned wrists inside the window, in order of time.
+
+    ``local`` (n, 55, 3, 3), ``trans`` (n, 3): the generated body from frame ``start`` on; ``resting`` (n, 55, 3, 3) the
+    same without gestures. A joint of the arm that is not pinned is taken as generated.
+    """
+    found = []
+    first, end = hints.window
+    for side, name in enumerate(SIDES):
+        pinned = hints.rotation_mask[first:end, list(ARM_JOINTS[name])].any(axis=1)
+        for frame in first + np.flatnonzero(pinned):
+            pose = local[frame - start].copy()
+            given = np.flatnonzero(hints.rotation_mask[frame])
+            pose[given] = axis_angle_to_matrix(hints.rotations[frame, given].astype(np.float64))
+            found.append(_pin(hints, int(frame), name, wrists_at(pose)[side], local, resting, start))
+    goals = [target for target in hints.targets if target.joint in WRISTS.values() and first <= target.frame < end]
+    for target in goals:
+        name = SIDES[0] if target.joint == WRISTS["left"] else SIDES[1]
+        row = slice(target.frame - start, target.frame - start + 1)
+        points, world = hints.skeleton.forward_matrices(local[row], trans[row])
+        place = world[0, CHEST].T @ (np.array(target.xyz) - points[0, CHEST])
+        found.append(_pin(hints, target.frame, name, place, local, resting, start))
+    return tuple(sorted(found, key=lambda pin: (pin.time, pin.side)))
+
+
+def _pin(hints: Hints, frame: int, side: str, place: Array, local: Array, resting: Array, start: int) -> ArmPin:
+    row = SIDES.index(side)
+    made, rest = wrists_at(local[frame - start])[row], wrists_at(resting[frame - start])[row]
+    return ArmPin(
+        time=frame / hints.fps,
+        side=side,
+        off=float(np.linalg.norm(place - made)),
+        raised=float(np.linalg.norm(place - rest)),
+    )
+
+
+def head_pins(hints: Hints) -> tuple[float, ...]:
+    """Seconds at which the head is fixed, by a pin or a target, inside the window."""
+    first, end = hints.window
+    frames = set((first + np.flatnonzero(hints.rotation_mask[first:end, list(HEAD_JOINTS)].any(axis=1))).tolist())
+    frames |= {target.frame for target in hints.targets if target.joint == HEAD and first <= target.frame < end}
+    return tuple(frame / hints.fps for frame in sorted(frames))

@@ -1,0 +1,205 @@
+"""Part of a take made anew: the frames of the window, and no more of their surroundings than they need.
+
+Inside the window this gives what the whole line would give for the same plan and seed; outside, the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.cleanup import clean
+from engine.face.curves import face_curves, silent
+from engine.generators.base import Progress, Request
+from engine.generators.eyes import eye_angles
+from engine.generators.gesture_performance import SIDES
+from engine.generators.gesture_timing import arrival_time, reversal_time
+from engine.generators.gestures import perform, used_sides, wrists_at
+from engine.generators.life import BodyLife, aimed, build_life, live
+from engine.generators.pins import arm_pins, head_pins
+from engine.generators.stance import scaled_stance, stance_of_base
+from engine.hints.types import Hints
+from engine.models.phase_gesture import BEAT_CLASSES, GestureSource
+from engine.motion import Motion
+from engine.plan.around import plan_around
+from engine.plan.types import GesturePhrase, GesturePlan
+from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+
+Array = NDArray[np.float64]
+
+BESIDE = 2  # frames beside the window: satisfy compares the new motion with the base there
+PAD = 1.0  # seconds beside the window in which pushes of the cleanup, blinks and vowels may begin
+CHAIN = 6  # gestures performed before the first that counts: the choice of a clip remembers three
+LONGEST_LEAD = 2.0  # from the first movement of a gesture to its planned onset, at most, seconds
+LONGEST_TAIL = 1.6  # how long a gesture may outlast its planned return
+SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer than this
+MOST_NUDGE = 0.15
+FIRST_MOVE = 0.35  # seconds before its onset at which a follower's hand may move already
+LOOK_AHEAD = 6.0  # how far a follower may lie and still matter to how a gesture ends
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a window needs: ``core`` frames (first, end) of the body, ``far`` frames of the arms, the ``phrases``."""
+
+    core: tuple[int, int]
+    far: tuple[int, int]
+    phrases: tuple[GesturePhrase, ...]
+
+
+def reach_of(phrases: tuple[GesturePhrase, ...], window: tuple[int, int], frames: int, fps: float) -> Reach:
+    """The frames and phrases that a window's frames depend on; ``window`` (first, end) in frames of a take."""
+    pad = round(PAD * fps)
+    core = max(0, window[0] - pad), min(frames, window[1] + pad)
+    begin, end = core[0] / fps, core[1] / fps
+    ordered = sorted(phrases, key=lambda phrase: (phrase.apex, phrase.id))
+    first, past = len(ordered), 0
+    for index, phrase in enumerate(ordered):
+        follower = ordered[index + 1].apex if index + 1 < len(ordered) else phrase.retract_end
+        if max(phrase.retract_end + LONGEST_TAIL, min(follower, phrase.retract_end + LOOK_AHEAD)) >= begin:
+            first = min(first, index)
+        if phrase.onset - LONGEST_LEAD <= end:
+            past = index + 1
+    if first >= past:
+        return Reach(core, core, ())
+    used = ordered[max(0, first - CHAIN) : past]
+    ahead = [phrase for phrase in ordered[past:] if phrase.onset <= end + LOOK_AHEAD]
+    low = min(begin, min(phrase.onset for phrase in used) - LONGEST_LEAD)
+    high = max(end, max(max(phrase.hold_end, phrase.apex + 0.1) for phrase in used) + 0.2)
+    far = max(0, int(low * fps)), min(frames, int(np.ceil(high * fps)) + 1)
+    return Reach(core, far, (*used, *ahead))
+
+
+def make_window(request: Request, hints: Hints, model: GestureSource, progress: Progress) -> Motion:
+    """The base with its window, and BESIDE frames on either side, made anew, before the pins are enforced; ``plan`` is
+    the one that was performed."""
+    base = hints.base
+    first, end = max(hints.window[0] - BESIDE, 0), min(hints.window[1] + BESIDE, base.frames)
+    poses, trans = base.poses.copy(), base.trans.copy()
+    shapes = None if base.blendshapes is None else base.blendshapes.copy()
+    plan = request.plan
+    if hints.free_joints.any() or hints.free_trans:
+        plan, core, local, place = _body(request, hints, model, progress)
+        inside = slice(first - core[0], end - core[0])
+        poses[first:end] = matrix_to_axis_angle(local[inside])
+        trans[first:end] = place[inside]
+    else:
+        core = reach_of((), hints.window, base.frames, base.fps).core
+        local = axis_angle_to_matrix(base.poses[slice(*core)].astype(np.float64))
+    if shapes is not None and hints.free_face and "face" in request.parts:
+        progress("face", 0.0)
+        times = np.arange(*core) / base.fps
+        speech = request.speech if request.role == "speak" else silent(request.speech)
+        eyes = eye_angles(local)
+        made = face_curves(speech, plan, times, request.seed, request.energy, eye_angles=eyes)
+        shapes[first:end] = made[first - core[0] : end - core[0]]
+    return replace(base, poses=poses, trans=trans, blendshapes=shapes, plan=plan.to_dict())
+
+
+def _body(
+    request: Request, hints: Hints, model: GestureSource, progress: Progress
+) -> tuple[GesturePlan, tuple[int, int], Array, Array]:
+    """The plan around the pins, the core frames, and the body on them: (n, 55, 3, 3) and (n, 3)."""
+    progress("body", 0.0)
+    plan = request.plan
+    life, reach, local, trans = _performed(request, hints, plan, model)
+    progress("body", 0.4)
+    core = slice(reach.core[0] - reach.far[0], reach.core[1] - reach.far[0])
+    resting = live(life, np.arange(*reach.core) / hints.fps)[0]
+    arms = arm_pins(hints, reach.core[0], local[core], trans[core], resting)
+    around = plan_around(plan, arms, head_pins(hints), hints.window, hints.fps, request.fixed)
+    if around != plan:
+        plan = around
+        life, reach, local, trans = _performed(request, hints, plan, model)
+        core = slice(reach.core[0] - reach.far[0], reach.core[1] - reach.far[0])
+    progress("body", 0.7)
+    times = np.arange(*reach.core) / hints.fps
+    body = clean(local[core], trans[core], hints.fps, hints.skeleton)
+    late = _late(body[0], times, plan, request.fixed, hints.fps)
+    if late:
+        _, again, local, trans = _performed(request, hints, _nudged(plan, late), model)
+        core = slice(reach.core[0] - again.far[0], reach.core[1] - again.far[0])
+        body = clean(local[core], trans[core], hints.fps, hints.skeleton)
+    return plan, reach.core, aimed(body[0], life.head, times, life.stance.heading(times)), body[1]
+
+
+def _late(local: Array, times: Array, plan: GesturePlan, ids: frozenset[int], fps: float) -> dict[int, float]:
+    """By how many seconds gestures of these ids reach their apex too late (or early), where a frame would show it."""
+    found = {}
+    ordered = sorted(plan.phrases, key=lambda phrase: (phrase.apex, phrase.id))
+    for phrase, follower in zip(ordered, [*ordered[1:], None], strict=False):
+        following = np.inf if follower is None else follower.onset - FIRST_MOVE
+        reach = max(min(phrase.hold_end, following), phrase.apex + 0.1)
+        if phrase.id not in ids or times[0] > phrase.onset or times[-1] < reach:
+            continue
+        near = slice(*np.searchsorted(times, [phrase.onset - 0.3, reach + 0.3]))
+        sides = [SIDES.index(side) for side in used_sides(phrase)]
+        points = np.array([wrists_at(pose)[sides] for pose in local[near]])
+        if phrase.gclass in BEAT_CLASSES:
+            at = reversal_time(points, times[near], phrase.apex)
+        else:
+            at = arrival_time(points, times[near], phrase.onset, reach)
+        if SEEN_FRAMES / fps < abs(at - phrase.apex) < MOST_NUDGE:
+            found[phrase.id] = at - phrase.apex
+    return found
+
+
+def _nudged(plan: GesturePlan, late: Mapping[int, float]) -> GesturePlan:
+    """The plan that has to be performed so that the gestures come when they shall."""
+    phrases = tuple(
+        replace(
+            phrase,
+            onset=phrase.onset - late[phrase.id],
+            apex=phrase.apex - late[phrase.id],
+            hold_end=max(phrase.hold_end, phrase.apex - late[phrase.id]),
+        )
+        if phrase.id in late
+        else phrase
+        for phrase in plan.phrases
+    )
+    return replace(plan, phrases=phrases)
+
+
+def _performed(
+    request: Request, hints: Hints, plan: GesturePlan, model: GestureSource
+) -> tuple[BodyLife, Reach, Array, Array]:
+    """Life and gestures of a plan on the frames of its reach."""
+    life = _life_on_base(request, hints, plan)
+    reach = reach_of(plan.phrases, hints.window, hints.frames, hints.fps)
+    times = np.arange(*reach.far) / hints.fps
+    local, trans = live(life, times)
+    seed = request.seed if request.standing is None else request.standing.seed
+    return life, reach, perform(local, reach.phrases, times, seed, request.style, model), trans
+
+
+def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife:
+    """Body life that stands where the base stands at both ends of the window, on the hints' skeleton."""
+    known = request.standing
+    standing = None if known is None else (rests_of(known.plan, plan), known.seed)
+    life = build_life(plan, request.seed, request.in_place, standing)
+    life = replace(life, stance=scaled_stance(hints.skeleton, life.stance.feet[0]))
+    first, end = hints.window
+    if first == 0 and end == hints.frames:
+        return life
+    before, after = max(first - 1, 0), min(end, hints.frames - 1)
+    ends = [before if first > 0 else after, after if end < hints.frames else before]
+    base = axis_angle_to_matrix(hints.base.poses[ends].astype(np.float64)), hints.base.trans[ends].astype(np.float64)
+    times = np.array(ends) / hints.fps
+    stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), base, live(life, times))
+    return replace(life, stance=stance)
+
+
+def rests_of(old: GesturePlan, new: GesturePlan) -> GesturePlan:
+    """The plan whose gestures the rest postures follow: the old one, so that the hands rest as they do in the base.
+
+    A rest posture changes unseen while a gesture is held; under one that is gone it must change at leisure.
+    """
+    staying = {phrase.id for phrase in new.phrases}
+    slow = tuple(
+        phrase if phrase.id in staying else replace(phrase, hold_end=max(phrase.hold_end, phrase.apex + 1.0))
+        for phrase in old.phrases
+    )
+    return replace(old, phrases=slow)

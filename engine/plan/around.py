@@ -1,0 +1,177 @@
+"""The plan around pins: a stroke that a pin contradicts moves, ends sooner, or is dropped; a pose pinned near a word
+becomes the apex of its gesture; rests and head events leave pins their room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from engine.plan.candidates import HOLD_MIN, LATE_MAX, LEAD_MAX
+from engine.plan.links import CLOSEST, class_times, in_order, linked, placed
+from engine.plan.types import Event, GesturePhrase, GesturePlan
+
+AGREES = 0.12  # metres: a pinned wrist this near to the gesture's own way is a correction, not a contradiction
+RAISED = 0.18  # metres from rest: from here a pinned pose is a stroke's, nearer it is a rest's
+JOINED = 0.35  # pins of one hand closer than this are one stretch
+LONG = 0.4  # a stretch longer than this is the animator's own movement
+NEAREST = 0.5  # how far an apex may go to meet a pin
+MARGIN = 0.06
+HEAD_MARGIN = 0.15
+
+
+@dataclass(frozen=True)
+class ArmPin:
+    """A pinned wrist: ``time`` seconds, ``side`` left or right, metres ``off`` the generated way and from rest
+    (``raised``), measured against the chest."""
+
+    time: float
+    side: str
+    off: float
+    raised: float
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Pins of one hand that follow each other closely."""
+
+    start: float
+    end: float
+    off: float
+    raised: float
+    side: str
+
+
+def plan_around(
+    plan: GesturePlan,
+    arms: Sequence[ArmPin],
+    heads: Sequence[float],
+    window: tuple[int, int],
+    fps: float,
+    fixed: frozenset[int] = frozenset(),
+) -> GesturePlan:
+    """The plan that leaves pins their room. Only phrases wholly inside the window (frames; first, end) move or go, and
+    none of ``fixed``; what nothing contradicts stays as it is. ``heads`` are seconds at which the head is pinned."""
+    span = window[0] / fps, window[1] / fps
+    free = {
+        phrase.id: phrase
+        for phrase in plan.phrases
+        if phrase.onset >= span[0] and phrase.retract_end <= span[1] and phrase.id not in fixed
+    }
+    phrases = {phrase.id: phrase for phrase in plan.phrases}
+    met: set[int] = set()
+    for stretch in _stretches(arms):
+        _make_room(phrases, free.keys() & phrases.keys(), stretch, met)
+    kept = tuple(phrases.values())
+    if kept != plan.phrases:
+        plan = linked(plan, _apart(kept, free.keys(), met))
+    return replace(plan, head=_clear_of(plan.head, heads, span), gaze=_clear_of(plan.gaze, heads, span))
+
+
+def _stretches(pins: Sequence[ArmPin]) -> list[_Stretch]:
+    found: list[_Stretch] = []
+    for side in ("left", "right"):
+        own = [pin for pin in pins if pin.side == side]
+        groups: list[list[ArmPin]] = [own[:1]] if own else []
+        for before, pin in pairwise(own):
+            if pin.time - before.time < JOINED:
+                groups[-1].append(pin)
+            else:
+                groups.append([pin])
+        for group in groups:
+            off, raised = max(pin.off for pin in group), max(pin.raised for pin in group)
+            found.append(_Stretch(group[0].time, group[-1].time, off, raised, side))
+    return sorted(found, key=lambda stretch: (stretch.start, stretch.side))
+
+
+def _make_room(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> None:
+    """Let the phrases in the way of one stretch of pins give way to it, or meet it."""
+    if stretch.off < AGREES:
+        return
+    single = stretch.end - stretch.start <= LONG
+    if single and stretch.raised >= RAISED and _meet(phrases, free, stretch, met):
+        return
+    for number in sorted(free - met):
+        phrase = phrases[number]
+        uses = phrase.hands in (stretch.side, "both")
+        gone = phrase.hold_end if stretch.raised >= RAISED else phrase.retract_end  # a rest is met at rest
+        if not uses or gone + MARGIN < stretch.start or phrase.onset - MARGIN > stretch.end:
+            continue
+        given = _give_way(phrase, stretch)
+        if given is None:
+            del phrases[number]
+        else:
+            phrases[number] = given
+
+
+def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> bool:
+    """Put the apex of the nearest gesture on the pin, where one is near; with both hands where both are pinned."""
+    time = 0.5 * (stretch.start + stretch.end)
+    for number in sorted(met):
+        both = abs(phrases[number].apex - time) < MARGIN and phrases[number].hands not in (stretch.side, "both")
+        if both and class_times(phrases[number].gclass).both:
+            phrases[number] = replace(phrases[number], hands="both")
+        if abs(phrases[number].apex - time) < MARGIN:
+            return True
+    near = [phrases[number] for number in free - met if abs(phrases[number].apex - time) <= NEAREST]
+    own = [phrase for phrase in near if phrase.hands in (stretch.side, "both")]
+    if not (own or near):
+        return False
+    chosen = min(own or near, key=lambda phrase: (abs(phrase.apex - time), phrase.id))
+    others = [phrase.apex for phrase in phrases.values() if phrase.id != chosen.id and phrase.apex < time]
+    earliest = max(others, default=0.0) + HOLD_MIN if others else 0.0
+    moved = placed(chosen, time, min(earliest, time - 0.1))
+    if moved.hands not in (stretch.side, "both"):
+        one = class_times(moved.gclass).one
+        moved = replace(moved, hands=stretch.side if one else "both")
+    phrases[chosen.id] = moved
+    met.add(chosen.id)
+    return True
+
+
+def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
+    """The phrase off the stretch: held less long, or moved as little as its word allows; None where it can't be."""
+    if stretch.start - MARGIN > phrase.apex + HOLD_MIN and stretch.raised >= RAISED:
+        back = stretch.start - MARGIN
+        return replace(phrase, hold_end=round(min(phrase.hold_end, back), 4), retract_end=round(back, 4))
+    retract = 0.75 * class_times(phrase.gclass).retract
+    if stretch.start - MARGIN - retract >= phrase.apex + HOLD_MIN:  # back at rest in time
+        back = stretch.start - MARGIN
+        hold_end = min(phrase.hold_end, back - retract)
+        return replace(phrase, hold_end=round(hold_end, 4), retract_end=round(back, 4), join="rest")
+    later = stretch.end + MARGIN - phrase.onset
+    if 0.0 < later <= LATE_MAX:
+        return placed(phrase, phrase.apex + later, stretch.end + MARGIN)
+    sooner = phrase.apex + HOLD_MIN + retract + MARGIN - stretch.start
+    if phrase.semantic and 0.0 < sooner <= LEAD_MAX and phrase.onset - sooner >= 0.0:
+        moved = placed(phrase, phrase.apex - sooner, phrase.onset - sooner)
+        back = stretch.start - MARGIN
+        return replace(moved, hold_end=round(back - retract, 4), retract_end=round(back, 4), join="rest")
+    return None
+
+
+def _apart(phrases: Sequence[GesturePhrase], free: object, met: set[int]) -> list[GesturePhrase]:
+    """The phrases that keep apart from those that met a pin; the others fall out."""
+    out: list[GesturePhrase] = []
+    for phrase in in_order(phrases):
+        if out and phrase.apex - out[-1].apex < CLOSEST:
+            if phrase.id in met and out[-1].id in free and out[-1].id not in met:  # type: ignore[operator]
+                out[-1] = phrase
+                continue
+            if out[-1].id in met and phrase.id in free and phrase.id not in met:  # type: ignore[operator]
+                continue
+        ready = out[-1].apex + HOLD_MIN if out else 0.0
+        late = phrase.onset < ready
+        out.append(replace(phrase, onset=round(min(ready, phrase.apex - 0.05), 4)) if late else phrase)
+    return out
+
+
+def _clear_of(events: tuple[Event, ...], pins: Sequence[float], span: tuple[float, float]) -> tuple[Event, ...]:
+    """The events without those inside the window that play over a pinned frame."""
+
+    def stays(event: Event) -> bool:
+        inside = event.start >= span[0] and event.end <= span[1]
+        hit = any(event.start - HEAD_MARGIN < time < event.end + HEAD_MARGIN for time in pins)
+        return not (inside and hit)
+
+    return tuple(event for event in events if stays(event)) if pins else events

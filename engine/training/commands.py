@@ -1,0 +1,174 @@
+"""``python -m engine train ...``"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engine.errors import CospeechError
+
+if TYPE_CHECKING:
+    from engine.training.loop import Trained
+
+train_app = typer.Typer(no_args_is_help=True, help="Train a model.")
+
+Data = Annotated[Path, typer.Option(help="Folder in BEAT2's layout (one language).")]
+Out = Annotated[Path, typer.Option(help="Folder of the run; started again, it goes on from its last saved step.")]
+Steps = Annotated[int, typer.Option(min=1, help="Training steps.")]
+Batch = Annotated[int, typer.Option(min=1, help="Windows a step and device.")]
+Seed = Annotated[int, typer.Option(help="Seed.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Bf16 = Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 where that is safe.")]
+Speakers = Annotated[str, typer.Option(help="Comma-separated speaker numbers; empty: all.")]
+
+
+@train_app.command("default")
+def train_default_command(
+    corpus: Annotated[Path, typer.Option(help="Folder of the gesture corpus.")],
+    out: Annotated[Path, typer.Option(help="Folder for the weights.")],
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 9000,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Train the default generator's gesture realiser."""
+    from engine.training.default import train_default
+
+    metrics: dict[str, Any] = train_default(corpus, out, steps, seed, quiet)
+    print(json.dumps(metrics, indent=1))
+
+
+@train_app.command("sample-data")
+def sample_data_command(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    clips: Annotated[int, typer.Option(min=1, help="How many takes.")] = 5,
+) -> None:
+    """Write a small data set in BEAT2's layout from our own motion and speech."""
+    from engine.training.sample_data import write_sample
+
+    names = write_sample(out, clips, lambda *_: None)
+    print(f"{out}: {len(names)} takes")
+
+
+@train_app.command("emage-vq")
+def emage_vq_command(
+    data: Data,
+    out: Out,
+    part: Annotated[str, typer.Option(help="face, upper, hands, lower, global or all.")] = "all",
+    steps: Steps = 95_000,
+    batch: Batch = 64,
+    latent: Annotated[int, typer.Option(min=4, help="Width of latents, and number of codes.")] = 256,
+    rate: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 3e-4,
+    published_codebook: Annotated[
+        bool, typer.Option("--published-codebook", help="Leave unused codes unused, as the release did.")
+    ] = False,
+    speakers: Speakers = "",
+    seed: Seed = 222,
+    device: Device = "cpu",
+    bf16: Bf16 = False,
+) -> None:
+    """Train EMAGE's codecs, each into its own folder of --out."""
+    from engine.training.emage_data import read_data
+    from engine.training.emage_vq import BETAS, CODEC_PARTS, CodecTask, codec_size, mesh_note
+    from engine.training.loop import RunOptions, train
+
+    parts = CODEC_PARTS if part == "all" else (part,)
+    if not set(parts) <= set(CODEC_PARTS):
+        raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(CODEC_PARTS)}")
+    found = read_data(data, "train", numbers(speakers))
+    print(mesh_note())
+    for name in parts:
+        decay = 0 if name == "upper" else round(steps * 0.975)  # epoch 780 of 800
+        options = RunOptions(steps, batch, rate, BETAS, decay_at=decay, seed=seed, device=device, bf16=bf16)
+        task = CodecTask(found, name, codec_size(name, latent, latent), revive=not published_codebook)
+        report(name, _shown(train(task, options, out / name, quiet)))
+
+
+@train_app.command("emage")
+def emage_command(
+    data: Data,
+    codecs: Annotated[Path, typer.Option(help="Folder of the codecs: a run of emage-vq, or a published emage_vq.")],
+    out: Out,
+    steps: Steps = 100_000,
+    batch: Batch = 56,
+    hidden: Annotated[int, typer.Option(min=8, help="Width of the transformer, a multiple of 8.")] = 768,
+    epochs: Annotated[float, typer.Option(min=0.01, help="Epochs over which the mask grows from 5 to 100 %.")] = 400.0,
+    published_schedule: Annotated[
+        bool, typer.Option("--published-schedule", help="The release's mask schedule, its fault included.")
+    ] = False,
+    speakers: Speakers = "",
+    seed: Seed = 222,
+    device: Device = "cpu",
+    bf16: Bf16 = False,
+) -> None:
+    """Train EMAGE's transformer on trained codecs; ``--out``/release is a folder as published."""
+    from engine.models.checkpoints import load_codecs
+    from engine.models.emage import EmageSize
+    from engine.training.emage import RATE, TransformerTask
+    from engine.training.emage_data import read_data
+    from engine.training.loop import RunOptions, train
+
+    found = read_data(data, "train", numbers(speakers))
+    folders = {name: codec_folder(codecs, name) for name in ("face", "upper", "hands", "lower", "global")}
+    together = load_codecs(folders)
+    size = EmageSize(
+        hidden=hidden,
+        audio=max(8, hidden // 3),
+        motion=max(8, hidden // 3),
+        codes=together.codec("face").size.codes,
+        speakers=found.speakers,
+        inner=2 * hidden,
+    )
+    task = TransformerTask(found, together, size, batch, published_schedule, epochs)
+    options = RunOptions(steps, batch, RATE, seed=seed, device=device, bf16=bf16)
+    trained = train(task, options, out, quiet)
+    write_release(out, folders)
+    report("emage", _shown(trained))
+
+
+def codec_folder(codecs: Path, part: str) -> Path:
+    """Where a part's weights lie: in a run's ``last`` folder, or as published."""
+    run = codecs / part / "last"
+    return run if run.is_dir() else codecs / part
+
+
+def write_release(out: Path, folders: dict[str, Path]) -> Path:
+    """A folder in the published layout from the run's last step and its codecs."""
+    release = out / "release"
+    release.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(out / "last" / "model.safetensors", release / "model.safetensors")
+    for part, folder in folders.items():
+        place = release / "emage_vq" / part
+        place.mkdir(parents=True, exist_ok=True)
+        weights = next(path for path in (folder / "model.safetensors", folder / "pytorch_model.bin") if path.is_file())
+        shutil.copyfile(weights, place / weights.name)
+    (release / "config.json").write_text(json.dumps({"model_type": "emage_audio"}), encoding="utf-8")
+    return release
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Speaker numbers from "1,2"."""
+    try:
+        return tuple(int(piece) for piece in text.split(",") if piece.strip())
+    except ValueError as error:
+        raise CospeechError(
+            f"Speakers are numbers, and '{text}' is not a list of them; write for instance 1,2"
+        ) from error
+
+
+def quiet(_stage: str, _fraction: float) -> None:
+    """No progress: the run's own file and TensorBoard show it."""
+
+
+def report(name: str, row: dict[str, Any]) -> None:
+    """One line of JSON."""
+    print(json.dumps({"model": name, **row}), flush=True)
+
+
+def _shown(trained: Trained) -> dict[str, Any]:
+    if not trained.history:  # not the first process of several
+        return {"step": trained.step}
+    first, last = trained.history[0], trained.history[-1]
+    return {"step": trained.step, "first_loss": round(first["total"], 5), "last_loss": round(last["total"], 5)}

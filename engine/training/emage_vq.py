@@ -1,0 +1,186 @@
+"""Training of EMAGE's codecs and of its auto-encoder of global motion (emage.md section 8.2).
+
+The losses on the SMPL-X mesh need the user's licensed model; without it they are off, and :func:`mesh_note` says so.
+Joint positions are taken on our own skeleton then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
+from engine.models.emage_motion import FPS, LOWER_ROTATIONS, PART_JOINTS, integrate
+from engine.models.rotation6d import matrix_from_6d
+from engine.skeleton import default_skeleton
+from engine.training.emage_data import EmageData
+from engine.training.loop import Batch, RunOptions
+
+CODEC_PARTS = ("face", "upper", "hands", "lower", "global")
+CHANNELS = {"face": 106, "upper": 78, "hands": 180, "lower": 61, "global": 61}
+DEPTH = {"face": 2, "upper": 2, "hands": 2, "lower": 4, "global": 4}
+BETAS = (0.5, 0.999)
+FOOT_WEIGHT, FOOT_CONTACT = 20.0, 0.95
+GLOBAL_WEIGHT = 5.0
+NEARLY_ONE = 1.0 - 1e-6
+TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)
+CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)
+FEET = (7, 8, 10, 11)
+REVIVE_STEPS, REVIVE_WINDOWS = 20, 64
+
+
+def mesh_note() -> str:
+    """What is left out where the user gave no SMPL-X model."""
+    return "SMPL-X mesh losses are off: no model was given (--smplx FOLDER); joints are those of our own skeleton"
+
+
+def codec_size(part: str, latent: int = 256, codes: int = 256) -> CodecSize:
+    """The published sizes of a part's codec; the global auto-encoder has no codes."""
+    return CodecSize(CHANNELS[part], latent, DEPTH[part], 0 if part == "global" else codes)
+
+
+def rotations_of(values: Tensor, joints: int) -> Tensor:
+    """(B, T, joints, 3, 3) of the first 6 x joints channels."""
+    return matrix_from_6d(values[..., : 6 * joints].reshape(*values.shape[:2], joints, 6))
+
+
+def geodesic(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean angle between rotations (..., 3, 3), radians."""
+    trace = (found * wanted).sum((-1, -2))  # tr(A B^T)
+    return torch.acos(((trace - 1.0) / 2.0).clamp(-NEARLY_ONE, NEARLY_ONE)).mean()
+
+
+def moving(found: Tensor, wanted: Tensor, squared: bool = False) -> Tensor:
+    """Losses on first and second differences along time (axis 1)."""
+    measure = functional.mse_loss if squared else functional.l1_loss
+    first, second = found.diff(dim=1), wanted.diff(dim=1)
+    return measure(first, second) + measure(first.diff(dim=1), second.diff(dim=1))
+
+
+def lower_joints(rotations: Tensor) -> Tensor:
+    """World places (B, T, 55, 3) of our skeleton posed by the lower body's rotations (B, T, 9, 3, 3) alone."""
+    skeleton = default_skeleton()
+    offsets = torch.from_numpy(skeleton.offsets).to(rotations)
+    place = {joint: index for index, joint in enumerate(PART_JOINTS["lower"])}
+    world: dict[int, Tensor] = {0: rotations[:, :, place[0]]}
+    points: dict[int, Tensor] = {0: offsets[0].expand(*rotations.shape[:2], 3)}
+    for joint in range(1, len(skeleton.parents)):
+        parent = skeleton.parents[joint]
+        turn = rotations[:, :, place[joint]] if joint in place else None
+        world[joint] = world[parent] if turn is None else world[parent] @ turn
+        points[joint] = points[parent] + world[parent] @ offsets[joint]
+    return torch.stack([points[joint] for joint in range(len(skeleton.parents))], dim=2)
+
+
+class CodecLosses(nn.Module):
+    """The losses of one part's codec on a batch of its channels ``x`` (B, T, C)."""
+
+    def __init__(self, part: str, codec: MotionCodec) -> None:
+        super().__init__()
+        self.part, self.codec = part, codec
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Named losses; their sum is trained on."""
+        wanted = batch["x"]
+        found, quantized = self.codec(wanted)
+        joints = len(PART_JOINTS[self.part])
+        turned, target = rotations_of(found, joints), rotations_of(wanted, joints)
+        losses = {
+            "rotation": geodesic(turned, target),
+            "motion": moving(turned, target, squared=self.part == "face"),
+            "codes": quantized.loss,
+        }
+        if self.part == "face":
+            expression = slice(6, None)
+            losses["expression"] = functional.mse_loss(found[..., expression], wanted[..., expression])
+            losses["expression_motion"] = moving(found[..., expression], wanted[..., expression], squared=True)
+        if self.part == "lower":
+            losses |= self._feet(found, wanted, turned, target)
+        return losses
+
+    def _feet(self, found: Tensor, wanted: Tensor, turned: Tensor, target: Tensor) -> dict[str, Tensor]:
+        places = lower_joints(turned)
+        steps = places[:, :, list(FEET)].diff(dim=1).norm(dim=-1)
+        standing = (found[:, :-1, CONTACTS] > FOOT_CONTACT).float()
+        return {
+            "contact": functional.mse_loss(found[..., CONTACTS], wanted[..., CONTACTS]),
+            "joints": functional.mse_loss(places, lower_joints(target)),
+            "foot_lock": FOOT_WEIGHT * (steps * standing).mean(),
+        }
+
+
+class GlobalLosses(nn.Module):
+    """The losses of the auto-encoder that finds root translation from the lower body's rotations."""
+
+    def __init__(self, model: MotionAutoencoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Named losses of ``x`` (B, T, 61), in which the network sees neither translation nor contacts."""
+        wanted = batch["x"]
+        seen = torch.cat([wanted[..., :LOWER_ROTATIONS], torch.zeros_like(wanted[..., LOWER_ROTATIONS:])], dim=-1)
+        found = self.model(seen)
+        place, went = wanted[..., TRANS], found[..., TRANS]
+        speed = torch.cat([place.diff(dim=1), torch.zeros_like(place[:, :1])], dim=1) * FPS
+        flat = [0, 2]
+        path = torch.stack([integrate(went[..., axis], place[:, 0, axis]) for axis in flat], dim=-1)
+        return {
+            "velocity": functional.l1_loss(went[..., flat], speed[..., flat]),
+            "velocity_motion": GLOBAL_WEIGHT * moving(went[..., flat], speed[..., flat]),
+            "path": functional.l1_loss(path, place[..., flat]),
+            "path_motion": GLOBAL_WEIGHT * moving(path, place[..., flat]),
+            "height": functional.l1_loss(went[..., 1], place[..., 1]),
+            "contact": functional.mse_loss(found[..., CONTACTS], wanted[..., CONTACTS]),
+        }
+
+
+class CodecTask:
+    """A part's codec on windows of a data set.
+
+    The published training leaves codes that no latent is nearest to unused for ever; with ``revive`` (a mend) they are
+    put where latents are, every REVIVE_STEPS steps of the first half of the training.
+    """
+
+    def __init__(self, data: EmageData, part: str, size: CodecSize | None = None, *, revive: bool = True) -> None:
+        made = size or codec_size(part)
+        self._revive = revive and part != "global"
+        self.kind, self.sizes = f"emage-vq-{part}", asdict(made)
+        self._data, self._part = data, "lower" if part == "global" else part
+        self.items = len(data.pieces)
+        self.trained: nn.Module
+        self.losses: nn.Module
+        if part == "global":
+            model = MotionAutoencoder(made)
+            self.trained, self.losses = model, GlobalLosses(model)
+        else:
+            codec = MotionCodec(made)
+            self.trained, self.losses = codec, CodecLosses(part, codec)
+
+    sizes: dict[str, Any]
+
+    def prepare(self, step: int, options: RunOptions) -> None:
+        """Move codes that a sample of windows leaves unused onto latents of that sample."""
+        if not self._revive or step % REVIVE_STEPS or step > options.steps // 2:
+            return
+        codec = self.trained
+        assert isinstance(codec, MotionCodec)
+        rng = np.random.default_rng([options.seed, step])
+        items = rng.choice(self.items, size=min(self.items, REVIVE_WINDOWS), replace=False)
+        book = codec.quantizer.embedding.weight
+        with torch.no_grad():
+            latents = codec.encoder(self.batch(items, step)["x"].to(book.device)).flatten(0, 1)
+            used = torch.bincount(codec.quantizer.indices(latents), minlength=len(book)) > 0
+            unused = torch.nonzero(~used).flatten()
+            rows = torch.from_numpy(rng.choice(len(latents), size=len(unused))).to(book.device)
+            book[unused] = latents[rows]
+
+    def batch(self, items: NDArray[np.int64], step: int) -> Batch:
+        """The part's channels of these windows."""
+        return {"x": self._data.parts(items)[self._part]}

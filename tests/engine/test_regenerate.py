@@ -1,0 +1,179 @@
+"""A window made anew: the same take where nothing changed, the base outside, pins inside, all of it the same again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from regen import OPTIONS, base, line, plan_of, regenerated, silent_progress
+
+from engine.errors import CospeechError
+from engine.generators.base import Request, Standing
+from engine.generators.default import DefaultGenerator
+from engine.generators.legs import ANKLES, SOFT_KNEE, leg_length
+from engine.generators.window import CHAIN, reach_of
+from engine.hints import Hints, HintsError, Target, save_hints
+from engine.pipeline import make_take
+from engine.plan.lexemes import lexemes
+from engine.plan.links import class_times, linked
+from engine.plan.types import GesturePhrase, GesturePlan
+from engine.skeleton import default_skeleton
+from engine.speech.load import silence
+
+WINDOWS = ((0, 120), (60, 180), (200, 320), (330, 450), (552, 672))
+
+
+def same_bytes(first, second, frames=slice(None)):
+    return all(
+        getattr(first, name)[frames].tobytes() == getattr(second, name)[frames].tobytes()
+        for name in ("poses", "trans", "expressions", "blendshapes")
+    )
+
+
+@pytest.mark.parametrize("window", [*WINDOWS, (0, 672)])
+def test_without_pins_the_same_seed_gives_the_same_take(window, tmp_path):
+    made = regenerated(tmp_path, Hints(base=base(), window=window))
+    assert same_bytes(made, base())
+    assert made.plan == base().plan
+    assert made.provenance["window"] == list(window)
+    assert not made.provenance["plan_changed"]
+
+
+@pytest.mark.parametrize("window", WINDOWS[1:4])
+def test_another_seed_changes_the_window_and_nothing_else(window, tmp_path):
+    made = regenerated(tmp_path, Hints(base=base(), window=window), seed=7)
+    outside = np.r_[0 : window[0], window[1] : made.frames]
+    assert same_bytes(made, base(), outside)
+    assert np.abs(made.poses - base().poses).max() > 0.1
+    again = regenerated(tmp_path, Hints(base=base(), window=window), seed=7)
+    assert same_bytes(made, again)
+    assert made.plan == again.plan
+    body = [joint for joint in range(55) if joint not in (23, 24)]  # eyes jump
+    step = np.abs(np.diff(made.poses[:, body], 2, axis=0)).max(axis=(1, 2))
+    usual = np.abs(np.diff(base().poses[:, body], 2, axis=0)).max(axis=(1, 2))
+    for border in window:
+        assert step[border - 3 : border + 2].max() <= np.percentile(usual, 99)
+
+
+def test_only_gestures_inside_the_window_are_planned_anew(tmp_path):
+    window = (330, 450)
+    made = plan_of(regenerated(tmp_path, Hints(base=base(), window=window), seed=7))
+    old = plan_of(base())
+    span = window[0] / 30, window[1] / 30
+    before = [p for p in old.phrases if p.retract_end <= span[0]]
+    assert [p for p in made.phrases if p.retract_end <= span[0]] == before
+    across = [p for p in old.phrases if p.onset < span[0] or p.retract_end > span[1]]
+    assert {(p.id, p.apex, p.hands) for p in across} <= {(p.id, p.apex, p.hands) for p in made.phrases}
+    new = [p for p in made.phrases if p.id not in {q.id for q in old.phrases}]
+    assert all(span[0] <= p.onset and p.apex <= span[1] for p in new)
+    assert all(a.hold_end <= b.onset + 1e-9 or a.apex <= b.onset for a, b in zip(made.phrases, made.phrases[1:]))
+    assert made.seed == old.seed
+    assert all(0 <= p.id < 2**31 for p in made.phrases)
+
+
+def test_regenerating_twice_with_a_seed_keeps_its_plan(tmp_path):
+    first = regenerated(tmp_path, Hints(base=base(), window=(330, 450)), seed=7)
+    second = regenerated(tmp_path, Hints(base=first, window=(330, 450)), seed=7)
+    assert second.plan == first.plan
+    assert np.abs(second.poses - first.poses).max() < 0.35  # the life around it is drawn from the plan as it was
+
+
+def test_pins_hold_and_targets_are_told(tmp_path):
+    rotations, mask = base().poses.copy(), np.zeros((672, 55), np.bool_)
+    rotations[390, [17, 19]] += 0.2
+    mask[390, [17, 19]] = True
+    far = Target(20, 360, (3.0, 1.2, 0.4))
+    hints = Hints(base=base(), window=(330, 450), rotations=rotations, rotation_mask=mask, targets=(far,))
+    made = regenerated(tmp_path, hints, seed=3)
+    assert made.poses[mask].tobytes() == rotations[mask].tobytes()
+    told = made.provenance["hints"]["targets"][0]
+    assert not told["reached"]
+    assert told["residual_mm"] > 1000.0
+
+
+def test_parts_that_are_not_asked_for_stay_as_the_base_has_them(tmp_path):
+    made = regenerated(tmp_path, Hints(base=base(), window=(330, 450)), seed=7, parts=("face",))
+    body = [joint for joint in range(55) if joint not in (22, 23, 24)]
+    assert made.poses[:, body].tobytes() == base().poses[:, body].tobytes()
+    assert made.trans.tobytes() == base().trans.tobytes()
+    assert made.blendshapes.tobytes() != base().blendshapes.tobytes()
+    assert plan_of(made).phrases == plan_of(base()).phrases
+
+
+def test_a_base_without_a_plan_gets_one_for_the_window(tmp_path):
+    bare = replace(base(), plan=None, provenance=None)
+    made = regenerated(tmp_path, Hints(base=bare, window=(300, 480)), seed=2)
+    assert same_bytes(made, bare, np.r_[0:300, 480:672])
+    assert all(10.0 <= p.onset and p.apex < 16.0 for p in plan_of(made).phrases)
+
+
+def test_another_rate_is_a_sentence(tmp_path):
+    save_hints(tmp_path / "h.npz", Hints(base=base(), window=(0, 60)))
+    with pytest.raises(HintsError, match=r"30 frames per second, but 24"):
+        make_take(replace(OPTIONS, hints=str(tmp_path / "h.npz"), fps=24.0), silent_progress, line())
+
+
+def test_edits_without_a_plan_are_a_sentence(tmp_path):
+    bare = replace(base(), plan=None)
+    with pytest.raises(CospeechError, match="need the plan"):
+        regenerated(tmp_path, Hints(base=bare), edits=({"op": "delete", "id": 0},))
+
+
+def long_plan(seconds: float) -> GesturePlan:
+    """Many gestures of all classes, from both hands, with short and long gaps."""
+    rng, phrases, time = np.random.default_rng(3), [], 1.0
+    names = lexemes()
+    while time < seconds - 3.0:
+        name = names[rng.integers(len(names))]
+        times = class_times(name.gclass)
+        hands = "both" if name.hands == "both" else str(rng.choice(["left", "right"]))
+        apex = round(time + times.prep, 4)
+        ends = round(apex + times.hold, 4), round(apex + times.hold + times.retract, 4)
+        phrases.append(
+            GesturePhrase(len(phrases), round(time, 4), apex, *ends, name.lexeme, name.gclass, hands, 1.0, -1,
+                          not name.beat, apex, apex, "next")
+        )  # fmt: skip
+        time = apex + float(rng.uniform(0.8, 4.0))
+    empty = GesturePlan(seconds, "explain", 0, 1.0, ())
+    return linked(empty, phrases)
+
+
+def test_a_window_of_a_long_line_costs_its_own_gestures_and_gives_the_same():
+    plan, generator = long_plan(90.0), DefaultGenerator.bundled()
+    whole = Request(speech=silence(90.0), plan=plan, fps=30.0, seed=0)
+    take = replace(generator.generate(whole, lambda *_: None), plan=plan.to_dict())
+    for start in (150, 1100, 1777, 2300):
+        hints = Hints(base=take, window=(start, start + 120))
+        request = replace(whole, hints=hints, standing=Standing(plan, 0))
+        made = generator.generate(request, lambda *_: None)
+        assert np.abs(made.poses - take.poses).max() < 1e-6
+        reach = reach_of(plan.phrases, hints.window, take.frames, 30.0)
+        assert len(reach.phrases) <= CHAIN + 14
+
+
+def test_a_body_that_stands_elsewhere_stays_there(tmp_path):
+    moved = base().trans.copy()
+    moved[:, 0] += 1.5
+    moved[:, 2] -= 0.7
+    there = replace(base(), trans=moved)
+    made = regenerated(tmp_path, Hints(base=there, window=(330, 450)), seed=4)
+    assert np.abs(made.trans - there.trans).max() < 0.03
+    points, _ = default_skeleton().forward(made.poses[300:480], made.trans[300:480])
+    assert np.abs(np.diff(points[:, list(ANKLES)], axis=0)).max() < 5e-4
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.3])
+def test_another_skeleton_keeps_its_feet_and_moves_by_its_legs(scale, tmp_path):
+    """A base in other proportions: standing on its own floor, the window sways by its leg length."""
+    ours = default_skeleton()
+    rest = ours.rest * scale
+    theirs = ours.with_rest(rest)
+    trans = base().trans.astype(np.float64) * scale
+    points, _ = theirs.forward(base().poses, trans)
+    there = replace(base(), trans=trans.astype(np.float32))
+    made = regenerated(tmp_path, Hints(base=there, window=(330, 450), rest=rest), seed=4)
+    after, _ = theirs.forward(made.poses, made.trans)
+    assert np.abs(after[:, list(ANKLES)] - points[:, list(ANKLES)]).max() < 2e-3
+    assert np.abs(made.trans - there.trans).max() < 0.03 * scale
+    assert leg_length(theirs, 0, SOFT_KNEE) == pytest.approx(scale * leg_length(ours, 0, SOFT_KNEE))

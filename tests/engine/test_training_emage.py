@@ -1,0 +1,180 @@
+"""EMAGE trained in miniature: data of our own, codecs, transformer, a release folder, a take from it; and resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import CospeechError
+from engine.generators.base import Request
+from engine.generators.emage import EmageGenerator
+from engine.models.checkpoints import load_emage
+from engine.models.emage_motion import PART_JOINTS, split_parts
+from engine.models.emage_windows import choose_codes
+from engine.pipeline import TakeOptions, hear
+from engine.plan.planner import plan_gestures
+from engine.rotations import axis_angle_to_matrix
+from engine.skeleton import default_skeleton
+from engine.training import commands
+from engine.training.beat2 import read_list, windows
+from engine.training.emage import hidden_share
+from engine.training.emage_data import read_data
+from engine.training.emage_vq import CodecTask, codec_size, geodesic, lower_joints, rotations_of
+from engine.training.loop import RunOptions, batch_of, train
+from engine.training.sample_data import write_sample
+
+ROOT = Path(__file__).resolve().parents[2]
+LATENT = 64
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("beat2 like")
+    write_sample(folder, 2, lambda *_: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A release folder after a training of seconds, and the histories of its losses."""
+    out = tmp_path_factory.mktemp("runs")
+    commands.emage_vq_command(data, out / "vq", steps=150, batch=4, latent=LATENT, rate=1e-3)
+    commands.emage_command(data, out / "vq", out / "emage", steps=30, batch=4, hidden=64, epochs=20.0)
+    runs = {part: out / "vq" / part for part in ("face", "upper", "hands", "lower", "global")} | {
+        "emage": out / "emage"
+    }
+    histories = {name: json.loads((run / "last" / "run.json").read_text())["history"] for name, run in runs.items()}
+    return out / "emage" / "release", histories
+
+
+def test_the_data_set_has_the_published_layout(data):
+    assert [entry.split for entry in read_list(data)] == ["train", "train"]
+    found = read_data(data, "train")
+    clip = found.clips[0]
+    assert found.channels[0].shape[1] == 337
+    assert found.pieces == windows(found.clips)
+    assert len(found.pieces) == sum(len(range(0, c.frames - 64, 20)) for c in found.clips)
+    assert set(np.unique(clip.contacts)) <= {0.0, 1.0}
+    wave, speaker = found.speech(np.array([0, 1]))
+    assert wave.shape == (2, 34112)
+    assert speaker.tolist() == [2, 2]
+    with pytest.raises(CospeechError, match=r"no train_test_split\.csv"):
+        read_data(data / "wave16k", "train")
+    with pytest.raises(CospeechError, match="no take of the split 'test'"):
+        read_data(data, "test")
+
+
+def test_losses_fall_and_codecs_beat_the_mean_pose(trained, data):
+    release, histories = trained
+    for name, rows in histories.items():
+        assert rows[-1]["total"] < 0.65 * rows[0]["total"], name
+    codecs, found = load_emage(release).codecs, read_data(data, "train")
+    parts = split_parts(*found.motion(np.arange(len(found.pieces))))
+    with torch.inference_mode():
+        for part, joints in (("upper", 13), ("hands", 30)):
+            codec = codecs.codec(part)
+            rebuilt = rotations_of(codec.decode(codec.to_indices(parts[part])), joints)
+            wanted = rotations_of(parts[part], joints)
+            mean = rotations_of(parts[part].mean(dim=(0, 1), keepdim=True), joints).expand_as(wanted)
+            assert float(geodesic(rebuilt, wanted)) < 0.9 * float(geodesic(mean, wanted)), part
+
+
+def test_the_masked_transformer_predicts_codes_better_than_the_commonest(trained, data):
+    models, found = load_emage(trained[0]), read_data(data, "train")
+    items = np.arange(8)
+    motion, expressions = found.motion(items)
+    wave, speaker = found.speech(items)
+    hidden = torch.ones_like(motion, dtype=torch.bool)
+    hidden[:, :4] = False
+    with torch.inference_mode():
+        codes = choose_codes(models.codecs, models.model(models.model.hear(wave, 64), speaker, motion, hidden))
+        parts = split_parts(motion, expressions)
+        better = 0
+        for part in ("upper", "hands", "lower"):
+            wanted = models.codecs.codec(part).to_indices(parts[part])
+            commonest = float((wanted == wanted.flatten().mode().values).float().mean())
+            better += float((codes[part] == wanted).float().mean()) >= commonest - 0.05
+    assert better >= 2
+
+
+def test_a_take_comes_out_of_the_trained_weights(trained, data, tmp_path):
+    demo = next(iter(sorted((ROOT / "assets/demo").glob("demo.[fw]*"))))
+    speech = hear(TakeOptions(audio=str(demo), transcript=str(ROOT / "assets/demo/demo.txt")), commands.quiet)
+    request = Request(speech, plan_gestures(speech, "explain", 1.0, 0), 24.0, 0, speaker="2")
+    motion = EmageGenerator.from_folder(trained[0]).generate(request, commands.quiet)
+    assert motion.frames == round(speech.seconds * 24)
+    assert np.isfinite(motion.poses).all()
+
+
+def test_a_run_that_was_cut_goes_on_to_the_same_bytes(data, tmp_path):
+    found = read_data(data, "train")
+
+    def task():
+        torch.manual_seed(1)
+        return CodecTask(found, "face", codec_size("face", 16, 16))
+
+    options = RunOptions(steps=6, batch=3, rate=1e-3, save_every=2, bf16=False)
+    whole = train(task(), options, tmp_path / "whole", commands.quiet)
+    train(task(), replace(options, steps=3), tmp_path / "cut", commands.quiet)
+    again = train(task(), options, tmp_path / "cut", commands.quiet)
+    names = ("model.safetensors", "optimizer.pt")
+    first, second = ((tmp_path / name / "last" / names[0]).read_bytes() for name in ("whole", "cut"))
+    assert first == second
+    assert whole.history[-1] == again.history[-1]
+    with pytest.raises(CospeechError, match="another model"):
+        train(CodecTask(found, "upper", codec_size("upper", 16, 16)), options, tmp_path / "cut", commands.quiet)
+
+
+def test_two_processes_share_a_batch(data, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "engine"]
+    command += ["train", "emage-vq", "--data", str(data), "--out", str(tmp_path), "--part", "upper"]
+    command += ["--steps", "3", "--batch", "2", "--latent", "16"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / "upper" / "last" / "run.json").read_text())["step"] == 3
+
+
+def test_every_epoch_takes_each_window_once():
+    options = RunOptions(steps=10, batch=4, rate=1e-3)
+    shares = [batch_of(24, options, step, rank, 2) for step in range(3) for rank in (0, 1)]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(24))
+
+
+def test_mask_schedules():
+    assert hidden_share(0.0, published=False) == pytest.approx(0.05)
+    assert hidden_share(200.0, published=False) == pytest.approx(0.525)
+    assert hidden_share(500.0, published=False) == 1.0
+    assert hidden_share(0.0, published=True, step=0) == pytest.approx(0.05)
+    assert hidden_share(0.0, published=True, step=1) == 1.0
+
+
+def test_joints_of_the_lower_body_stand_where_forward_kinematics_has_them():
+    poses = np.zeros((2, 55, 3))
+    poses[:, list(PART_JOINTS["lower"])] = np.random.default_rng(0).normal(0.0, 0.4, (2, 9, 3))
+    turned = torch.from_numpy(axis_angle_to_matrix(poses[:, list(PART_JOINTS["lower"])]))[None]
+    points, _ = default_skeleton().forward(poses, np.zeros((2, 3)))
+    assert np.allclose(lower_joints(turned)[0].numpy(), points, atol=1e-9)
+
+
+def test_numbers_of_speakers():
+    assert commands.numbers("1, 2") == (1, 2)
+    assert commands.numbers("") == ()
+    with pytest.raises(CospeechError, match="not a list"):
+        commands.numbers("scott")
