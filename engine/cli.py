@@ -180,6 +180,27 @@ def convert(
 
 
 @app.command()
+def evaluate(
+    pred: Annotated[Path, typer.Option(help="Folder of generated takes (.npz).")],
+    gt: Annotated[Path, typer.Option(help="Folder of real takes of the same names.")],
+    audio: Annotated[Path | None, typer.Option(help="Folder of their speech, for beat consistency.")] = None,
+    extractor: Annotated[Path | None, typer.Option(help="The published feature network, for FGD.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Folder of BEAT2's semantic labels, for SRGR.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure generated takes against real ones."""
+    from engine.evaluation.report import as_json as figures
+    from engine.evaluation.report import evaluate as measure
+    from engine.evaluation.report import table
+
+    rows = measure(pred, gt, audio, extractor, labels)
+    if out is not None:
+        out.write_text(json.dumps(figures(rows), indent=1), encoding="utf-8")
+    print(json.dumps(figures(rows)) if as_json else "\n".join(table(rows)))
+
+
+@app.command()
 def serve() -> None:
     """Speak JSON-RPC on stdin and stdout, for Blender."""
     from engine.serve import serve_stdio

@@ -20,6 +20,7 @@ from engine.errors import CospeechError
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
 from engine.models.emage import PARTS, TEMPLATES, Emage, EmageSize
 from engine.models.emage_motion import PART_JOINTS, EmageCodecs
+from engine.models.fgd import FeatureNetwork
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 EMAGE_SOURCE = "the folder H-Liu1997/emage_audio as published, with its emage_vq folder"
@@ -67,6 +68,28 @@ def load_codecs(folders: Mapping[str, Path]) -> EmageCodecs:
     state = read_state(place, EMAGE_SOURCE)
     globe = _built(MotionAutoencoder, _codec_size(state, place), state, place, EMAGE_SOURCE)
     return EmageCodecs({part: _codec(folders[part], part) for part in PARTS}, globe)
+
+
+def load_feature_network(path: Path) -> FeatureNetwork:
+    """The feature network of FGD from its published file (``model_state``, keys perhaps behind ``module.``)."""
+    source = "AESKConv_240_100.bin of emage_evaltools"
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}; choose {source}")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch, pickle and zip each have their own for a broken file
+        raise CheckpointError(f"{path} can't be read as weights ({_told(error)}); get it again: {source}") from error
+    state = stored.get("model_state", stored) if isinstance(stored, dict) else {}
+    prefix = "encoder."
+    bare = {key.removeprefix("module."): value for key, value in state.items()}
+    encoder = {key.removeprefix(prefix): value for key, value in bare.items() if key.startswith(prefix)}
+    widths: list[tuple[int, int, int]] = []
+    while (first := encoder.get(f"layers.{len(widths)}.0.residual.0.weight")) is not None:
+        pool = encoder.get(f"layers.{len(widths)}.0.common.0.weight")
+        widths.append((first.shape[1], first.shape[0], first.shape[0] if pool is None else pool.shape[0]))
+    if not widths:
+        raise CheckpointError(f"{path} holds no feature network; choose {source}")
+    return _built(FeatureNetwork, tuple(widths), encoder, path, source).eval()
 
 
 def emage_size(state: Mapping[str, Tensor], folder: Path) -> EmageSize:
