@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 BLENDER_5 = bpy.app.version >= (5, 0, 0)
-INTERPOLATION_LINEAR = 1
+INTERPOLATION_LINEAR, INTERPOLATION_BEZIER = 1, 2
 HANDLE_AUTO_CLAMPED = 4
 
 

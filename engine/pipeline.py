@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,14 @@ class TakeOptions:
 
 def make_generator(options: TakeOptions) -> Generator:
     """The generator that the options name. Imports are local: a cold start pays only for what it uses."""
+    from engine.generators.default import BUNDLED_WEIGHTS
+
+    return _default_generator(BUNDLED_WEIGHTS.stat().st_mtime_ns if BUNDLED_WEIGHTS.exists() else 0)
+
+
+@lru_cache(maxsize=1)
+def _default_generator(_written: int) -> Generator:
+    """The bundled generator, read once for every version of its file: the server makes take after take with it."""
     from engine.generators.default import DefaultGenerator
 
     return DefaultGenerator.bundled()
@@ -261,6 +270,8 @@ def _as_json(options: TakeOptions) -> dict[str, Any]:
     """The options for the record; what was not asked for is left out where it came later than the first takes."""
     data = asdict(options)
     later = ("hints", "edits", "words", "window", "role")
+    if options.hints:  # in a job's folder, whose name says nothing and is another one every time
+        data |= {name: Path(data[name]).name for name in ("hints", "plan")}
     return {name: value for name, value in data.items() if name not in later or value not in ("", (), "speak")}
 
 

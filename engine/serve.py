@@ -41,7 +41,7 @@ CANCELLED = -32001
 
 PROGRESS_INTERVAL = 0.05
 MOST_VARIATIONS = 64
-LINES_KEPT = 8
+LINES_KEPT = 4
 LAST_SECONDS = 8.0
 
 
@@ -191,10 +191,10 @@ class Server:
         assert first is not None  # there is at least one seed
         return {**takes[0], "takes": takes, "frames": first.frames, "fps": first.fps}
 
-    def _lexemes(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+    def _lexemes(self, _: dict[str, Any]) -> dict[str, Any]:
         from engine.plan.lexemes import lexemes
 
-        return [entry.row() for entry in lexemes()]
+        return {"lexemes": [entry.row() for entry in lexemes()]}
 
     def _progress(self, job: str) -> Callable[[str, float], None]:
         last_time, last_stage = 0.0, ""

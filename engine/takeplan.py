@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
     from engine.pipeline import TakeOptions
 
-ARM_JOINTS = (*range(13, 15), *range(16, 22))
+ARM_JOINTS = {"left": (16, 18, 20), "right": (17, 19, 21)}
 HEAD_JOINTS = (12, 15, 23, 24)
 
 
@@ -85,12 +85,15 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     alike = (options.style, options.energy) == (given.style, given.energy)
     if alike and planned_with(given, span, options.seed):
         return given
+    arms = [side for side, joints in ARM_JOINTS.items() if hints.free_joints[list(joints)].any()]
     parts = Parts(
-        arms=bool(hints.free_joints[list(ARM_JOINTS)].any()) and bool({"upper", "hands"} & set(options.parts)),
+        arms=frozenset(arms if "upper" in options.parts else ()),
         head=bool(hints.free_joints[list(HEAD_JOINTS)].any()),
         face=hints.free_face and "face" in options.parts,
     )
-    if hints.window == (0, hints.frames) and parts.arms and hints.free_trans:  # nothing of the base stays: another take
+    if (
+        hints.window == (0, hints.frames) and len(parts.arms) == 2 and hints.free_trans
+    ):  # nothing of the base stays: another take
         given = replace(given, seed=options.seed, style=options.style, energy=options.energy)
     return planned_anew(given, new_plan(options, speech), span, options.seed, parts)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import bpy
-
 from ..plan.changes import plan_edits, word_times
 from ..takes.apply import action_meta
 from ..takes.span import SpanError, TakeSpan
 from .merge import line_at, line_edits, line_words, plan_of_lines
 
 LINE = "line_index"
+ENDS = 2  # frames at either end of a line that stay, so that the ways to its neighbours still meet it
 
 
 def is_chain(span: TakeSpan) -> bool:
@@ -44,6 +43,16 @@ def chosen_line(span: TakeSpan, first: int, last: int, source: str, current: int
             f"{where} not inside one line of the chain; choose frames inside one of {_listed(span.meta['lines'])}"
         )
     return line_span(span, index)
+
+
+def clear_of_ends(span: TakeSpan, first: int, last: int) -> tuple[int, int]:
+    """``first``..``last`` without those ends of a chain's line that stay; SpanError where that is none."""
+    if LINE not in span.meta:
+        return first, last
+    first, last = max(first, span.start + ENDS), min(last, span.end - 1 - ENDS)
+    if first > last:
+        raise SpanError("The ends of a line in a chain stay, to meet their neighbours; choose more frames of the line")
+    return first, last
 
 
 def _edited_line(span: TakeSpan) -> TakeSpan:
@@ -79,7 +88,7 @@ def span_words(span: TakeSpan) -> list[tuple[int, float, float]]:
     return line_words(action_meta(span.action), span.meta[LINE], times) if LINE in span.meta else times
 
 
-def same_span(action: bpy.types.Action, whole: TakeSpan, start: int, frames: int) -> TakeSpan:
+def same_span(whole: TakeSpan, start: int, frames: int) -> TakeSpan:
     """The span of a take, or of the line in it, that begins and ends as when the engine was asked; else ``whole``."""
     if (whole.start, whole.frames) == (start, frames) or not is_chain(whole):
         return whole

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import bpy
+import numpy as np
 
+from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import Job, JobFiles
 from ..client.take_file import Take, TakeFileError, read_take
 from ..generate.ops import by_uid
 from ..generate.props import scene_rate
 from ..plan.changes import sync
 from ..rig.character import find_character, keyable_faces
+from ..rig.convert import Array
 from ..rig.recognise import recognise
+from ..rig.skeleton import JOINTS
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
@@ -21,13 +26,13 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
-from .files import write_base
 from .lines import OWN, TURN, find_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
 CHAIN_FILE = "chain.json"
 HINTS_FILE = "hints.npz"
 WORD = "chain"
+NO_GAP = (0, 1)
 
 
 def chain_blocker(context: bpy.types.Context) -> str:
@@ -152,12 +157,12 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
         fps = scene_rate(scene)
         try:
             check_ready(armature)
-            self._chain = self._build(context, armature)
-        except (ApplyError, RigError, ChainError) as error:
+            self._chain = chain = self._build(context, armature)
+            self._hints = _hints(chain, fps, own_rest(recognise(armature)))
+        except (ApplyError, RigError, ChainError, HintsFileError) as error:
             raise RequestError(str(error)) from error
         settings = scene.cospeech
-        self._meta = chain_meta(self._chain, fps, settings.seed)
-        self._rest = own_rest(recognise(armature))
+        self._meta = chain_meta(chain, fps, settings.seed)
         self._target = {"character": str(armature.session_uid), "scene": str(scene.session_uid)}
         options = {
             "fps": fps,
@@ -166,7 +171,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             "energy": round(float(settings.energy), 4),
             "device": device(),
             "hints": HINTS_FILE,
-            "windows": [list(gap) for gap in self._chain.gaps],
+            "windows": [list(gap) for gap in chain.gaps or (NO_GAP,)],
         }
         return "bridge", {"options": options}
 
@@ -183,13 +188,9 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
 
     def files(self) -> JobFiles:
         """The lines in their places, and what the new take will say of itself."""
-        chain, meta, fps, rest = self._chain, self._meta, scene_rate(bpy.context.scene), self._rest
-        places = [{"name": line.name, "start": line.start} for line in chain.lines]
-        note = json.dumps({"meta": meta, "places": places}, ensure_ascii=False)
-        return {
-            HINTS_FILE: lambda path: write_base(path, chain, fps, rest),
-            CHAIN_FILE: lambda path: path.write_text(note, encoding="utf-8") and None,
-        }
+        places = [{"name": line.name, "start": line.start} for line in self._chain.lines]
+        note = json.dumps({"meta": self._meta, "places": places}, ensure_ascii=False)
+        return {HINTS_FILE: partial(_write_hints, hints=self._hints), CHAIN_FILE: partial(_write_text, text=note)}
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the new take; RuntimeError says why not, and where it was kept."""
@@ -197,6 +198,33 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
         count = len(self._chain.lines)
         frames = self._chain.frames
         return f"Chained {count} take{'s' if count > 1 else ''} to {frames} frames in {job.seconds:.1f} s"
+
+
+def _hints(chain: Chain, fps: float, rest: Array | None) -> HintsData:
+    """The lines as the base; where nothing lies between them nothing may change."""
+    free = bool(chain.gaps)
+    return HintsData(
+        base_poses=chain.poses,
+        base_trans=chain.trans,
+        base_blendshapes=chain.blendshapes,
+        window=(chain.gaps or (NO_GAP,))[0],
+        fps=fps,
+        free_joints=np.full(len(JOINTS), free),
+        free_trans=free,
+        free_face=free,
+        rest=rest,
+    )
+
+
+def _write_hints(path: Path, hints: HintsData) -> None:
+    try:
+        write_hints(path, hints)
+    except HintsFileError as error:
+        raise RequestError(str(error)) from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 class COSPEECH_OT_apply_chain(bpy.types.Operator):

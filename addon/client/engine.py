@@ -10,6 +10,7 @@ from .process import EngineError, EngineProcess
 CANCEL_SECONDS = 1.3
 FAILURES = 3
 PAUSE_SECONDS = 30.0
+IDLE_SECONDS = 600.0
 
 
 class Engine:
@@ -23,6 +24,7 @@ class Engine:
         self._failures: list[str] = []
         self._failed_at = 0.0
         self._failed_python: Path | None = None
+        self._used_at = 0.0
 
     @property
     def protocol(self) -> int:
@@ -48,6 +50,7 @@ class Engine:
             self.retire()
         if self._process is None:
             self._process = EngineProcess(python, self._root, log)
+        self._used_at = time.monotonic()
         return self._process
 
     def refuse(self, python: Path) -> None:
@@ -71,6 +74,16 @@ class Engine:
     def note_answer(self) -> None:
         """The engine works: it answered a request."""
         self._failures.clear()
+        self._used_at = time.monotonic()
+
+    def rest(self) -> bool:
+        """End a process that had nothing to do for IDLE_SECONDS: its memory, the graphics card's too, is Blender's.
+
+        For times when no job runs; True while there is a process.
+        """
+        if self._process is not None and time.monotonic() - self._used_at > IDLE_SECONDS:
+            self.retire()
+        return self._process is not None
 
     def abandon(self, process: EngineProcess, request: int) -> None:
         """A job was cancelled before the engine answered. It has CANCEL_SECONDS to do so; then it is ended."""

@@ -198,7 +198,9 @@ class Job:
 
     def _answered(self, message: dict[str, Any]) -> None:
         error = message.get("error")
-        if error is None:
+        if self._cancel_at is not None:  # the answer crossed the cancel: the scene stays as it is all the same
+            self._end(CANCELLED, "Cancelled")
+        elif error is None:
             self.result = dict(message.get("result") or {})
             self.stage, self.fraction = "done", 1.0
             self._end(DONE, "")

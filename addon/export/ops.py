@@ -8,6 +8,7 @@ import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from ..compat import current_channels
+from ..layers.stack import shown_reason
 from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
@@ -67,7 +68,8 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         elif armature.mode == "EDIT":
             cls.poll_message_set("Leave Edit Mode to export")
         elif current_channels(armature) is None:
-            cls.poll_message_set(f"'{armature.name}' has no take; generate or load one first")
+            reason = shown_reason(armature)
+            cls.poll_message_set(reason or f"'{armature.name}' has no take; generate or load one first")
         else:
             return True
         return False

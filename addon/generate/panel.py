@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import bpy
 
+from ..plan.changes import stale_reasons
+from ..regenerate.blocker import regenerate_blocker
+from ..regenerate.line import is_of_line
+from ..regenerate.panel import draw_summary
 from ..setup.engine import SESSION
 from ..setup.ops import stage_text
+from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .ops import generate_blocker
+
+PRIMARY = 1.4
+
+
+def has_take(context: bpy.types.Context) -> bool:
+    """Whether the character's active Action is a take of the line that is chosen."""
+    armature = context.scene.cospeech.character
+    try:
+        return armature is not None and is_of_line(context.scene, glanced_span(context.scene, armature).action)
+    except SpanError:
+        return False
 
 
 class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
@@ -23,26 +39,41 @@ class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
         if job is not None:
             layout.progress(factor=job.fraction, text=stage_text(job))
             row = layout.row()
-            row.scale_y = 1.4
+            row.scale_y = PRIMARY
             row.operator("cospeech.cancel", icon="CANCEL")
             return
         if settings.character is None:
             row = layout.row()
-            row.scale_y = 1.4
+            row.scale_y = PRIMARY
             row.operator("cospeech.add_character", icon="ARMATURE_DATA")
         column = layout.column()
         column.prop(settings, "character")
         column.prop(settings, "audio")
+        again = has_take(context)
         if settings.character is not None:
-            row = layout.row()
-            row.scale_y = 1.4
-            row.operator_context = "INVOKE_DEFAULT"
-            row.operator("cospeech.generate", icon="PLAY")
-        reason = generate_blocker(context)
+            _draw_primary(layout, again)
+        reason = regenerate_blocker(context) if again else generate_blocker(context)
         if reason:
             draw_sentence(layout, reason, "INFO")
-        elif SESSION.note:
+            return
+        if again:
+            draw_summary(layout, context)
+            stale = stale_reasons(context, settings.character)
+            if stale:
+                draw_sentence(layout, f"Out of date: {'; '.join(stale)}", "FILE_REFRESH")
+        if SESSION.note:
             draw_sentence(layout, SESSION.note, "ERROR" if SESSION.failed else "CHECKMARK")
+
+
+def _draw_primary(layout: bpy.types.UILayout, again: bool) -> None:
+    row = layout.row(align=True)
+    row.scale_y = PRIMARY
+    row.operator_context = "INVOKE_DEFAULT"
+    if again:
+        row.operator("cospeech.regenerate", icon="FILE_REFRESH")
+        row.operator("cospeech.generate", text="New Take", icon="PLAY")
+    else:
+        row.operator("cospeech.generate", icon="PLAY")
 
 
 class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
@@ -67,7 +98,7 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         column.prop(settings, "parts")
         layout.prop(settings, "use_current_frame")
         row = layout.row()
-        row.enabled = not settings.use_current_frame
+        row.active = not settings.use_current_frame  # a frame typed here ends At Current Frame
         row.prop(settings, "start_frame")
 
 

@@ -24,6 +24,8 @@ from .targets import sample_targets
 
 Flags = NDArray[np.bool_]
 
+MOST = 0.6  # of the keys: more than anyone edits by hand
+
 
 @dataclass(frozen=True, eq=False)
 class Collected:
@@ -94,14 +96,22 @@ class Search:
         self.pinned: set[tuple[str, int]] = set()
         self.edited: set[tuple[str, int]] = set()
         self._outside: set[tuple[str, int]] = set()
+        self._keys = self._edited_keys = 0
 
     def notes(self) -> tuple[str, ...]:
-        """What could not be used, as sentences."""
+        """What could not be used, or looks like a mistake, as sentences."""
+        notes = []
+        if self._edited_keys > MOST * self._keys:
+            notes.append(
+                "Most keys differ from what was generated, and are kept; if the take was moved in time, "
+                f"move it back to frame {self._span.start}"
+            )
         count = len(self._outside)
         if not count:
-            return ()
-        what = "1 pin lies" if count == 1 else f"{count} pins lie"
-        return (f"{what} outside the take's frames {self._span.start}-{self._span.end - 1} and hold nothing",)
+            return tuple(notes)
+        what, hold = ("1 pin lies", "it holds") if count == 1 else (f"{count} pins lie", "they hold")
+        frames = f"{self._span.start}-{self._span.end - 1}"
+        return (*notes, f"{what} outside the take's frames {frames}, where {hold} nothing")
 
     def look_at_body(self, armature: bpy.types.Object, rig: RigMap, channels: compat.Channels) -> None:
         """The bones of the joints: their rotation in the present rotation mode, and the pelvis' place."""
@@ -131,6 +141,8 @@ class Search:
         for keys in curves:
             index = np.round(keys.frames).astype(int) - self._span.start
             inside = (index >= 0) & (index < self._span.frames)
+            self._keys += len(index)
+            self._edited_keys += int(keys.edited.sum())
             for flags, found in ((keys.pinned, self.pinned), (keys.edited, self.edited)):
                 rows = index[flags & inside].tolist()
                 fixed.update(rows)

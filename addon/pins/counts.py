@@ -7,6 +7,7 @@ changed, and a timer counts. Without a window (no timers, no panels) nothing is 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ class Counts:
         self._stale, self._touched = True, time.monotonic()
 
     def get(self, context: bpy.types.Context) -> Count | None:
-        """The last count of the active take, None before the first; quick. A new one is on its way where it may differ."""
+        """The last count of the active take, None before the first; quick. Where it may differ a timer counts anew."""
         done = context.window_manager.operators
         latest = (len(done), done[-1].as_pointer() if len(done) else 0)
         if latest != self._operator:  # changing the type of a key tells no handler
@@ -66,7 +67,7 @@ class Counts:
         if waiting > 0.0:
             return waiting
         if self._stale:
-            self.update(bpy.context)
+            self._count_again()
             for window in bpy.context.window_manager.windows:
                 for area in window.screen.areas:
                     if area.type == "VIEW_3D":
@@ -75,13 +76,24 @@ class Counts:
 
     def update(self, context: bpy.types.Context) -> Count:
         """Count now."""
-        self._of, self._stale, self._count = _name(context), False, Count()
-        armature = find_character(context)
-        try:
-            search = look(armature, recognise(armature), take_span(context.scene, armature))
-        except (AttributeError, RigError, SpanError):
-            return self._count
-        self._count = Count(len(search.pinned), len(search.edited - search.pinned))
+        self._of = _name(context)
+        return self._count_again()
+
+    def _count_again(self) -> Count:
+        """Count in the take that was asked for last: a timer has no context of its own."""
+        self._stale, self._count = False, Count()
+        scene, armature = (
+            (
+                next((block for block in blocks if block.session_uid == uid), None)
+                for blocks, uid in zip((bpy.data.scenes, bpy.data.objects), self._of[:2], strict=False)
+            )
+            if self._of
+            else (None, None)
+        )
+        if scene is not None and armature is not None:
+            with suppress(RigError, SpanError):
+                search = look(armature, recognise(armature), take_span(scene, armature))
+                self._count = Count(len(search.pinned), len(search.edited - search.pinned))
         return self._count
 
     def stop(self) -> None:
@@ -116,7 +128,9 @@ def _name(context: bpy.types.Context) -> tuple[Any, ...]:
     armature = find_character(context)
     data = armature.animation_data if armature is not None else None
     action = data.action if data is not None else None
-    return (armature.session_uid, action.session_uid) if action is not None else ()
+    if armature is None or action is None:
+        return ()
+    return (context.scene.session_uid, armature.session_uid, action.session_uid)
 
 
 @persistent

@@ -96,10 +96,7 @@ class COSPEECH_OT_unpin(PinOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""
         place = find_place(context, self.source)
-        done = Released()
-        for item, frames in place.items:
-            one = release([item], place.action, frames=frames, restore=self.restore)
-            done = Released(done.unpinned + one.unpinned, done.restored + one.restored)
+        done = release(place.items, place.action, restore=self.restore)
         return told(done, "There is no pin; select pinned bones or keys")
 
 
@@ -134,7 +131,8 @@ class COSPEECH_OT_clear_pins(PinOperator, bpy.types.Operator):
             if not scene.use_preview_range:
                 raise PinError("The scene has no preview range; set one with P in the Timeline")
             within = (scene.frame_preview_start, scene.frame_preview_end)
-        return told(release(items, span.action, within=within, restore=self.restore), "There is no pin to clear")
+        done = release([(item, None) for item in items], span.action, within=within, restore=self.restore)
+        return told(done, "There is no pin to clear")
 
 
 class COSPEECH_OT_pin_shape(PinOperator, bpy.types.Operator):
@@ -172,8 +170,7 @@ class COSPEECH_OT_unpin_shape(PinOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""
         place = _shape_place(context, self.shapes)
-        items = [item for item, _ in place.items]
-        done = release(items, place.action, frames=place.items[0][1], restore=self.restore)
+        done = release(place.items, place.action, restore=self.restore)
         return told(done, "The shape key has no pin on this frame")
 
 

@@ -7,7 +7,7 @@ generator wrote no key. It goes with the Action through copies, undo and files, 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,24 @@ def remember_window(
     _store(action, reference.start, names, np.concatenate([values, fresh]) if fresh else values, sorted(automatic))
 
 
+def thin(action: bpy.types.Action, removed: Iterable[tuple[int, Any, Any, Any]]) -> None:
+    """After keys were taken out: for each row the scene frames that have no key now, those that have a new one, and its
+    values. From then on the handles of these curves, which were fitted, say nothing of the animator.
+    """
+    reference = load(action)
+    if reference is None:
+        return
+    values, automatic = reference.values.copy(), set(reference.automatic)
+    for row, gone, new, written in removed:
+        for frames, now in ((gone, np.nan), (new, written)):
+            index = np.asarray(frames, np.int_) - reference.start
+            inside = (index >= 0) & (index < reference.frames)
+            values[row, index[inside]] = now[inside] if isinstance(now, np.ndarray) else now
+        automatic.discard(row)
+    names = sorted(reference.rows, key=lambda name: reference.rows[name])
+    _store(action, reference.start, names, values, sorted(automatic))
+
+
 def forget(action: bpy.types.Action) -> None:
     """Drop the reference: from then on only pins count."""
     action.pop(REFERENCE_KEY, None)
@@ -159,7 +177,7 @@ def edited_keys(channels: compat.Channels, reference: Reference | None) -> Itera
     """Every curve of a slot with its keys compared with the reference.
 
     Pinned are keys of type EXTREME. Edited are keys whose value differs, keys on frames where the generator wrote
-    none (added, moved, between frames), and those with handles set by hand, where a curve has fewer keys than frames;
+    none (added, moved, between frames), and those with handles set by hand, on curves with fewer keys than frames;
     with a key on every frame handles show on none. Without a reference nothing is edited; of a curve that the
     generator did not write, all keys are but the GENERATED ones. A renamed curve is known by its values.
     """

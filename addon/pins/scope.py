@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
+from ..layers.stack import shown_reason
 from ..rig.character import character_meshes, find_character
 from ..takes.apply import META_KEY
 from ..takes.span import SpanError, TakeSpan, take_span
@@ -34,6 +35,9 @@ def take_blocker(context: bpy.types.Context) -> str:
     armature = find_character(context)
     if armature is None:
         return "Choose a character, or add one with Add Character"
+    reason = shown_reason(armature)
+    if reason:
+        return reason
     data = armature.animation_data
     if data is None or data.action is None or META_KEY not in data.action:
         return f"The active Action of '{armature.name}' is not a Cospeech take; generate or choose a take first"
@@ -56,8 +60,10 @@ def bones_blocker(context: bpy.types.Context) -> str:
 
 
 def keys_or_bones_blocker(context: bpy.types.Context) -> str:
-    """As :func:`bones_blocker`; in the Dope Sheet and Graph Editor the selected keys are meant instead."""
-    return take_blocker(context) if in_key_editor(context) else bones_blocker(context)
+    """As :func:`bones_blocker`; in the Dope Sheet and Graph Editor the selected keys are meant instead, and a script
+    may mean either.
+    """
+    return take_blocker(context) if context.area is None or in_key_editor(context) else bones_blocker(context)
 
 
 def in_key_editor(context: bpy.types.Context) -> bool:
@@ -93,7 +99,7 @@ def find_place(context: bpy.types.Context, source: str) -> Place:
         return Place(armature, span, chosen, by_keys=True)
     items = selected_items(armature)
     if not items:
-        raise PinError(f"Select bones of '{armature.name}' that a take moves, in Pose Mode")
+        raise PinError(bones_blocker(context) or f"Select bones of '{armature.name}' that a take moves")
     frame = current_frame(context, span)
     return Place(armature, span, tuple((item, (frame,)) for item in items))
 

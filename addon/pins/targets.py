@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
@@ -21,18 +21,25 @@ SCENE = "Cospeech targets"
 
 @dataclass(frozen=True)
 class Targets:
-    """``entries``: joint, frame, xyz, tolerance_m as in the hints file; ``count`` targets in use; ``notes``: sentences."""
+    """``entries``: joint, frame, xyz, tolerance_m as in the hints; ``count`` of targets used; ``notes``: sentences."""
 
     entries: tuple[dict[str, Any], ...] = ()
     count: int = 0
     notes: tuple[str, ...] = ()
 
 
-def sample_targets(context: bpy.types.Context, armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Targets:
+def sample_targets(
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    rig: RigMap,
+    span: TakeSpan,
+    within: tuple[int, int] | None = None,
+) -> Targets:
     """Where the character's targets are on the frames of the take, in model space: metres, Y up, facing +Z.
 
-    Objects are evaluated with their parents, constraints and animation in a scene beside the user's. What can't be
-    used is left out with a note: no object, an object that hangs from the character, frames outside the take.
+    Only scene frames ``within`` (first, end), where given, are looked at. Objects are evaluated with their parents,
+    constraints and animation in a scene beside the user's. What can't be used is left out with a note: no object, an
+    object that hangs from the character, frames outside the take.
     """
     usable, notes = [], []
     for target in armature.cospeech_targets:
@@ -45,15 +52,17 @@ def sample_targets(context: bpy.types.Context, armature: bpy.types.Object, rig: 
             usable.append(target)
     if not usable:
         return Targets(notes=tuple(notes))
-    frames = sorted({frame for target in usable for frame in _frames(target, span)})
+    first, end = within or (span.start, span.end)
+    reach = [range(max(_frames(t, span).start, first), min(_frames(t, span).stop, end)) for t in usable]
     found: dict[tuple[str, int], dict[str, Any]] = {}
-    with side_scene(context, SCENE, [armature]) as scene, _markers(scene, usable) as markers:
-        for frame in frames:
+    followed = [(armature, rig.root_bone), *((target.object, target.bone) for target in usable)]
+    with side_scene(context, SCENE, []) as scene, _markers(scene, followed) as (base, *markers):
+        for frame in sorted(set().union(*reach)):
             scene.frame_set(frame)
             graph = scene.view_layers[0].depsgraph
-            to_model = _to_model(armature.evaluated_get(graph), rig)
-            for target, marker in zip(usable, markers, strict=True):
-                if frame in _frames(target, span):
+            to_model = _to_model(base.evaluated_get(graph).matrix_world, armature, rig)
+            for target, marker, frames in zip(usable, markers, reach, strict=True):
+                if frame in frames:
                     world = np.array(marker.evaluated_get(graph).matrix_world @ Vector(target.offset))
                     found[target.joint, frame] = {  # of two targets of a joint the last one holds
                         "joint": target.joint,
@@ -110,30 +119,29 @@ def _frames(target: Any, span: TakeSpan) -> range:
 
 
 @contextmanager
-def _markers(scene: bpy.types.Scene, targets: list[Any]) -> Iterator[list[bpy.types.Object]]:
-    """Empties that follow the targets: they are evaluated where the target itself is hidden, or is a bone."""
+def _markers(
+    scene: bpy.types.Scene, followed: Sequence[tuple[bpy.types.Object, str]]
+) -> Iterator[list[bpy.types.Object]]:
+    """Empties that follow objects, or bones of theirs: so also what is hidden is evaluated, and no more than asked."""
     made: list[bpy.types.Object] = []
     try:
-        for target in targets:
+        for obj, bone in followed:
             marker = bpy.data.objects.new(SCENE, None)
             made.append(marker)
             follow = marker.constraints.new("COPY_TRANSFORMS")
-            follow.target = target.object
-            follow.subtarget = target.bone
+            follow.target = obj
+            follow.subtarget = bone
             scene.collection.objects.link(marker)
         yield made
     finally:
         bpy.data.batch_remove(made)
 
 
-def _to_model(armature: bpy.types.Object, rig: RigMap) -> Array:
-    """World -> model space of the pelvis' channels, (3, 4): the object's place and what the bone above it does are
-    taken out.
+def _to_model(world: Matrix, armature: bpy.types.Object, rig: RigMap) -> Array:
+    """World -> model space of the pelvis' channels, (3, 4): the object's place, and what the bone above the pelvis
+    does, are taken out. ``world`` is that bone's matrix, or the object's where there is no such bone.
     """
-    inverse = np.array(armature.matrix_world.inverted_safe(), dtype=np.float64)
+    inverse = np.linalg.inv(np.array(world, dtype=np.float64))
     if rig.root_bone:
-        bone = armature.pose.bones[rig.root_bone]
-        moved = np.array(bone.matrix, dtype=np.float64)
-        rest = np.array(bone.bone.matrix_local, dtype=np.float64)
-        inverse = rest @ np.linalg.inv(moved) @ inverse
+        inverse = np.array(armature.data.bones[rig.root_bone].matrix_local, dtype=np.float64) @ inverse
     return (rig.axes.T / rig.unit) @ inverse[:3]

@@ -111,36 +111,32 @@ class Released:
 
 
 def release(
-    items: Iterable[Item],
+    places: Iterable[tuple[Item, Sequence[float] | None]],
     action: bpy.types.Action,
     *,
-    frames: Sequence[float] | None = None,
     within: tuple[float, float] | None = None,
     restore: bool = False,
 ) -> Released:
-    """Make GENERATED keys of the items' pins: on ``frames``, or all ``within`` two frames, or all.
+    """Make GENERATED keys of the items' pins: each on its frames, None for all, and all ``within`` two frames.
 
     ``restore`` puts back the generator's value, of edited keys too, and takes away keys that it did not write.
     """
     reference = load(action)
-    wanted = {(id_of(item), item.path): item for item in items}
-    owners = {id_of(item): item for item in wanted.values()}
+    wanted = {(id_of(item), item.path): (item, frames) for item, frames in places}
+    owners = {owner: item for (owner, _), (item, _) in wanted.items()}
     unpinned: set[tuple[str, int]] = set()
     restored: set[tuple[str, int]] = set()
-    for owner, sample_item in owners.items():
-        channels = sample_item.channels(action)
-        if channels is None:
-            continue
-        for keys in list(edited_keys(channels, reference)):
-            item = wanted.get((owner, keys.curve.data_path))
+    for owner, of_owner in owners.items():
+        channels = of_owner.channels(action)
+        for keys in list(edited_keys(channels, reference)) if channels is not None else ():
+            item, frames = wanted.get((owner, keys.curve.data_path), (None, None))
             if item is None or not len(keys.frames):
                 continue
             meant = _meant(keys, frames, within)
-            pinned, edited = meant & keys.pinned, meant & keys.edited
-            unpinned |= {(item.name, round(frame)) for frame in keys.frames[pinned]}
-            if restore:
-                restored |= {(item.name, round(frame)) for frame in keys.frames[edited]}
-            _release(keys, pinned, edited if restore else None, reference)
+            pinned, edited = meant & keys.pinned, meant & keys.edited & restore
+            unpinned |= {(item.name, round(frame)) for frame in keys.frames[pinned].tolist()}
+            restored |= {(item.name, round(frame)) for frame in keys.frames[edited].tolist()}
+            _release(keys, pinned, edited, reference)
     action.update_tag()
     return Released(len(unpinned), len(restored))
 
@@ -171,23 +167,22 @@ def _meant(keys: CurveKeys, frames: Sequence[float] | None, within: tuple[float,
     return np.ones(len(keys.frames), np.bool_)
 
 
-def _release(keys: CurveKeys, pinned: Array, restored: Array | None, reference: Reference | None) -> None:
+def _release(keys: CurveKeys, pinned: Array, restored: Array, reference: Reference | None) -> None:
+    changed = pinned | restored
+    if not changed.any():
+        return
     points = keys.curve.keyframe_points
     written = np.full(len(keys.frames), np.nan)
     if reference is not None and keys.row is not None:
         written = reference_values(reference, keys.row, keys.frames)
-    changed = pinned if restored is None else pinned | restored
-    if not changed.any():
-        return
     for row in np.flatnonzero(changed)[::-1]:  # from the end, as rows may go
         point = points[int(row)]
-        if restored is not None and restored[row]:
-            if np.isnan(written[row]) and len(points) > 1:
-                points.remove(point, fast=True)
-                continue
-            if not np.isnan(written[row]):
-                point.co_ui[1] = float(written[row])
-                point.handle_left_type = point.handle_right_type = "AUTO_CLAMPED"
+        if restored[row] and np.isnan(written[row]) and len(points) > 1:
+            points.remove(point, fast=True)
+            continue
+        if restored[row] and not np.isnan(written[row]):
+            point.co_ui[1] = float(written[row])
+            point.handle_left_type = point.handle_right_type = "AUTO_CLAMPED"
         point.type = GENERATED
     keys.curve.update()
 

@@ -25,7 +25,7 @@ def _fill_lists(*_: object) -> None:
 def _note_changes(_: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     for update in depsgraph.updates:
         if isinstance(update.id, bpy.types.Action):
-            WATCH.changed(update.id)
+            WATCH.changed(update.id.original)
 
 
 def attach() -> None:

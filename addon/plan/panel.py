@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -14,6 +16,7 @@ from .stale import count_changed, stale_reasons
 from .target import chosen_phrase, plan_action, plan_blocker
 
 ROWS = 5
+LOOKS_A_SECOND = 2  # for moved markers
 NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))
 
 
@@ -126,17 +129,26 @@ def _draw_word(layout: bpy.types.UILayout, word: Any) -> None:
 
 
 def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, action: bpy.types.Action) -> None:
-    if moves := moved_markers(action):
-        layout.operator("cospeech.plan_markers", text=f"Take {len(moves)} Marker Moves", icon="MARKER_HLT")
+    if moves := _moves(action.session_uid, int(time.monotonic() * LOOKS_A_SECOND)):
+        text = f"Take {moves} Marker Move{'s' if moves > 1 else ''}"
+        layout.operator("cospeech.plan_markers", text=text, icon="MARKER_HLT")
     reasons = stale_reasons(context, context.scene.cospeech.character)
     if reasons:
         draw_sentence(layout, f"Out of date: {'; '.join(reasons)}", "INFO")
     group = action.cospeech_plan
     edited = count_changed(group.phrases) + count_changed(group.words) > 0
-    row = layout.row(align=True)
-    row.enabled = edited
-    row.operator("cospeech.regenerate", text="Regenerate Changes", icon="FILE_REFRESH")
-    row.operator("cospeech.plan_reset", text="Reset All").scope = "ALL"
+    column = layout.column(align=True)
+    column.enabled = edited
+    column.operator_context = "INVOKE_DEFAULT"
+    column.operator("cospeech.regenerate", text="Regenerate Changes", icon="FILE_REFRESH").range = "AUTO"
+    column.operator("cospeech.plan_reset", text="Reset All", icon="LOOP_BACK").scope = "ALL"
+
+
+@lru_cache(maxsize=4)
+def _moves(uid: int, _: int) -> int:
+    """How many markers were moved; a long line has thousands, so it is not asked at every redraw."""
+    action = next((action for action in bpy.data.actions if action.session_uid == uid), None)
+    return len(moved_markers(action)) if action is not None else 0
 
 
 CLASSES = (COSPEECH_UL_plan, COSPEECH_PT_plan)

@@ -1,7 +1,7 @@
 """Whether pins changed since a take was made: a print of all that is pinned or edited, taken anew only when needed.
 
 Reading every key takes some milliseconds, so the panel's question is answered from memory until Blender says that the
-Action changed, and then once a second at most.
+Action changed, and then once a second at most, of long takes less often.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .. import compat
 from ..pins.reference import edited_keys, load
 
 LEAST_SECONDS = 1.0
+LARGEST_SHARE = 0.03  # of the time may go into looking
 
 
 def pin_print(action: bpy.types.Action) -> str:
@@ -57,11 +58,11 @@ def _targets_of(armature: bpy.types.Object) -> str:
 
 @dataclass
 class _Seen:
-    """The print of an Action, how many changes Blender had told of by then, and when it was taken."""
+    """The print of an Action, how many changes Blender had told of by then, and until when it is good enough."""
 
     text: str
     changes: int
-    moment: float
+    until: float
 
 
 class PinWatch:
@@ -70,6 +71,7 @@ class PinWatch:
     def __init__(self) -> None:
         self._changes: dict[int, int] = {}
         self._seen: dict[int, _Seen] = {}
+        self._operator: tuple[int, int] = (0, 0)
 
     def changed(self, action: bpy.types.Action) -> None:
         """Blender evaluates the Action anew: its keys may be others."""
@@ -81,19 +83,31 @@ class PinWatch:
         self._seen.clear()
 
     def print_of(self, action: bpy.types.Action) -> str:
-        """The print as it is now, or was less than a second ago."""
+        """The print as it is now, or was a second or two ago."""
         uid, now = action.session_uid, time.monotonic()
+        latest = _last_operator()
+        if latest != self._operator:  # changing the type of a key tells no handler
+            self._operator = latest
+            self.changed(action)
         changes, seen = self._changes.get(uid, 0), self._seen.get(uid)
-        if seen is not None and (seen.changes == changes or now - seen.moment < LEAST_SECONDS):
+        if seen is not None and (seen.changes == changes or now < seen.until):
             return seen.text
         return self.look(action)
 
     def look(self, action: bpy.types.Action) -> str:
         """Take the print now."""
         uid = action.session_uid
+        began = time.monotonic()
         text = pin_print(action)
-        self._seen[uid] = _Seen(text, self._changes.get(uid, 0), time.monotonic())
+        now = time.monotonic()
+        until = now + max(LEAST_SECONDS, (now - began) / LARGEST_SHARE)
+        self._seen[uid] = _Seen(text, self._changes.get(uid, 0), until)
         return text
+
+
+def _last_operator() -> tuple[int, int]:
+    done = bpy.context.window_manager.operators
+    return len(done), done[-1].as_pointer() if len(done) else 0
 
 
 WATCH = PinWatch()

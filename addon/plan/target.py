@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..layers.stack import shown_reason
 from ..rig.character import find_character
 from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
@@ -25,7 +26,7 @@ def plan_blocker(context: bpy.types.Context) -> str:
         return "Choose a character, or add one with Add Character"
     action = plan_action(context)
     if action is None:
-        return "The character has no take yet; generate one first"
+        return shown_reason(find_character(context)) or "The character has no take yet; generate one first"
     if not action.is_editable:
         return "The take is linked from another file; make it local to edit its plan"
     return ""

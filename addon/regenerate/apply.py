@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 
 from .. import compat
+from ..chain.inside import same_span, whole_meta
 from ..client.take_file import Take
-from ..pins.collect import collect
+from ..pins.collect import look
 from ..pins.reference import remember_window
 from ..plan.changes import sync
 from ..rig.character import keyable_faces
@@ -30,15 +29,12 @@ from ..takes.apply import (
     take_name,
     write_markers,
 )
-from ..takes.curves import live_curves, sample
-from ..takes.keys import bone_path
+from ..takes.curves import Performance, read_frames
 from ..takes.slots import slot_in
 from ..takes.span import SAME_RATE, TakeSpan, scene_rate
 from ..takes.window import Window, write_window
 from .request import Ticket
 from .variations import mark_variation
-
-STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +55,10 @@ def find_span(scene: bpy.types.Scene, action: bpy.types.Action, ticket: Ticket) 
         raise ApplyError(f"'{action.name}' is no longer a take that can be changed")
     fps, start = float(meta.get("fps") or 0.0), int(meta.get("start_frame", 0))
     frames = int(meta.get("frames") or round(action.frame_end) - start + 1)
-    if (start, frames) != (ticket.first, ticket.frames) or abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = same_span(TakeSpan(action, start, frames, fps, meta), ticket.first, ticket.frames)
+    if (span.start, span.frames) != (ticket.first, ticket.frames) or abs(fps - scene_rate(scene)) > SAME_RATE * fps:
         raise ApplyError(f"'{action.name}' has other frames than when the engine was asked")
-    return TakeSpan(action, start, frames, fps, meta)
+    return span
 
 
 def apply_made(
@@ -71,14 +68,14 @@ def apply_made(
     check_ready(armature)
     span = find_span(context.scene, action, ticket)
     if ticket.into_take:
-        write_made(context, armature, span, made, ticket)
+        write_made(armature, span, made, ticket)
         return action
     copy = copy_take(armature, action, made)
     for owner in owners_of(armature, action):
         slot = copy.slots[slot_in(owner, action).identifier]
         put_aside(owner)
         compat.assign(owner, copy, slot)
-    write_made(context, armature, replace(span, action=copy), made, ticket)
+    write_made(armature, replace(span, action=copy), made, ticket)
     return copy
 
 
@@ -98,7 +95,7 @@ def apply_variations(
         copy = copy_take(armature, action, result)
         for owner in owners_of(armature, action):
             lay_aside(owner, copy, copy.slots[slot_in(owner, action).identifier])
-        write_made(context, armature, replace(span, action=copy), result, ticket)
+        write_made(armature, replace(span, action=copy), result, ticket)
         mark_variation(copy, action, group)
         copies.append(copy)
     return copies
@@ -118,9 +115,7 @@ def copy_take(armature: bpy.types.Object, action: bpy.types.Action, made: Made) 
     return copy
 
 
-def write_made(
-    context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: Ticket
-) -> None:
+def write_made(armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: Ticket) -> None:
     """The window's keys, the plan with its list and markers, and what the take says of itself."""
     take = made.take
     if made.window is not None:
@@ -128,14 +123,27 @@ def write_made(
         rows = slice(first, end)
         shapes = None if take.blendshapes is None else take.blendshapes[rows]
         window = Window(span.start + first, take.poses[rows], take.trans[rows], shapes)
-        with animated_by(armature, span.action):
-            kept = collect(context, armature, span).kept
-        write_window(armature, recognise(armature), span, window, ticket.free, kept)
+        rig = recognise(armature)
+        kept = look(armature, rig, span).kept  # as they are now: also what was pinned while the engine worked
+        write_window(armature, rig, span, window, ticket.free, kept)
         remember_window(armature, span.action, span.start + first, span.start + end, kept)
+    meta = whole_meta(span, _meta(span, made, ticket))
     if take.plan is not None:
-        write_markers(span.action, take.plan, span.start, span.fps)
-    set_meta(span.action, _meta(span, made, ticket))
+        write_markers(span.action, meta["plan"], int(meta["start_frame"]), span.fps)
+    if ticket.whole and "lines" not in meta:
+        _rename(armature, span, made)
+    set_meta(span.action, meta)
     sync(span.action)
+
+
+def _rename(armature: bpy.types.Object, span: TakeSpan, made: Made) -> None:
+    """A take that is all new carries its new seed in its name, unless the animator named it herself."""
+    old, new = (
+        take_name(armature, replace(made.take, provenance={**span.provenance, **seed}))[:NAME_LENGTH]
+        for seed in ({}, {"seed": made.seed})
+    )
+    if span.action.name == old and new != old:
+        span.action.name = new
 
 
 def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
@@ -156,42 +164,20 @@ def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
     return meta
 
 
-@contextmanager
-def animated_by(armature: bpy.types.Object, action: bpy.types.Action) -> Iterator[None]:
-    """Let a take that was put aside be the active one for a moment."""
-    before = [
-        (owner, data.action, data.action_slot)
-        for owner in owners_of(armature, action)
-        if (data := owner.animation_data) is not None and data.action != action
-    ]
-    try:
-        for owner, _, _ in before:
-            compat.assign(owner, action, slot_in(owner, action))
-        yield
-    finally:
-        for owner, old, slot in before:
-            compat.assign(owner, old, slot)
+def changed_meanwhile(armature: bpy.types.Object, ticket: Ticket, base: Performance, window: tuple[int, int]) -> bool:
+    """Whether the take was changed just outside the window while the engine worked: the new motion may step there.
+
+    ``base`` is the take as it was asked about, ``window`` (first, end) in its frames.
+    """
+    action = armature.animation_data.action if armature.animation_data is not None else None
+    if action is None or str(action.session_uid) != ticket.action:
+        return False
+    rows = np.array([row for row in (window[0] - 1, window[1]) if 0 <= row < ticket.frames], int)
+    now = read_frames(armature, recognise(armature), rows + ticket.first)
+    return not (np.array_equal(now.poses, base.poses[rows]) and np.array_equal(now.trans, base.trans[rows]))
 
 
-def moved_meanwhile(armature: bpy.types.Object, action: bpy.types.Action, made: Made, ticket: Ticket) -> bool:
-    """Whether the take was changed just outside the window while the engine worked: the new motion may step there."""
-    if made.window is None:
-        return False
-    beside = [row for row in (made.window[0] - 1, made.window[1]) if 0 <= row < ticket.frames]
-    rig = recognise(armature)
-    slot = slot_in(armature, action)
-    channels = compat.slot_channels(action, slot) if slot is not None else None
-    if channels is None or not beside:
-        return False
-    curves = live_curves(armature, channels)
-    frames = np.array(beside) + ticket.first
-    path = bone_path(rig.bones[0], "location")
-    place = rig.pelvis_location(made.take.trans[beside])
-    return any(
-        np.abs(sample(curve, frames) - place[:, index]).max() > STEP
-        for index in range(3)
-        if (curve := curves.get((path, index))) is not None
-    )
+WANTED = ("take", "seed", "window")
 
 
 def results_of(result: dict[str, Any]) -> str:
@@ -201,12 +187,4 @@ def results_of(result: dict[str, Any]) -> str:
     return json.dumps([{"window": window, **{name: take[name] for name in take if name in WANTED}} for take in takes])
 
 
-WANTED = ("take", "seed", "window")
-
-
-def line_of(path: Path) -> str:
-    """The name under which a take that can't be applied is kept."""
-    return path.stem
-
-
-__all__ = ["Made", "animated_by", "apply_made", "apply_variations", "find_span", "moved_meanwhile", "results_of"]
+__all__ = ["Made", "apply_made", "apply_variations", "changed_meanwhile", "find_span", "results_of"]

@@ -12,15 +12,17 @@ import bpy
 from ..speech.transcript import find_transcript
 from ..takes.apply import META_KEY, parse_meta
 
+SPEAK, IDLE = "speak", "idle"
 LOST = "The take does not say which audio it was made from; choose the audio of the line"
 
 
 @dataclass(frozen=True)
 class Line:
-    """The files of a line: ``transcript`` is None where there is none."""
+    """The files of a line, None where there is none, and what the character does: "speak", "listen" or "idle"."""
 
-    audio: Path
+    audio: Path | None
     transcript: Path | None
+    role: str = SPEAK
 
 
 class LineError(Exception):
@@ -35,18 +37,24 @@ def find_line(scene: bpy.types.Scene, provenance: dict[str, Any]) -> Line:
     settings = scene.cospeech
     options = dict(provenance.get("options") or {})
     made = str(options.get("audio") or provenance.get("audio") or "")
-    name = PurePath(made.replace("\\", "/")).name
+    name, role = PurePath(made.replace("\\", "/")).name, str(options.get("role") or SPEAK)
     chosen = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
-    if chosen is not None and (not name or chosen.name == name) and chosen.is_file():
+    if chosen is not None and _is_it(chosen, name, role) and chosen.is_file():
         named = bpy.path.abspath(settings.transcript) if settings.transcript else ""
-        return Line(chosen, find_transcript(chosen, named))
+        return Line(chosen, find_transcript(chosen, named), role)
+    if not name and role == IDLE:
+        return Line(None, None, role)
     if not name:
         raise LineError(LOST)
     audio = Path(made)
     if not audio.is_file():
         raise LineError(f"The take's audio {name} is gone; choose it again as Audio")
     transcript = Path(str(options.get("transcript") or ""))
-    return Line(audio, transcript if transcript.is_file() else find_transcript(audio, ""))
+    return Line(audio, transcript if transcript.is_file() else find_transcript(audio, ""), role)
+
+
+def _is_it(chosen: Path, name: str, role: str) -> bool:
+    return chosen.name == name if name else role != IDLE
 
 
 def is_of_line(scene: bpy.types.Scene, action: bpy.types.Action) -> bool:

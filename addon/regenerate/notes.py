@@ -14,7 +14,7 @@ MOST_TARGETS = 3
 def outcome(job: Job, order: Order) -> str:
     """The frames, how long it took, what was kept, which targets are out of reach, the engine's notes."""
     window = job.result.get("window")
-    notes = [str(note) for note in job.result.get("warnings", ())]
+    notes = [*order.notes, *(str(note) for note in job.result.get("warnings", ()))]
     if not window:
         return ". ".join(["Nothing had to change", *notes])
     first, last = order.ticket.first + int(window[0]), order.ticket.first + int(window[1]) - 1

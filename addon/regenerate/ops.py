@@ -20,13 +20,14 @@ from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError
 from ..takes.kept import keep_file
 from ..takes.span import SpanError
-from .apply import Made, apply_made, apply_variations, moved_meanwhile, results_of
+from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker
 from .line import LineError
 from .notes import outcome
 from .request import NEXT_SEED, Asked, Order, Ticket, has_edits, make_order
 from .scope import ScopeError
 
+MOVED = "The take was changed beside these frames meanwhile; look at the first and the last of them"
 WONT = (ApplyError, RigError, SpanError, LineError, ScopeError, HintsFileError)
 
 
@@ -121,10 +122,13 @@ class COSPEECH_OT_regenerate(_Options, EngineJobOperator, bpy.types.Operator):
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the window; RuntimeError says why not, and where the take was kept."""
         order = self._order
+        before, window = by_uid(bpy.data.objects, order.ticket.character), job.result.get("window")
+        moved = before is not None and window and changed_meanwhile(before, order.ticket, order.base, tuple(window))
         # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
         bpy.ops.cospeech.apply_window("EXEC_DEFAULT", True, takes=results_of(job.result), ticket=order.ticket.to_text())
         armature = by_uid(bpy.data.objects, order.ticket.character)
-        return ". ".join([outcome(job, order), *warnings(armature, recognise(armature))])
+        notes = [outcome(job, order), *warnings(armature, recognise(armature))]
+        return ". ".join([*notes, MOVED] if moved else notes)
 
 
 class COSPEECH_OT_variations(_Options, EngineJobOperator, bpy.types.Operator):
@@ -188,11 +192,7 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
                 if self.variations:
                     apply_variations(context, armature, action, made, ticket, self.variations)
                 else:
-                    stepped = moved_meanwhile(armature, action, made[0], ticket)
                     apply_made(context, armature, action, made[0], ticket)
-                    if stepped:
-                        text = "The take was changed beside these frames meanwhile; look at their first and last frame"
-                        self.report({"WARNING"}, text)
         except (ApplyError, RigError) as error:
             return self._keep(str(error), entries, ticket)
         return {"FINISHED"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import bpy
 
+from ..pins.counts import COUNTS, count_text
 from ..setup.engine import SESSION
 from ..setup.ops import stage_text
 from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .blocker import regenerate_blocker
-from .notes import kept_text
 from .ops import asked_by_settings
 from .scope import range_text, scope_text
 from .variations import place_among
@@ -26,9 +26,8 @@ def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     asked = asked_by_settings(context)
     where = range_text(context, armature, span, asked)
     draw_sentence(layout, f"{where}, {scope_text(armature, settings.edit_scope, settings.parts)}", "TIME")
-    kept = kept_text(*kept_counts(context, armature, span))
-    if kept:
-        draw_sentence(layout, kept, "PINNED")
+    targets = sum(target.enabled for target in armature.cospeech_targets)
+    draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
 
 
 class _RegeneratePanel:
@@ -64,7 +63,7 @@ class COSPEECH_PT_regenerate(_RegeneratePanel, CospeechPanel, bpy.types.Panel):
 
     bl_parent_id = "COSPEECH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 25
+    bl_order = 35
 
 
 class COSPEECH_PT_regenerate_keys(_RegeneratePanel, bpy.types.Panel):
@@ -99,7 +98,7 @@ def _draw_variations(layout: bpy.types.UILayout, context: bpy.types.Context) -> 
         return
     row = layout.row(align=True)
     row.operator("cospeech.step_variation", text="", icon="TRIA_LEFT").by = -1
-    row.label(text=f"Variation {number} of {count}" if number else f"The take, {count} beside")
+    row.label(text=f"No. {number} of {count}" if number else f"Take, {count} more")
     row.operator("cospeech.step_variation", text="", icon="TRIA_RIGHT").by = 1
     row.operator("cospeech.keep_variation", text="Keep")
 

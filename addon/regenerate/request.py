@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_words
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
-from ..pins.collect import Collected, collect
-from ..plan.changes import plan_edits, word_times
+from ..pins.collect import Search, look
+from ..pins.targets import sample_targets
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
@@ -96,7 +97,9 @@ class Ticket:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A job's parameters and files, and the ticket for its result; ``pinned``, ``edited`` count what is kept."""
+    """A job's parameters and files, and the ticket for its result; ``pinned``, ``edited`` count what is kept in the
+    range, ``base`` is the take as it stood.
+    """
 
     params: dict[str, object]
     files: JobFiles
@@ -104,6 +107,8 @@ class Order:
     range: Range
     pinned: int
     edited: int
+    base: Performance
+    notes: tuple[str, ...] = ()
 
 
 def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: Asked) -> Order:
@@ -113,17 +118,20 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
     scene = context.scene
     check_ready(armature)
     rig, span = recognise(armature), take_span(scene, armature)
-    line = find_line(scene, span.provenance)
     frames = find_range(context, armature, span, asked)
+    span = chosen_line(span, frames.first, frames.last, frames.source, scene.frame_current)
+    frames = _inside(span, find_range(context, armature, span, asked))
+    line = find_line(scene, span.provenance)
     free = free_channels(armature, rig, span.action, asked.scope, asked.parts)
     if asked.edited and frames.source != "PLAN":
         _check_edits(span.action, frames)
-    base, fixed = read_curves(armature, rig, span), collect(context, armature, span)
+    base, fixed = read_curves(armature, rig, span), look(armature, rig, span)
+    targets = sample_targets(context, armature, rig, span, (frames.first, frames.last + 1))
     free = Free(free.joints, free.trans, free.face and base.blendshapes is not None)
     words = _words(span)
     seed = seed_for(span, asked)
     options = {
-        "audio": str(line.audio),
+        "audio": str(line.audio or ""),
         "transcript": str(line.transcript or ""),
         "hints": HINTS,
         "style": scene.cospeech.style,
@@ -132,9 +140,10 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         "in_place": scene.cospeech.in_place,
         "fps": span.fps,
         "seed": seed,
-        "edits": plan_edits(span.action),
+        "edits": span_edits(span),
         "words": words,
         "window": "auto" if frames.source == "PLAN" else "",
+        "role": line.role,
         "device": device(),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)
@@ -142,7 +151,7 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         character=str(armature.session_uid),
         scene=str(scene.session_uid),
         action=str(span.action.session_uid),
-        line=line.audio.stem,
+        line=line.audio.stem if line.audio else line.role,
         first=span.start,
         frames=span.frames,
         seed=seed,
@@ -154,18 +163,38 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         whole=frames.source != "PLAN" and window == (0, span.frames) and asked.scope == "PARTS",
     )
     params: dict[str, object] = {"options": options, "variations": asked.variations}
-    inside = slice(*window)
-    held = _held(fixed, inside, frames)
-    return Order(params, _files(base, span, rig, fixed, free, window), ticket, frames, *held)
+    hints = _hints(base, span, rig, fixed, free, window)
+    files = _files(base, span, replace(hints, targets=targets.entries))
+    return Order(params, files, ticket, frames, *counts(fixed, window), base, (*fixed.notes(), *targets.notes))
 
 
-def _held(fixed: Collected, inside: slice, frames: Range) -> tuple[int, int]:
-    return fixed.pinned, fixed.edited
+def counts(fixed: Search, window: tuple[int, int]) -> tuple[int, int]:
+    """How many poses -- a bone, or a shape, on a frame -- are pinned in a window, and how many edited otherwise."""
+    pinned = sum(window[0] <= row < window[1] for _, row in fixed.pinned)
+    return pinned, sum(window[0] <= row < window[1] for _, row in fixed.edited - fixed.pinned)
 
 
-def _files(
-    base: Performance, span: TakeSpan, rig: RigMap, fixed: Collected, free: Free, window: tuple[int, int]
-) -> JobFiles:
+def _hints(
+    base: Performance, span: TakeSpan, rig: RigMap, fixed: Search, free: Free, window: tuple[int, int]
+) -> HintsData:
+    return HintsData(
+        base=BASE,
+        window=window,
+        rotations=base.poses,
+        rotation_mask=fixed.rotation_mask,
+        trans=base.trans,
+        trans_mask=fixed.trans_mask,
+        blendshapes=base.blendshapes,
+        blendshape_mask=fixed.blendshape_mask if base.blendshapes is not None else None,
+        free_joints=free.joints,
+        free_trans=free.trans,
+        free_face=free.face,
+        rest=own_rest(rig),
+        fps=span.fps,
+    )
+
+
+def _files(base: Performance, span: TakeSpan, hints: HintsData) -> JobFiles:
     """What is written into the job's folder: the hints, and beside them the take as it stands."""
     stands = Take(
         poses=base.poses,
@@ -175,26 +204,7 @@ def _files(
         plan=span.plan or None,
         provenance=span.provenance or None,
     )
-    hints = HintsData(
-        base=BASE,
-        window=window,
-        rotations=base.poses,
-        rotation_mask=fixed.rotation_mask,
-        trans=base.trans,
-        trans_mask=fixed.trans_mask,
-        blendshapes=base.blendshapes,
-        blendshape_mask=fixed.blendshape_mask if base.blendshapes is not None else None,
-        targets=fixed.targets,
-        free_joints=free.joints,
-        free_trans=free.trans,
-        free_face=free.face,
-        rest=own_rest(rig),
-        fps=span.fps,
-    )
-    return {
-        BASE: partial(_write_base, take=stands),
-        HINTS: partial(_write_hints, hints=hints),
-    }
+    return {BASE: partial(_write_base, take=stands), HINTS: partial(_write_hints, hints=hints)}
 
 
 def _write_base(path: Path, take: Take) -> None:
@@ -230,10 +240,16 @@ def used_seeds(meta: dict[str, Any]) -> list[int]:
     return [int(entry["seed"]) for entry in meta.get("regenerated", ())]
 
 
+def _inside(span: TakeSpan, frames: Range) -> Range:
+    """The range, clear of the ends of a line in a chain."""
+    first, last = clear_of_ends(span, frames.first, frames.last)
+    return replace(frames, first=first, last=last)
+
+
 def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
     """All corrected word times of the take, those of earlier regenerations included."""
     known = {int(word[0]): (float(word[1]), float(word[2])) for word in span.meta.get("words", ())}
-    known |= {index: (start, end) for index, start, end in word_times(span.action)}
+    known |= {index: (start, end) for index, start, end in span_words(span)}
     return [(index, *times) for index, times in sorted(known.items())]
 
 

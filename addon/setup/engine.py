@@ -21,6 +21,7 @@ PYTHON_VARIABLE = "COSPEECH_PYTHON"
 KEPT_LOGS = 5
 KEPT_SECONDS = 86_400.0
 TEND_SECONDS = 0.1
+REST_SECONDS = 20.0
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 
 
@@ -128,12 +129,18 @@ class Session:
             self.job.abandon()
             self.job.clean_up()
             self.job = None
-        if self._engine.tend() and not bpy.app.background and not bpy.app.timers.is_registered(_tend):
+        if not bpy.app.background and not bpy.app.timers.is_registered(_tend):
             bpy.app.timers.register(_tend, first_interval=TEND_SECONDS, persistent=True)
 
-    def tend(self) -> bool:
-        """Go on with ending what was cancelled; True while something is left."""
-        return self._engine.tend()
+    def tend(self) -> float | None:
+        """Go on with ending what was cancelled or is idle; seconds until the next look, None where nothing is left."""
+        if self._engine.tend():
+            return TEND_SECONDS
+        if self.job is not None:
+            return None  # it looks itself, and its end begins this anew
+        if self._engine.rest():
+            return REST_SECONDS
+        return TEND_SECONDS if self._engine.tend() else None
 
     def let_go(self) -> None:
         """End the engine's process, in steps: another Python or another runtime takes over with the next job."""
@@ -163,4 +170,4 @@ SESSION = Session()
 
 
 def _tend() -> float | None:
-    return TEND_SECONDS if SESSION.tend() else None
+    return SESSION.tend()

@@ -34,6 +34,18 @@ BYTECODE = 1.35  # installed files come with compiled ones
 INSTALL_SECONDS = 3600.0
 TEST_SECONDS = 600.0
 STATE = "cospeech-setup.json"
+# pip out of its wheel. On Linux it dies with Blender: else it would still write when the next Blender goes on.
+PIP = """
+import os, runpy, sys
+blender = int(sys.argv.pop(1))
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9)
+    if os.getppid() != blender:
+        sys.exit("Blender is gone")
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 TORCH = "torch==2.13.0"
 ONLINE_BYTES = 8_000_000_000
 
@@ -204,7 +216,16 @@ class SetUpJob(WorkJob):
             self.fraction = begun + (0.85 - begun) * min(1.0, count / max(1, len(house.wheels)))
 
         flags = "--isolated --no-index --require-hashes --no-deps --no-input --no-cache-dir --disable-pip-version-check"
-        words = [str(python_of(folder)), str(self._wheels / house.pip.name / "pip"), "install", *flags.split(), *extra]
+        words = [
+            str(python_of(folder)),
+            "-c",
+            PIP,
+            str(os.getpid()),
+            str(self._wheels / house.pip.name),
+            "install",
+            *flags.split(),
+            *extra,
+        ]
         words += ["--only-binary", ":all:", "--find-links", str(self._wheels), "-r", str(lock)]
         environment = plain_environment({"PIP_CONFIG_FILE": os.devnull})
         status, _ = yield from self.run(words, seconds=INSTALL_SECONDS, environment=environment, watch=watch)

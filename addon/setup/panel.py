@@ -8,7 +8,7 @@ from ..client.process import EngineError
 from ..paths import version
 from ..ui import CospeechPanel, draw_sentence
 from . import runtimes
-from .engine import engine_python, runtimes_folder
+from .engine import BASE_PACKAGE, engine_python, preferences, runtimes_folder
 from .runtime_ops import repair_blocker, setup_blocker
 
 
@@ -34,8 +34,11 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     column.operator_context = "INVOKE_DEFAULT"
     column.operator("cospeech.test_engine", icon="CHECKMARK")
     column.operator("cospeech.set_up_engine", icon="IMPORT")
-    column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
-    for reason in dict.fromkeys(filter(None, (setup_blocker(), repair_blocker()))):
+    reasons = [setup_blocker()]
+    if runtimes.current(runtimes_folder(), version()) is not None:
+        column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
+        reasons.append(repair_blocker())
+    for reason in dict.fromkeys(filter(None, reasons)):
         draw_sentence(layout, reason, "INFO")
     row = layout.row(align=True)
     row.operator("cospeech.open_log", icon="TEXT")
@@ -54,6 +57,8 @@ class COSPEECH_PT_engine(CospeechPanel, bpy.types.Panel):
         """Draw the panel."""
         draw_state(self.layout)
         draw_buttons(self.layout)
+        if preferences() is not None:
+            self.layout.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = BASE_PACKAGE
 
 
 CLASSES = (COSPEECH_PT_engine,)

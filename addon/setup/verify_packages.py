@@ -21,7 +21,7 @@ def is_whole(name: str, version: str) -> bool:
     if distribution.version != version or not distribution.files:
         return False
     for file in distribution.files:
-        if file.hash is None:
+        if file.hash is None or file.suffix == ".pyc":  # numpy records one, which pip compiles anew
             continue
         try:
             with open(str(file.locate()), "rb") as stream:  # noqa: PTH123

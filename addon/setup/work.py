@@ -126,7 +126,7 @@ class WorkJob:
         Its complaints go to the log. Where it takes longer than ``seconds`` it is ended: SetUpError.
         """
         words = [str(word) for word in command]
-        logs.write(self.log, f"runs {' '.join(words[:8])}")
+        logs.write(self.log, f"runs {' '.join(' '.join(words).split())[:500]}")
         with tempfile.TemporaryFile() as printed, self.log.open("ab") as log:
             child = self._child = Child(
                 words, folder=self.folder, environment=environment or plain_environment(), stdout=printed, stderr=log

@@ -12,6 +12,7 @@ import bpy
 from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
+from ..layers.stack import shown_reason
 from ..pins.reference import remember
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
@@ -90,6 +91,9 @@ def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) 
 def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> None:
     if not armature.is_editable:
         raise ApplyError(f"'{armature.name}' is linked from another file; make a library override of the character")
+    reason = shown_reason(armature)
+    if reason:
+        raise ApplyError(reason)
     for owner in (armature, *shapes):
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")

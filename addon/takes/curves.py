@@ -38,7 +38,11 @@ def read_curves(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Perf
 
     Channels without a curve have their present value; constraints, NLA and the object's own place are left out.
     """
-    frames = np.arange(span.start, span.end)
+    return read_frames(armature, rig, np.arange(span.start, span.end))
+
+
+def read_frames(armature: bpy.types.Object, rig: RigMap, frames: Array) -> Performance:
+    """The same on rising whole scene frames (T,)."""
     curves = live_curves(armature)
     rotations = np.zeros((len(frames), len(rig.bones), 4))
     rotations[..., 0] = 1.0

@@ -155,6 +155,8 @@ class COSPEECH_OT_use_take(bpy.types.Operator):
         if armature.animation_data.use_tweak_mode:
             self.report({"ERROR"}, f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
             return {"CANCELLED"}
+        if action == armature.animation_data.action:
+            return {"CANCELLED"}  # it is the active one
         use_take(armature, action)
         return {"FINISHED"}
 

@@ -25,11 +25,8 @@ class COSPEECH_PT_takes(CospeechPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for take in takes:
             active = take == armature.animation_data.action
-            row = column.row(align=True)
-            row.enabled = not active
-            row.operator(
-                "cospeech.use_take", text=take.name, icon="RADIOBUT_ON" if active else "RADIOBUT_OFF"
-            ).action = take.name
+            icon = "RADIOBUT_ON" if active else "RADIOBUT_OFF"
+            column.operator("cospeech.use_take", text=take.name, icon=icon, depress=active).action = take.name
         if not takes:
             column.label(text="No takes yet")
         row = layout.row(align=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
+from ..layers.stack import find_stack, hide
 from ..rig.character import keyable_faces
 from .apply import META_KEY, put_aside
 from .slots import owner_channels, slot_in
@@ -27,6 +28,9 @@ def _is_take(action: bpy.types.Action | None) -> bool:
 
 def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     """Make a take active again on the armature and its face; the active one is put aside."""
+    stack = find_stack(armature)
+    if stack is not None:
+        hide(armature, stack)
     for owner in (armature, *keyable_faces(armature)):
         put_aside(owner)
         slot = slot_in(owner, action)

@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from ..generate.props import scene_rate
+from ..layers.stack import shown_reason
 from .apply import META_KEY, action_meta, parse_meta
 
 SAME_RATE = 1e-4
@@ -53,7 +54,11 @@ class TakeSpan:
 
 def take_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
     """The span of the active take of a character; SpanError says why there is none to work on."""
-    action = _active(armature)
+    return action_span(scene, armature, _active(armature))
+
+
+def action_span(scene: bpy.types.Scene, armature: bpy.types.Object, action: bpy.types.Action | None) -> TakeSpan:
+    """The span of any take of a character; SpanError as above."""
     return _span(scene, armature, action, action_meta(action))
 
 
@@ -70,6 +75,9 @@ def _without_plan(text: str) -> dict[str, Any]:
 
 
 def _active(armature: bpy.types.Object) -> bpy.types.Action | None:
+    reason = shown_reason(armature)
+    if reason:
+        raise SpanError(reason)
     data = armature.animation_data
     return data.action if data is not None else None
 

@@ -58,6 +58,8 @@ class Figures:
     border_steps: list[float]
     pin_floor: list[float]
     border_floor: list[float]
+    window_step: float
+    window_step_free: float
     jerk_ratio: float
     jerk_ratio_same_reach: float
     jerk_over_free: float
@@ -85,6 +87,7 @@ def run_case(case: PinCase, takes: Takes, maker: Maker, lines: int) -> tuple[Fig
     fresh = takes(case.line, seed, case.fps)  # not ``free``: what the pass does at borders must not excuse itself
     usual = float(np.percentile(velocity_steps(hand_tracks(fresh.poses, fresh.trans, skeleton), case.fps), 99))
     pins, borders = sites(case, hints.frames)
+    inside = range(*case.window)
     reachable, targets_mm, far_told, told_right = reached_targets(result, hints, skeleton)
     mask = hints.rotation_mask
     errors = rotation_error_degrees(result.poses[mask], hints.rotations[mask])
@@ -101,6 +104,8 @@ def run_case(case: PinCase, takes: Takes, maker: Maker, lines: int) -> tuple[Fig
         border_steps=steps_at(tracks["result"], case.fps, borders, usual),
         pin_floor=steps_at(tracks["best"], case.fps, pins, usual),
         border_floor=steps_at(tracks["best"], case.fps, borders, usual),
+        window_step=steps_at(tracks["result"], case.fps, [inside], usual)[0],
+        window_step_free=steps_at(tracks["free"], case.fps, [inside], usual)[0],
         jerk_ratio=jerks["result"] / jerks["best"],
         jerk_ratio_same_reach=jerks["result"] / jerks["near"],
         jerk_over_free=jerks["result"] / jerks["free"],

@@ -129,7 +129,7 @@ def build_life(
         head=build_head(plan, seed, style, table["head"]),
         bows=tuple(event for event in plan.head if event.kind == "bow"),
         fidgets=_fidgets(plan, seeded("fidget", *key)),
-        rests=_rests(stood, stood_seed, plan.style),
+        rests=rests_for(stood, stood_seed, plan.style),
         arm_noise=_pair(lambda side: wander(seeded("arm", side, *key), np.radians(_ARM_NOISE) * micro, 0.06, 0.7, 9)),
         curls=_pair(lambda side: wander(seeded("curl", side, *key), np.full(6, 0.085 * micro), 0.05, 0.6, 8)),
         in_place=in_place,
@@ -137,7 +137,7 @@ def build_life(
 
 
 @lru_cache(maxsize=8)
-def _rests(plan: GesturePlan, seed: int, style: str) -> RestTracks:
+def rests_for(plan: GesturePlan, seed: int, style: str) -> RestTracks:
     """Rest postures are costly to draw on a long line, and parts of a take made anew keep those of the take."""
     styles = life_table()["styles"]
     return rest_tracks(plan, seed, styles.get(style, styles["explain"]))

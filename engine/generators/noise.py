@@ -81,6 +81,21 @@ class Steps:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """From one track to another and back: ``weight`` (1 channel, 0..1) is how much of ``second`` shows."""
+
+    first: Steps
+    second: Steps
+    weight: Steps
+
+    def __call__(self, times: Array) -> Array:
+        """(T,) seconds -> (T, C)."""
+        share = self.weight(times)
+        before = self.first(times)
+        return np.asarray(before + share * (self.second(times) - before), dtype=np.float64)
+
+
 def steps(first: ArrayLike, moves: Sequence[tuple[float, float, ArrayLike]]) -> Steps:
     """Steps from ``first`` (C,) through moves of (start s, duration s, new target (C,)), sorted by start."""
     origin = np.atleast_1d(np.asarray(first, dtype=np.float64))

@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.bodyshape import arm_samples, body_distance
-from engine.generators.noise import Steps, seeded, steps
+from engine.generators.noise import Blend, Steps, seeded, steps
 from engine.kinematics import hinge_limb, look_frame, rotation_x, rotation_y, swing_twist
 from engine.plan.types import GesturePhrase, GesturePlan
 from engine.rotations import matrix_to_axis_angle
@@ -133,8 +133,8 @@ class RestTracks:
     """Rest rotations over time: ``arms`` (left, right) of 54 values; ``loose`` how freely the arms may drift (1
     hanging, less where hand lies on hand); ``names`` the postures as (start time, name)."""
 
-    arms: tuple[Steps, Steps]
-    loose: Steps
+    arms: tuple[Steps | Blend, Steps | Blend]
+    loose: Steps | Blend
     names: tuple[tuple[float, str], ...]
 
 
@@ -254,6 +254,13 @@ def _varied(posture: RestPosture, rng: np.random.Generator) -> RestPosture:
 
 def clearance(arms: Array) -> float:
     """Least distance in metres of both arms (2, 54) to trunk, head and thighs of the upright body."""
+    return _clearance(np.ascontiguousarray(arms, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=4096)
+def _clearance(arms_bytes: bytes) -> float:
+    """Remembered, because a line that is made anew in parts draws the same rests again and again."""
+    arms = np.frombuffer(arms_bytes).reshape(2, 54)
     skeleton = default_skeleton()
     pose = spine_rest()
     for side in (0, 1):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from engine.generators.eyes import eye_angles
 from engine.generators.gesture_performance import SIDES
 from engine.generators.gesture_timing import arrival_time, reversal_time
 from engine.generators.gestures import perform, used_sides, wrists_at
-from engine.generators.life import BodyLife, aimed, build_life, live
+from engine.generators.life import BodyLife, aimed, build_life, live, rests_for
+from engine.generators.noise import Blend, Steps, steps
 from engine.generators.pins import arm_pins, head_pins
+from engine.generators.postures import RestTracks
 from engine.generators.stance import scaled_stance, stance_of_base
 from engine.hints.types import Hints
 from engine.models.phase_gesture import BEAT_CLASSES, GestureSource
@@ -38,6 +41,8 @@ LONGEST_TAIL = 1.6  # how long a gesture may outlast its planned return
 SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer than this
 MOST_NUDGE = 0.15
 FIRST_MOVE = 0.35  # seconds before its onset at which a follower's hand may move already
+NEW_REST_SECONDS = 1.2  # how long the hands take into a rest posture of their own, and back into the base's
+ARMS = (16, 17, 18, 19, 20, 21)
 LOOK_AHEAD = 6.0  # how far a follower may lie and still matter to how a gesture ends
 
 
@@ -181,6 +186,9 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     standing = None if known is None else (rests_of(known.plan, plan), known.seed)
     life = build_life(plan, request.seed, request.in_place, standing)
     life = replace(life, stance=scaled_stance(hints.skeleton, life.stance.feet[0]))
+    if known is not None and known.seed != request.seed:
+        own = _own_rests(plan, request.seed, hints)
+        life = replace(life, rests=other_rests(life.rests, own, free_spans(hints)))
     first, end = hints.window
     if first == 0 and end == hints.frames:
         return life
@@ -190,6 +198,67 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     times = np.array(ends) / hints.fps
     stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), base, live(life, times))
     return replace(life, stance=stance)
+
+
+def _own_rests(plan: GesturePlan, seed: int, hints: Hints) -> RestTracks:
+    """Rest postures drawn for this seed, for the window alone: a long line costs no more than a short one."""
+    begin, end = (frame / hints.fps for frame in hints.window)
+    near = [phrase for phrase in plan.phrases if phrase.retract_end > begin and phrase.onset < end]
+    start = min([begin, *(phrase.onset for phrase in near)]) - 1.0
+    local = replace(
+        plan,
+        seconds=end - start,
+        phrases=tuple(
+            replace(
+                phrase,
+                onset=phrase.onset - start,
+                apex=phrase.apex - start,
+                hold_end=phrase.hold_end - start,
+                retract_end=phrase.retract_end - start,
+            )
+            for phrase in near
+        ),
+        head=(), brows=(), gaze=(), blinks=(), breaths=(), shifts=(), smiles=(), words=(), accents=(),
+    )  # fmt: skip
+    own = rests_for(local, seed, plan.style)
+    left, right, loose = (
+        replace(track, starts=track.starts + start) for track in (*map(plain, own.arms), plain(own.loose))
+    )
+    return RestTracks((left, right), loose, own.names)
+
+
+def free_spans(hints: Hints) -> list[tuple[float, float]]:
+    """Stretches of the window in seconds, -inf or inf at the take's own ends, between its borders and pinned arms."""
+    first, end = hints.window
+    pinned = hints.rotation_mask[first:end, list(ARMS)].any(axis=1)
+    frames = set((first + np.flatnonzero(pinned)).tolist())
+    frames |= {target.frame for target in hints.targets if target.joint in ARMS and first <= target.frame < end}
+    edges = [first / hints.fps if first > 0 else -np.inf, *(frame / hints.fps for frame in sorted(frames))]
+    edges.append(end / hints.fps if end < hints.frames else np.inf)
+    return list(pairwise(edges))
+
+
+def other_rests(base: RestTracks, own: RestTracks, spans: list[tuple[float, float]]) -> RestTracks:
+    """The base's rest postures, and the seed's own ones where a span leaves the time to take them and to come back."""
+    moves: list[tuple[float, float, float]] = []
+    start = 0.0
+    for low, high in spans:
+        if high - low < 2.0 * NEW_REST_SECONDS + 0.5:
+            continue
+        if np.isfinite(low):
+            moves.append((low, NEW_REST_SECONDS, 1.0))
+        else:
+            start = 1.0
+        if np.isfinite(high):
+            moves.append((high - NEW_REST_SECONDS, NEW_REST_SECONDS, 0.0))
+    weight = steps(start, moves)
+    left, right = (Blend(plain(base.arms[side]), plain(own.arms[side]), weight) for side in (0, 1))
+    return RestTracks((left, right), Blend(plain(base.loose), plain(own.loose), weight), base.names)
+
+
+def plain(track: Steps | Blend) -> Steps:
+    """The steps of a track that is not blended yet."""
+    return track if isinstance(track, Steps) else track.first
 
 
 def rests_of(old: GesturePlan, new: GesturePlan) -> GesturePlan:

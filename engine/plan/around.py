@@ -54,17 +54,19 @@ def plan_around(
     none of ``fixed``; what nothing contradicts stays as it is. ``heads`` are seconds at which the head is pinned."""
     span = window[0] / fps, window[1] / fps
     free = {
-        phrase.id: phrase
+        phrase.id
         for phrase in plan.phrases
         if phrase.onset >= span[0] and phrase.retract_end <= span[1] and phrase.id not in fixed
     }
     phrases = {phrase.id: phrase for phrase in plan.phrases}
     met: set[int] = set()
     for stretch in _stretches(arms):
-        _make_room(phrases, free.keys() & phrases.keys(), stretch, met)
+        _make_room(phrases, free & phrases.keys(), stretch, met)
     kept = tuple(phrases.values())
     if kept != plan.phrases:
-        plan = linked(plan, _apart(kept, free.keys(), met))
+        before = {phrase.id: phrase for phrase in plan.phrases}
+        closed = frozenset(p.id for p in kept if p.join == "rest" and p != before[p.id] and p.id not in met)
+        plan = linked(plan, _apart(kept, free, met), closed)
     return replace(plan, head=_clear_of(plan.head, heads, span), gaze=_clear_of(plan.gaze, heads, span))
 
 
@@ -81,7 +83,8 @@ def _stretches(pins: Sequence[ArmPin]) -> list[_Stretch]:
         for group in groups:
             off, raised = max(pin.off for pin in group), max(pin.raised for pin in group)
             found.append(_Stretch(group[0].time, group[-1].time, off, raised, side))
-    return sorted(found, key=lambda stretch: (stretch.start, stretch.side))
+    # Poses that gestures may meet come first: what has met one is not dropped for the other hand's rest.
+    return sorted(found, key=lambda stretch: (stretch.raised < RAISED, stretch.start, stretch.side))
 
 
 def _make_room(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> None:
@@ -91,17 +94,20 @@ def _make_room(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stre
     single = stretch.end - stretch.start <= LONG
     if single and stretch.raised >= RAISED and _meet(phrases, free, stretch, met):
         return
-    for number in sorted(free - met):
+    for number in sorted(free):
         phrase = phrases[number]
         uses = phrase.hands in (stretch.side, "both")
         gone = phrase.hold_end if stretch.raised >= RAISED else phrase.retract_end  # a rest is met at rest
         if not uses or gone + MARGIN < stretch.start or phrase.onset - MARGIN > stretch.end:
             continue
-        given = _give_way(phrase, stretch)
-        if given is None:
-            del phrases[number]
-        else:
-            phrases[number] = given
+        if phrase.hands == "both" and stretch.raised < RAISED and class_times(phrase.gclass).one:
+            phrases[number] = replace(phrase, hands="right" if stretch.side == "left" else "left")
+        elif number not in met:
+            given = _give_way(phrase, stretch)
+            if given is None:
+                del phrases[number]
+            else:
+                phrases[number] = given
 
 
 def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> bool:
@@ -132,8 +138,7 @@ def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, 
 def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
     """The phrase off the stretch: held less long, or moved as little as its word allows; None where it can't be."""
     if stretch.start - MARGIN > phrase.apex + HOLD_MIN and stretch.raised >= RAISED:
-        back = stretch.start - MARGIN
-        return replace(phrase, hold_end=round(min(phrase.hold_end, back), 4), retract_end=round(back, 4))
+        return phrase  # from one raised pose to another
     retract = 0.75 * class_times(phrase.gclass).retract
     if stretch.start - MARGIN - retract >= phrase.apex + HOLD_MIN:  # back at rest in time
         back = stretch.start - MARGIN
@@ -150,15 +155,15 @@ def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
     return None
 
 
-def _apart(phrases: Sequence[GesturePhrase], free: object, met: set[int]) -> list[GesturePhrase]:
+def _apart(phrases: Sequence[GesturePhrase], free: set[int], met: set[int]) -> list[GesturePhrase]:
     """The phrases that keep apart from those that met a pin; the others fall out."""
     out: list[GesturePhrase] = []
     for phrase in in_order(phrases):
         if out and phrase.apex - out[-1].apex < CLOSEST:
-            if phrase.id in met and out[-1].id in free and out[-1].id not in met:  # type: ignore[operator]
+            if phrase.id in met and out[-1].id in free and out[-1].id not in met:
                 out[-1] = phrase
                 continue
-            if out[-1].id in met and phrase.id in free and phrase.id not in met:  # type: ignore[operator]
+            if out[-1].id in met and phrase.id in free and phrase.id not in met:
                 continue
         ready = out[-1].apex + HOLD_MIN if out else 0.0
         late = phrase.onset < ready

@@ -213,7 +213,7 @@ OPERATIONS: dict[str, _Operation] = {
 
 def affected_window(old: GesturePlan, new: GesturePlan, fps: float, frames: int) -> tuple[int, int] | None:
     """The frames (first, end) of a take of ``frames`` that differ between two plans: from a little before the earliest
-    changed onset to a little after the latest changed return, handovers included. None where nothing differs."""
+    changed onset to a little after the latest changed return, handovers included. None where no frame differs."""
     spans = [span for plan, other in ((old, new), (new, old)) for span in _changed_phrases(plan, other)]
     for group in GROUPS:
         before, after = set(getattr(old, group)), set(getattr(new, group))
@@ -223,8 +223,8 @@ def affected_window(old: GesturePlan, new: GesturePlan, fps: float, frames: int)
         return None
     first = math.floor(min(start for start, _ in spans) * fps)
     end = math.ceil(max(stop for _, stop in spans) * fps) + 1
-    first = min(max(first, 0), frames - 1)
-    return first, min(max(end, first + 1), frames)
+    first, end = max(first, 0), min(end, frames)
+    return (first, end) if first < end else None
 
 
 def _changed_phrases(plan: GesturePlan, other: GesturePlan) -> list[tuple[float, float]]:

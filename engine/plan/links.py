@@ -30,14 +30,18 @@ def in_order(phrases: Iterable[GesturePhrase]) -> list[GesturePhrase]:
     return sorted(phrases, key=lambda phrase: (phrase.apex, phrase.id))
 
 
-def linked(plan: GesturePlan, phrases: Iterable[GesturePhrase]) -> GesturePlan:
+def linked(plan: GesturePlan, phrases: Iterable[GesturePhrase], closed: frozenset[int] = frozenset()) -> GesturePlan:
     """The plan with these phrases instead of its own: every gesture that is new, or has another follower than before,
-    ends as this follower allows; all others stay as they are, to the last digit."""
+    ends as this follower allows; all others stay as they are, to the last digit. ``closed`` ids are at rest in time
+    already, unless a follower comes sooner."""
     before = _followers(in_order(plan.phrases))
     ordered = in_order(phrases)
     out = []
     for phrase, follower in zip(ordered, [*ordered[1:], None], strict=False):
         known = before.get(phrase.id)
+        if phrase.id in closed and (follower is None or follower.onset >= phrase.retract_end):
+            out.append(phrase)
+            continue
         stays = known is not None and known[0] == phrase and _still_fits(phrase, known[1], _start(follower))
         out.append(phrase if stays else ended(phrase, follower, plan))
     return replace(plan, phrases=tuple(out))

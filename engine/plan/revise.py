@@ -18,9 +18,9 @@ HEAD, FACE = ("head", "gaze"), ("brows", "blinks", "smiles")
 
 @dataclass(frozen=True)
 class Parts:
-    """Which parts of the body the window may change: arms, head and eyes, face."""
+    """Which parts of the body the window may change: the arms ("left", "right"), head and eyes, face."""
 
-    arms: bool = True
+    arms: frozenset[str] = frozenset(["left", "right"])
     head: bool = True
     face: bool = True
 
@@ -51,15 +51,23 @@ def planned_anew(old: GesturePlan, new: GesturePlan, span: tuple[float, float], 
     """
     plan = old
     if parts.arms:
-        kept = [p for p in old.phrases if p.rule == USER or not (p.onset >= span[0] and p.retract_end <= span[1])]
+        kept = [p for p in old.phrases if p.rule == USER or not _may_go(p, span, parts.arms)]
         low = first_id(seed, old.seed)
         taken = {phrase.id for phrase in kept}
         fresh = [replace(phrase, id=_free_id(low + phrase.id, taken)) for phrase in new.phrases]
+        if len(parts.arms) == 1:  # the other hand goes on with what it does
+            fresh = [replace(phrase, hands=min(parts.arms)) for phrase in fresh]
         inside = [phrase for phrase in fresh if phrase.onset >= span[0] and phrase.apex + HOLD_MIN <= span[1]]
         plan = linked(plan, _fitting(kept, inside, span[1]))
     names = (HEAD if parts.head else ()) + (FACE if parts.face else ())
     groups: dict[str, Any] = {name: _merged(getattr(old, name), getattr(new, name), span) for name in names}
     return replace(plan, **groups)
+
+
+def _may_go(phrase: GesturePhrase, span: tuple[float, float], arms: frozenset[str]) -> bool:
+    """Whether a phrase lies inside the span and moves only arms that may change."""
+    used = {"left", "right"} if phrase.hands == "both" else {phrase.hands}
+    return phrase.onset >= span[0] and phrase.retract_end <= span[1] and used <= arms
 
 
 def _free_id(number: int, taken: set[int]) -> int:

@@ -148,7 +148,7 @@ def test_pins_outside_the_take_hold_nothing_and_are_told(mia):
     fcurve.keyframe_points.insert(START - 5, 0.5)
     collected = found(mia)
     assert nothing(collected)
-    assert collected.notes == ("1 pin lies outside the take's frames 11-50 and hold nothing",)
+    assert collected.notes == ("1 pin lies outside the take's frames 11-50, where it holds nothing",)
 
 
 def test_handles_count_only_where_keys_are_sparse(mia):
@@ -164,6 +164,14 @@ def test_handles_count_only_where_keys_are_sparse(mia):
     assert nothing(found(mia))
     key_at(fcurve, 21).handle_left_type = "FREE"
     assert found(mia).edited == 1
+
+
+def test_a_take_that_was_moved_as_a_whole_is_told(mia):
+    for fcurve in curves_of(mia.animation_data.action).values():
+        places = np.array([point.co for point in fcurve.keyframe_points], np.float32)
+        fcurve.keyframe_points.foreach_set("co", (places + np.float32([1.0, 0.0])).ravel())
+    (note,) = found(mia).notes
+    assert note.startswith("Most keys differ from what was generated, and are kept; if the take was moved in time")
 
 
 def test_without_a_reference_only_pins_count(mia):
@@ -287,6 +295,32 @@ def test_any_changes_are_found_and_no_others(mia, data):
     assert nothing(found(mia))
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_window_leaves_her_edits_hers(mia, data):
+    """Edits anywhere, new keys in any window around them: exactly the same poses are hers afterwards."""
+    action = mia.animation_data.action.copy()
+    mia.animation_data.action, mia.animation_data.action_slot = action, action.slots[0]
+    curves = {name: c for name, c in curves_of(action).items() if "rotation" in name[1]}
+    names = sorted(curves)
+    for number, row, pinned in data.draw(
+        st.lists(st.tuples(st.integers(0, 219), st.integers(0, FRAMES - 1), st.booleans()), max_size=5)
+    ):
+        curves[names[number]].keyframe_points[row].co[1] += 0.3
+        curves[names[number]].keyframe_points[row].type = "EXTREME" if pinned else "GENERATED"
+    before = found(mia)
+    first, end = sorted(data.draw(st.lists(st.integers(0, FRAMES), min_size=2, max_size=2)))
+    for (_, path, index), fcurve in curves.items():
+        held = set(before.kept.get(("ARMATURE", path, index), ()))
+        for row in range(first, end):
+            if START + row not in held:
+                fcurve.keyframe_points[row].co[1] -= 0.7
+    reference.remember_window(mia, action, START + first, START + end, before.kept)
+    after = found(mia)
+    assert np.array_equal(after.rotation_mask, before.rotation_mask)
+    assert (after.pinned, after.edited) == (before.pinned, before.edited)
+
+
 SAVED = """
 import sys, bpy
 sys.path[:0] = [{root!r}, {tests!r}]
@@ -317,6 +351,35 @@ def test_pins_and_edits_survive_the_file_in_another_process(mia, tmp_path):
     code = SAVED.format(root=str(ROOT), tests=str(ROOT / "tests/addon"), path=str(tmp_path / "shot.blend"))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, timeout=60)
     assert "FOUND 1 1 1 2" in done.stdout, done.stdout + done.stderr
+
+
+UNREGISTERED = """
+import bpy
+bpy.ops.wm.open_mainfile(filepath={path!r})
+action = bpy.data.objects["Mia"].animation_data.action
+bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+curves = [curve for bag in bags for curve in bag.fcurves]
+print("PINS", sum(point.type == "EXTREME" for curve in curves for point in curve.keyframe_points))
+bpy.ops.wm.save_mainfile()
+"""
+
+
+def test_pins_live_without_the_add_on(mia, tmp_path):
+    action = mia.animation_data.action
+    path, _ = channels(mia, "head")
+    key_at(curve(action, path, 1), 20).co[1] += 0.1
+    key_at(curve(action, path, 1), 22).type = "EXTREME"
+    mia.cospeech_targets.add().object = mia
+    file = str(tmp_path / "shot.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    done = subprocess.run(
+        [sys.executable, "-c", UNREGISTERED.format(path=file)], text=True, capture_output=True, timeout=60
+    )
+    assert "PINS 1" in done.stdout, done.stdout + done.stderr
+    bpy.ops.wm.open_mainfile(filepath=file)
+    mia = bpy.data.objects["Mia"]
+    assert (found(mia).pinned, found(mia).edited) == (1, 1)
+    assert mia.cospeech_targets[0].object == mia
 
 
 def test_undo_brings_back_what_was_known(mia):

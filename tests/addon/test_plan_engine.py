@@ -6,9 +6,9 @@ from pathlib import Path
 
 import bpy
 import pytest
-from addon_clips import add_face
+from addon_clips import add_face, curves_of, key_values
 
-from addon.plan.changes import plan_edits, seconds_of, sync
+from addon.plan.changes import plan_edits, seconds_of, sync, word_times
 from addon.plan.lexemes import lexemes
 from addon.plan.stale import stale_reasons
 from addon.rig.armature import create_armature
@@ -65,6 +65,37 @@ def test_the_engine_performs_every_edit_of_the_list(action, blank):
     assert after[entries[apart].phrase_id].apex == pytest.approx(seconds_of(group, entries[apart].apex), abs=2e-3)
     (new,) = set(after) - {phrase.id for phrase in before.phrases}
     assert (after[new].lexeme, after[new].word) == ("COUNT_OUT", word)
+
+
+def test_regenerate_performs_the_edits_and_the_list_is_that_of_the_new_take(action, blank):
+    group = action.cospeech_plan
+    entry = group.phrases[1]
+    number, wanted = entry.phrase_id, entry.apex - 4
+    before = {name: key_values(curve).copy() for name, curve in curves_of(action).items()}
+    entry.apex = wanted
+    assert bpy.ops.cospeech.regenerate(range="AUTO") == {"FINISHED"}
+    assert plan_edits(action) == []
+    after = {phrase.phrase_id: phrase for phrase in group.phrases}
+    assert after[number].apex == pytest.approx(wanted, abs=0.1)
+    changed = set()
+    for name, curve in curves_of(action).items():
+        now = key_values(curve)
+        changed |= set(now[(now != before[name]).any(axis=1), 0])
+    assert changed
+    assert min(changed) > wanted - 60
+    assert max(changed) < wanted + 120
+    assert stale_reasons(bpy.context, blank.cospeech.character) == []
+
+
+def test_a_corrected_word_is_listened_to(action):
+    group = action.cospeech_plan
+    word = group.words[5]
+    wanted = word.start + 2
+    word.start = wanted
+    assert bpy.ops.cospeech.regenerate(range="AUTO") == {"FINISHED"}
+    assert group.words[5].start == pytest.approx(wanted, abs=0.1)
+    assert word_times(action) == []
+    assert action_meta(action)["words"][0][0] == 5
 
 
 def test_the_ends_of_the_take_are_places_that_the_engine_takes(action):

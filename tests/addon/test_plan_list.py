@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from addon_clips import add_face, lively_take
+from addon_clips import add_face, curves_of, lively_take
 
 from addon.client.take_file import Take
 from addon.plan.changes import plan_edits, seconds_of, sync, word_at, word_times
@@ -285,6 +285,26 @@ def test_every_planned_gesture_has_a_name_and_can_be_searched(action):
     found = dict(_search_lexemes(entry, bpy.context, "palm up"))
     assert "PALM_UP" in found
     assert all(label for label in found.values())
+
+
+def test_a_take_is_out_of_date_where_keys_were_edited_or_pinned(action, mia, monkeypatch):
+    monkeypatch.setattr("addon.plan.pinprint.LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("addon.plan.pinprint.LARGEST_SHARE", 1e9)
+    sync(action)
+    bpy.context.view_layer.update()
+    assert stale_reasons(bpy.context, mia) == []
+    curve = next(curve for curve in curves_of(action).values())
+    value = curve.keyframe_points[5].co[1]
+    curve.keyframe_points[5].co[1] = value + 0.1
+    curve.update()
+    bpy.context.view_layer.update()
+    assert stale_reasons(bpy.context, mia) == ["Pins or edited keys differ"]
+    sync(action)  # made anew around that key
+    assert stale_reasons(bpy.context, mia) == []
+    curve.keyframe_points[5].co[1] = value
+    curve.update()
+    bpy.context.view_layer.update()
+    assert stale_reasons(bpy.context, mia) == ["Pins or edited keys differ"]
 
 
 def test_a_take_is_out_of_date_where_its_inputs_changed(mia, blank, tmp_path, monkeypatch):

@@ -144,7 +144,7 @@ def pooled(bands: list[list[list[float]]]) -> list[float]:
     return [float(value) for value in sums[:, 0] / np.maximum(sums[:, 1], 1e-9)]
 
 
-def figures(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def tables(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The results of all cases."""
 
     def each(take: Callable[[dict[str, Any]], Any]) -> list[float]:
@@ -183,6 +183,8 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         "pins_step_at_pins_floor": (each(lambda r: r["pin_floor"]), "ratio"),
         "pins_step_at_borders": (each(lambda r: r["border_steps"]), "ratio"),
         "pins_step_at_borders_floor": (each(lambda r: r["border_floor"]), "ratio"),
+        "pins_step_in_window": (each(lambda r: r["window_step"]), "ratio"),
+        "pins_step_in_window_no_pins": (each(lambda r: r["window_step_free"]), "ratio"),
         "pins_jerk_ratio": (each(lambda r: r["jerk_ratio"]), "ratio"),
         "pins_jerk_ratio_same_reach": (each(lambda r: r["jerk_ratio_same_reach"]), "ratio"),
         "pins_jerk_over_no_pins": (each(lambda r: r["jerk_over_free"]), "ratio"),
@@ -223,19 +225,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--windows", type=int, default=200)
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--cases", type=Path, help="write the figures of every case here")
-    parser.add_argument("--scratch", type=Path, help="keep takes in this folder for the next run")
+    parser.add_argument("--scratch", type=Path, help="keep takes here, for the next run of the same engine")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--without-blender", action="store_true", help="neither round trip nor latency")
     parser.add_argument("--exact-pass", action="store_true", help="satisfy alone, on takes that know of no pins")
     parser.add_argument("--runs", type=int, default=20, help="how often a window is regenerated for the latency")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the worker processes, which have a core each
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="cospeech_bench_") as temporary:
         scratch = options.scratch or Path(temporary)
         scratch.mkdir(parents=True, exist_ok=True)
+        os.environ["BLENDER_USER_RESOURCES"] = str(Path(temporary) / "blender")
         rows = gather(scratch, options.windows, options.processes, not options.without_blender, options.exact_pass)
-        results = figures(rows)
+        results = tables(rows)
         if not options.without_blender:
             for name, (values, unit) in regenerated(options.runs, scratch).items():
                 results[name] = summary(values, unit)

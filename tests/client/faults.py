@@ -55,6 +55,19 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
+def group_of(leader: int) -> list[int]:
+    """Living processes of the group that this process led."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(group) == leader and state not in "ZX":
+            found.append(int(folder.name))
+    return found
+
+
 def gone(pid: int, seconds: float) -> bool:
     """Whether the process ends within this time."""
     deadline = time.monotonic() + seconds

@@ -110,3 +110,15 @@ sys.stdin.read()
     again = Job(engine, where, "generate", {})
     again.wait()
     assert again.result == {"whose": "new"}, again.message
+
+
+@posix
+def test_an_answer_that_crosses_the_cancel_changes_nothing(engine, place):
+    quick = faulty(place.temporary, "say(id=hear()['id'], result={'take': 'x'}); sys.stdin.read()")
+    job = Job(engine, Workplace(quick, place.log, place.temporary), "generate", {})
+    while job.step() and job.state == "STARTING":
+        time.sleep(0.01)
+    time.sleep(0.3)  # it is in the pipe by now
+    job.cancel()
+    job.wait()
+    assert (job.state, job.result) == (CANCELLED, {})

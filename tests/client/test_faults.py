@@ -10,7 +10,19 @@ import time
 from pathlib import Path
 
 import pytest
-from faults import ENGINE_PYTHON, OPTIONS, PROTOCOL, ROOT, faulty, gone, mounted, needs_engine, posix, unmounted
+from faults import (
+    ENGINE_PYTHON,
+    OPTIONS,
+    PROTOCOL,
+    ROOT,
+    faulty,
+    gone,
+    group_of,
+    mounted,
+    needs_engine,
+    posix,
+    unmounted,
+)
 
 from addon.client import jobs
 from addon.client import log as logs
@@ -18,7 +30,7 @@ from addon.client.engine import PAUSE_SECONDS, Engine
 from addon.client.jobs import CANCELLED, DONE, FAILED, Job, Workplace
 from addon.client.process import EngineProcess
 
-LONGEST_STEP = 0.35
+LONGEST_STEP = 1.0
 
 pytestmark = posix
 
@@ -167,7 +179,7 @@ def test_a_large_message_to_an_engine_that_does_not_read_never_blocks(engine, pl
         time.sleep(0.05)
     began = time.monotonic()
     job.cancel()
-    assert time.monotonic() - began < 0.1
+    assert time.monotonic() - began < 0.5
     finished(job, 3.0)
     assert job.state == CANCELLED
 
@@ -214,9 +226,10 @@ def test_a_wrapper_that_dies_takes_the_engine_with_it(engine, place):
     os.kill(wrapper, signal.SIGKILL)
     finished(job)
     assert job.state == FAILED
-    time.sleep(0.1)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(wrapper, 0)
+    deadline = time.monotonic() + 2.0
+    while group_of(wrapper) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not group_of(wrapper)
 
 
 def test_after_three_failures_it_waits_and_says_why(engine, place, monkeypatch):
@@ -287,6 +300,20 @@ def test_a_full_disk_in_the_job_s_folder_and_its_log(engine, place):
         unmounted(disk)
 
 
+def test_an_idle_engine_gives_its_memory_back(engine, place, monkeypatch):
+    good = at(place, faulty(place.temporary, "say(id=hear()['id'], result={}); sys.stdin.read()"))
+    job = Job(engine, good, "generate", {})
+    job.wait()
+    pid = engine.process.pid
+    assert engine.rest()
+    monkeypatch.setattr("addon.client.engine.IDLE_SECONDS", 0.0)
+    assert not engine.rest()
+    deadline = time.monotonic() + 5.0
+    while engine.tend() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert gone(pid, 0.1)
+
+
 def test_a_log_stays_small_and_its_end_is_kept(tmp_path):
     log = tmp_path / "engine.log"
     with log.open("ab") as stream:  # as the engine holds it
@@ -303,7 +330,7 @@ def test_closing_never_waits_for_an_engine_that_hangs(place):
     process = EngineProcess(faulty(place.temporary, "time.sleep(600)", greets=False), ROOT, place.log)
     began = time.monotonic()
     process.stop()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
     assert not process.alive
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from faults import ENGINE_PYTHON, OPTIONS, PROTOCOL, ROOT, gone, mounted, needs_engine, posix, processes_with, unmounted
+from faults import PROTOCOL, ROOT, mounted, needs_engine, posix, processes_with, unmounted
 from wheels import PYTHON, linked, make_archive
 
 from addon.client.engine import Engine
 from addon.client.jobs import CANCELLED, DONE, FAILED, Job, Workplace
-from addon.setup import runtimes, wheelhouse
+from addon.setup import runtimes, wheelhouse, work
 from addon.setup.install import Plan, SetUpJob
 from addon.setup.repair import RepairJob
 
@@ -33,26 +34,43 @@ except ImportError as error:
 """
 
 
-@pytest.fixture
-def root(tmp_path):
-    (tmp_path / "extension/engine").mkdir(parents=True)
-    (tmp_path / "extension/engine/__main__.py").write_text(QUICK)
-    (tmp_path / "extension/engine/__init__.py").write_text("")
-    return tmp_path / "extension"
-
-
-@pytest.fixture
-def plan(tmp_path, root):
-    return Plan(
-        root=root,
-        base=tmp_path / "Zoë's läb" / "runtime",
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """An archive, an extension with the quick engine, and a runtime that was set up from them."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "extension/engine").mkdir(parents=True)
+    (folder / "extension/engine/__main__.py").write_text(QUICK)
+    (folder / "extension/engine/__init__.py").write_text("")
+    plan = Plan(
+        root=folder / "extension",
+        base=folder / "runtime",
         version="1.0",
-        archive=make_archive(tmp_path, PACKAGES),
+        archive=make_archive(folder, PACKAGES),
         online=False,
         pythons=(Path(sys.executable),),
         chosen=False,
-        log=tmp_path / "setup.log",
+        log=folder / "setup.log",
     )
+    with pytest.MonkeyPatch.context() as patch:  # the user's own settings, which must lead nothing astray
+        for name, value in {"PIP_TARGET": str(folder / "t"), "PIP_USER": "1", "PYTHONHOME": "/nowhere"}.items():
+            patch.setenv(name, value)
+        patch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+        set_up(plan)
+    assert not (folder / "t").exists()
+    return plan
+
+
+@pytest.fixture
+def plan(made, tmp_path):
+    """The same on a machine where nothing was set up yet."""
+    return changed(made, base=tmp_path / "Zoë's läb" / "runtime", log=tmp_path / "setup.log")
+
+
+@pytest.fixture
+def ready(made, plan):
+    """The same where the runtime was set up."""
+    shutil.copytree(made.base, plan.base, symlinks=True)
+    return plan
 
 
 def changed(plan: Plan, **fields: object) -> Plan:
@@ -96,9 +114,9 @@ def test_the_engine_that_was_set_up_makes_a_take(tmp_path, plan):
     assert names(real.base) == ["1.0"]
     engine = Engine(ROOT, PROTOCOL)
     try:
-        take = Job(
-            engine, Workplace(runtime.python, tmp_path / "engine.log", tmp_path), "generate", {"options": OPTIONS}
-        )
+        where = Workplace(runtime.python, tmp_path / "engine.log", tmp_path)
+        line = {"audio": str(ROOT / "tests/engine/data/known_awb_05.flac")}
+        take = Job(engine, where, "generate", {"options": line})
         take.wait()
         assert take.state == DONE, take.message
     finally:
@@ -139,7 +157,7 @@ sys.path.insert(0, {repo!r})
 from addon.setup.install import Plan, SetUpJob
 job = SetUpJob(Plan(root=Path({root!r}), base=Path({base!r}), version="1.0", archive=Path({archive!r}), online=False,
     pythons=(Path(sys.executable),), chosen=False, log=Path({log!r})))
-while job.step() and job.stage != "install":
+while job.step() and not (job.stage == "install" and job._child):
     time.sleep(0.002)
 print("here", flush=True)
 time.sleep(600)
@@ -158,15 +176,21 @@ def test_a_blender_that_crashed_does_not_keep_the_next_one_out(plan):
     assert "Another Blender sets up the engine right now" in job.message
     other.kill()
     other.wait()
-    set_up(plan)
+    deadline = time.monotonic() + 3.0
+    while processes_with(str(plan.base)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert sys.platform != "linux" or not processes_with(str(plan.base))
+    job = SetUpJob(plan)
+    assert run_to(job, "install")
+    job.abandon()
 
 
-def test_a_damaged_wheel_is_named_and_nothing_that_worked_is_touched(plan):
-    set_up(plan)
+def test_a_damaged_wheel_is_named_and_nothing_that_worked_is_touched(ready):
+    plan = ready
     before = (plan.base / "1.0" / runtimes.INFO).read_bytes()
     data = plan.archive.read_bytes()
     at = data.index(b"small_3/__init__.py")
-    archive = plan.archive.with_name("damaged.zip")
+    archive = plan.log.with_name("damaged.zip")
     archive.write_bytes(data[:at] + b"X" + data[at + 1 :])
     job = SetUpJob(changed(plan, archive=archive))
     job.wait()
@@ -198,24 +222,20 @@ def test_what_is_no_fit_is_a_sentence(plan, tmp_path, kind, said):
     job = SetUpJob(changed(plan, archive=None if kind == "unset" else archive))
     job.wait()
     assert job.state == FAILED
-    import re
-
     assert re.search(said, job.message), job.message
     assert not (plan.base / "1.0").exists()
     assert not (plan.base / "setup.lock").exists()
 
 
-def test_a_failed_self_test_leaves_the_old_runtime_in_use(plan, tmp_path):
-    set_up(plan)
+def test_a_failed_self_test_leaves_the_old_runtime_in_use(ready, tmp_path):
+    plan = ready
     job = SetUpJob(changed(plan, archive=make_archive(tmp_path / "less", NUMPY)))
     job.wait()
     assert job.state == FAILED
     assert "No module named 'small_0'" in job.message
     runtime = runtimes.current(plan.base, "1.0")
     assert value_in(runtime.folder, "small_0") == "0"
-    newer = changed(
-        plan, version="1.1"
-    )  # an update of the extension: the old runtime serves until the new one is there
+    newer = changed(plan, version="1.1")  # an update of the extension: the old one serves until there is a new one
     assert runtimes.current(newer.base, "1.1").version == "1.0"
     job = SetUpJob(newer)
     assert run_to(job, "place")
@@ -223,8 +243,9 @@ def test_a_failed_self_test_leaves_the_old_runtime_in_use(plan, tmp_path):
     assert names(plan.base) == ["1.1"]
 
 
-def test_cancel_at_every_stage_gives_control_back_and_leaves_no_process(plan):
-    set_up(plan)
+def test_cancel_at_every_stage_gives_control_back_and_leaves_no_process(ready, monkeypatch):
+    plan = ready
+    monkeypatch.setattr(work, "TICK_SECONDS", 0.0)  # to see every stage, however short
     for stage in ("check", "python", "unpack", "environment", "install", "test", "place"):
         job = SetUpJob(plan)
         if stage != "check":
@@ -232,7 +253,7 @@ def test_cancel_at_every_stage_gives_control_back_and_leaves_no_process(plan):
         began = time.monotonic()
         job.cancel()
         job.wait()
-        assert time.monotonic() - began < 0.5, stage
+        assert time.monotonic() - began < 1.0, stage
         assert job.state == CANCELLED, (stage, job.message)
         assert not processes_with(str(plan.base)), stage
         assert value_in(runtimes.current(plan.base, "1.0").folder, "small_1") == "1"
@@ -260,12 +281,12 @@ def test_no_disk_space_is_told_before_the_work(plan, tmp_path):
         unmounted(disk)
 
 
-def test_repair_finds_what_is_broken_and_mends_it(plan):
-    set_up(plan)
+def test_repair_finds_what_is_broken_and_mends_it(ready, tmp_path):
+    plan = changed(ready, archive=Path(shutil.copy(ready.archive, tmp_path / "moved.zip")))
     runtime = runtimes.current(plan.base, "1.0")
 
     def repaired() -> str:
-        job = RepairJob(changed(plan, archive=None), runtimes.current(plan.base, "1.0"))
+        job = RepairJob(plan, runtimes.current(plan.base, "1.0"))
         job.wait()
         assert job.state == DONE, job.message
         return str(job.result["repaired"])
@@ -291,14 +312,6 @@ def test_repair_finds_what_is_broken_and_mends_it(plan):
     assert "There is no runtime archive at" in job.message
 
 
-def test_the_user_s_pip_settings_lead_nothing_astray(plan, monkeypatch, tmp_path):
-    for name, value in {"PIP_TARGET": str(tmp_path / "t"), "PIP_USER": "1", "PYTHONHOME": "/nowhere"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    set_up(plan)
-    assert not (tmp_path / "t").exists()
-
-
 def test_the_same_wheels_make_the_same_archive(plan, tmp_path):
     assert make_archive(tmp_path / "again", PACKAGES).read_bytes() == plan.archive.read_bytes()
     house = wheelhouse.read(plan.archive)
@@ -314,6 +327,8 @@ def test_the_same_wheels_make_the_same_archive(plan, tmp_path):
 )
 def test_the_whole_archive_with_torch(plan):
     job = set_up(changed(plan, root=ROOT, archive=Path(os.environ["COSPEECH_RUNTIME_ARCHIVE"]), version="whole"))
-    assert json.dumps(job.result).count("None") == 0
-    assert gone(-1, 0.1)
-    assert runtimes.python_of(job.final) != ENGINE_PYTHON
+    assert job.result["ready"]
+    runtime = runtimes.current(plan.base, "whole")
+    repair = RepairJob(changed(plan, root=ROOT, version="whole"), runtime)
+    repair.wait()
+    assert repair.result["repaired"] == "nothing broken", repair.message

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.hints import Hints, Target, save_hints
 from engine.motion import Motion
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,32 @@ def test_a_plan_can_be_given_back(take, tmp_path):
     assert len(Motion.load(tmp_path / "one.npz").plan["phrases"]) == 1
 
 
+def test_hints_give_the_rate_the_window_and_every_variation(take, tmp_path):
+    base = Motion.load(take)
+    save_hints(tmp_path / "hints.npz", Hints(base=base, window=(260, 360), targets=(Target(20, 300, (3.0, 1.0, 0.0)),)))
+    plan = json.loads(engine("inspect", take, "--plan").stdout)
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--hints", tmp_path / "hints.npz", "--seed", 3)
+    done = engine(*words, "--plan", tmp_path / "plan.json", "--variations", 2, "--out", tmp_path / "new.npz")
+    assert done.returncode == 0, done.stderr
+    assert "left_wrist on frame 300 is out of reach" in done.stdout
+    for seed in (3, 4):
+        made = Motion.load(tmp_path / f"new_{seed}.npz")
+        assert made.fps == 24.0
+        assert made.poses[:260].tobytes() == base.poses[:260].tobytes()
+        assert made.poses[360:].tobytes() == base.poses[360:].tobytes()
+        assert made.poses.tobytes() != base.poses.tobytes()
+    wrong = engine(*words, "--fps", 30, "--out", tmp_path / "x.npz")
+    assert wrong.returncode == 1
+    assert "24 frames per second" in wrong.stderr
+
+
+def test_a_listener_is_a_take_too(tmp_path):
+    words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--role", "listen", "--out", tmp_path / "listens.npz")
+    assert engine(*words).returncode == 0
+    assert Motion.load(tmp_path / "listens.npz").plan["phrases"] == []
+
+
 def test_convert_goes_to_beat2_and_back(take, tmp_path):
     assert engine("convert", take, "--out", tmp_path / "beat2.npz", "--to", "beat2", "--fps", 30).returncode == 0
     assert engine("convert", tmp_path / "beat2.npz", "--out", tmp_path / "ours.npz").returncode == 0
@@ -83,6 +110,8 @@ def test_convert_goes_to_beat2_and_back(take, tmp_path):
     (("generate", DEMO, "--out", "x.npz", "--parts", "tail"), "tail"),
     (("generate", DEMO, "--out", "x.npz", "--energy", "9"), "energy"),
     (("generate", DEMO, "--out", "x.npz", "--fps", "0"), "frame rate"),
+    (("generate", DEMO, "--out", "x.npz", "--role", "sing"), "no role 'sing'"),
+    (("generate", DEMO, "--out", "x.npz", "--hints", "/nowhere.npz"), "/nowhere.npz"),
     (("inspect", "/nowhere.npz"), "no file /nowhere.npz"),
     (("convert", "/nowhere.npz", "--out", "/tmp/x.npz"), "no file /nowhere.npz"),
 ])  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 
 import numpy as np
@@ -24,6 +24,7 @@ from engine.evaluation.pins import Figures, Generate, Maker, run_case, run_diver
 from engine.hints.types import Hints
 from engine.motion import Motion
 from engine.skeleton import default_skeleton
+from tests.bench.pins import REACHES, show, tables
 
 SECONDS = (5.0, 8.0, 3.0)
 CASES = [draw_case(number, SECONDS) for number in range(160)]
@@ -184,3 +185,22 @@ def test_diversity_is_whole_without_influence_and_gone_where_every_seed_is_the_s
 
     case = replace(pose_case(), pins=(pose_case().window[0] + 8,))
     assert run_diversity(case, takes, maker(deaf), len(SECONDS), seeds=3)["ratio"] == pytest.approx(0.0)
+
+
+def missed(after: Generate, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The figures that the bench reports as missed for a generator, over a few windows with poses pinned."""
+    chosen = [case for case in CASES if case.kind in ("other take", "moved key")][:12]
+    rows = [{**asdict(case), **asdict(figures(case, after))} for case in chosen]
+    count = show(tables(rows))
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines]
+    found = {names[i - 1] if names[i - 1] != "reach:" else names[i - 2] for i, x in enumerate(lines) if "MISSED" in x}
+    assert count == sum("MISSED" in line for line in lines)
+    assert found <= {reach.figure for reach in REACHES}
+    return found
+
+
+def test_the_bench_fails_a_bad_pass_and_only_that(capsys):
+    assert missed(smoothest, capsys) <= {"pins_step"}
+    assert missed(overwriting, capsys) >= {"pins_step", "pins_jerk_ratio"}
+    assert "pins_outside_bytes" in missed(leaking, capsys)

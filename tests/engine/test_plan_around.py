@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,11 +55,21 @@ def test_a_pose_of_the_other_hand_changes_the_hand():
 def test_a_resting_pin_ends_or_drops_the_stroke():
     plan = demo()
     old = plan.phrases[6]
-    around = plan_around(plan, [ArmPin(old.apex + 0.05, "right", 0.4, 0.02)], [], WHOLE, 30.0)
+    rest = [ArmPin(old.apex + 0.05, side, 0.4, 0.02) for side in ("left", "right")]
+    around = plan_around(plan, rest, [], WHOLE, 30.0)
     kept = at(around, old.id)
     assert kept is None or kept.retract_end <= old.apex or kept.onset > old.apex
-    late = plan_around(plan, [ArmPin(old.hold_end + 0.5, "right", 0.4, 0.02)], [], WHOLE, 30.0)
+    later = [replace(pin, time=old.hold_end + 0.5) for pin in rest]
+    late = plan_around(plan, later, [], WHOLE, 30.0)
     assert at(late, old.id).retract_end <= old.hold_end + 0.5
+
+
+def test_a_resting_pin_of_one_hand_leaves_the_gesture_to_the_other():
+    plan = demo()
+    old = plan.phrases[6]  # both hands
+    around = plan_around(plan, [ArmPin(old.apex + 0.05, "right", 0.4, 0.02)], [], WHOLE, 30.0)
+    assert at(around, old.id).hands == "left"
+    assert at(around, old.id).apex == old.apex
 
 
 def test_edited_gestures_and_those_across_the_border_stay():
@@ -77,9 +89,11 @@ def test_head_events_leave_pinned_frames():
 
 
 PINS = st.lists(
-    st.builds(ArmPin, st.floats(0.0, 22.3), st.sampled_from(["left", "right"]), st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
+    st.builds(
+        ArmPin, st.floats(0.0, 22.3), st.sampled_from(["left", "right"]), st.floats(0.0, 1.0), st.floats(0.0, 1.0)
+    ),
     max_size=12,
-)  # fmt: skip
+)
 
 
 @given(PINS)

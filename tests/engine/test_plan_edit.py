@@ -13,8 +13,8 @@ from plan_speech import say
 from regen import OPTIONS, apex_of, base, line, plan_of, regenerated, silent_progress
 
 from engine.errors import CospeechError
-from engine.generators.gesture_choice import known_classes
 from engine.generators.default import DefaultGenerator
+from engine.generators.gesture_choice import known_classes
 from engine.hints import Hints
 from engine.pipeline import hear
 from engine.plan.edit import affected_window, edit_plan
@@ -157,6 +157,7 @@ def test_the_affected_window_covers_what_changed():
     assert first / 30.0 < gone.onset
     assert end / 30.0 > gone.retract_end
     assert affected_window(PLAN, PLAN, 30.0, 100) is None
+    assert affected_window(PLAN, edited, 30.0, 10) is None  # the change lies past the end of this take
 
 
 def test_corrected_words_take_their_gestures_and_phones_along(tmp_path):

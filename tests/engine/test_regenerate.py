@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from regen import OPTIONS, base, line, plan_of, regenerated, silent_progress
+from scipy.spatial.transform import Rotation
 
 from engine.errors import CospeechError
 from engine.generators.base import Request, Standing
 from engine.generators.default import DefaultGenerator
-from engine.generators.legs import ANKLES, SOFT_KNEE, leg_length
+from engine.generators.legs import ANKLES, SOFT_KNEE, TOES, leg_length
 from engine.generators.window import CHAIN, reach_of
 from engine.hints import Hints, HintsError, Target, save_hints
+from engine.motion import Motion
 from engine.pipeline import make_take
 from engine.plan.lexemes import lexemes
 from engine.plan.links import class_times, linked
@@ -67,7 +70,7 @@ def test_only_gestures_inside_the_window_are_planned_anew(tmp_path):
     assert {(p.id, p.apex, p.hands) for p in across} <= {(p.id, p.apex, p.hands) for p in made.phrases}
     new = [p for p in made.phrases if p.id not in {q.id for q in old.phrases}]
     assert all(span[0] <= p.onset and p.apex <= span[1] for p in new)
-    assert all(a.hold_end <= b.onset + 1e-9 or a.apex <= b.onset for a, b in zip(made.phrases, made.phrases[1:]))
+    assert all(a.apex <= b.onset for a, b in pairwise(made.phrases))
     assert made.seed == old.seed
     assert all(0 <= p.id < 2**31 for p in made.phrases)
 
@@ -101,11 +104,42 @@ def test_parts_that_are_not_asked_for_stay_as_the_base_has_them(tmp_path):
     assert plan_of(made).phrases == plan_of(base()).phrases
 
 
+def test_one_free_arm_gets_one_handed_gestures_and_the_other_goes_on(tmp_path):
+    free = np.zeros(55, np.bool_)
+    free[[17, 19, 21, *range(40, 55)]] = True
+    made = regenerated(tmp_path, Hints(base=base(), window=(0, 672), free_joints=free, free_trans=False), seed=7)
+    assert made.poses[:, ~free].tobytes() == base().poses[:, ~free].tobytes()
+    assert made.poses[:, 17].tobytes() != base().poses[:, 17].tobytes()
+    old = {p.id for p in plan_of(base()).phrases if p.hands != "right"}
+    new = [p for p in plan_of(made).phrases if p.id not in {q.id for q in plan_of(base()).phrases}]
+    assert old <= {p.id for p in plan_of(made).phrases}
+    assert new
+    assert all(p.hands == "right" for p in new)
+
+
+def test_a_first_take_on_another_skeleton_stands_on_the_floor(tmp_path):
+    """The add-on's first take of a rig of its own: a still base, the whole take as the window."""
+    theirs = default_skeleton().with_rest(default_skeleton().rest * 0.7)
+    still = Motion(
+        poses=np.zeros((672, 55, 3), np.float32),
+        trans=np.tile([0.0, theirs.standing_height, 0.0], (672, 1)).astype(np.float32),
+        fps=30.0,
+        blendshapes=np.zeros((672, 52), np.float32),
+    )
+    made = regenerated(tmp_path, Hints(base=still, rest=theirs.rest), seed=1)
+    points, _ = theirs.forward(made.poses, made.trans)
+    assert np.abs(points[:, list(TOES), 1] - theirs.toe_height).max() < 2e-3
+    assert np.abs(np.diff(points[:, list(ANKLES)], axis=0)).max() < 5e-4
+    ours = make_take(replace(OPTIONS, seed=1), silent_progress, line())
+    assert np.ptp(made.trans[:, 0]) == pytest.approx(0.7 * np.ptp(ours.trans[:, 0]), rel=0.05)
+    assert plan_of(made).phrases == plan_of(ours).phrases
+
+
 def test_a_base_without_a_plan_gets_one_for_the_window(tmp_path):
     bare = replace(base(), plan=None, provenance=None)
     made = regenerated(tmp_path, Hints(base=bare, window=(300, 480)), seed=2)
     assert same_bytes(made, bare, np.r_[0:300, 480:672])
-    assert all(10.0 <= p.onset and p.apex < 16.0 for p in plan_of(made).phrases)
+    assert all(p.onset >= 10.0 and p.apex < 16.0 for p in plan_of(made).phrases)
 
 
 def test_another_rate_is_a_sentence(tmp_path):
@@ -161,6 +195,40 @@ def test_a_body_that_stands_elsewhere_stays_there(tmp_path):
     assert np.abs(made.trans - there.trans).max() < 0.03
     points, _ = default_skeleton().forward(made.poses[300:480], made.trans[300:480])
     assert np.abs(np.diff(points[:, list(ANKLES)], axis=0)).max() < 5e-4
+
+
+def test_a_body_that_faces_elsewhere_goes_on_facing_there(tmp_path):
+    turn = Rotation.from_rotvec([0.0, 2.5, 0.0])
+    poses = base().poses.copy()
+    poses[:, 0] = (turn * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
+    rest = default_skeleton().rest[0]
+    there = replace(base(), poses=poses, trans=(turn.apply(base().trans + rest) - rest).astype(np.float32))
+    made = regenerated(tmp_path, Hints(base=there, window=(330, 450)), seed=4)
+    points, _ = default_skeleton().forward(made.poses, made.trans)
+    ours, _ = default_skeleton().forward(base().poses, base().trans)
+    assert (
+        np.abs(points[:, list(ANKLES)] - turn.apply(ours[:, list(ANKLES)].reshape(-1, 3)).reshape(672, 2, 3)).max()
+        < 2e-3
+    )
+    apart = (Rotation.from_rotvec(made.poses[:, 0]).inv() * Rotation.from_rotvec(there.poses[:, 0])).magnitude()
+    assert apart.max() < 0.1
+
+
+@pytest.mark.parametrize("window", [(0, 1), (671, 672), (300, 302), (0, 5)])
+def test_the_shortest_windows_can_be_made(window, tmp_path):
+    made = regenerated(tmp_path, Hints(base=base(), window=window), seed=5)
+    assert same_bytes(made, base(), np.r_[0 : window[0], window[1] : 672])
+
+
+def test_a_shot_may_be_longer_or_shorter_than_its_line(tmp_path):
+    still = [np.repeat(getattr(base(), name)[-1:], 200, axis=0) for name in ("poses", "trans", "blendshapes")]
+    whole = [getattr(base(), name) for name in ("poses", "trans", "blendshapes")]
+    poses, trans, shapes = (np.concatenate(pair) for pair in zip(whole, still, strict=True))
+    longer = Motion(poses=poses, trans=trans, blendshapes=shapes, fps=30.0, plan=base().plan)
+    made = regenerated(tmp_path, Hints(base=longer, window=(640, 872)), seed=5)
+    assert np.abs(np.diff(made.poses[700:], axis=0)).max() > 1e-4  # alive after the last word
+    shorter = Motion(poses=poses[:100], trans=trans[:100], blendshapes=shapes[:100], fps=30.0, plan=base().plan)
+    assert regenerated(tmp_path, Hints(base=shorter, window=(20, 100)), seed=5).frames == 100
 
 
 @pytest.mark.parametrize("scale", [0.6, 1.3])

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
-from engine.pipeline import TakeOptions, hear
+from engine.hints import Hints, Target, save_hints
+from engine.motion import Motion
+from engine.pipeline import TakeOptions, hear, make_take
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = json.loads((ROOT / "assets/protocol.json").read_text())["protocol"]
@@ -107,6 +111,115 @@ def test_end_of_input_ends_the_engine(tmp_path):
         time.sleep(0.01)
     process.stop()
     assert not process.alive
+
+
+@pytest.fixture(scope="module")
+def demo_base(tmp_path_factory):
+    """A take of the demo line, its plan, and hints that pin the right arm in a window of it."""
+    folder = tmp_path_factory.mktemp("base")
+    base = make_take(TakeOptions(**OPTIONS), lambda *_: None)
+    rotations, mask = base.poses.copy(), np.zeros((base.frames, 55), np.bool_)
+    rotations[390, [17, 19]] += 0.2
+    mask[390, [17, 19]] = True
+    target = Target(20, 360, (3.0, 1.2, 0.4))
+    hints = Hints(base=base, window=(330, 450), rotations=rotations, rotation_mask=mask, targets=(target,))
+    save_hints(folder / "hints.npz", hints)
+    (folder / "plan.json").write_text(json.dumps(base.plan))
+    files = {name: lambda path, name=name: shutil.copy(folder / name, path) for name in ("hints.npz", "plan.json")}
+    return base, hints, files
+
+
+REGENERATE = {**OPTIONS, "hints": "hints.npz", "plan": "plan.json", "seed": 7}
+
+
+def test_variations_honour_the_same_hints_and_come_in_one_answer(engine, place, demo_base):
+    base, hints, files = demo_base
+    fractions: list[float] = []
+    job = Job(engine, place, "generate", {"options": REGENERATE, "variations": 3}, files)
+    job.wait(lambda running: fractions.append(running.fraction) if running.stage != "speech" else None)
+    assert job.state == DONE, job.message
+    assert [take["seed"] for take in job.result["takes"]] == [7, 8, 9]
+    assert job.result["take"] == job.result["takes"][0]["take"]
+    assert job.result["window"] == [330, 450]
+    assert job.result["plan_changed"]
+    assert job.result["targets"][0]["joint"] == 20
+    assert not job.result["targets"][0]["reached"]
+    takes = [Motion.load(take["take"]) for take in job.result["takes"]]
+    outside = np.r_[0:330, 450 : base.frames]
+    for take in takes:
+        assert take.poses[outside].tobytes() == base.poses[outside].tobytes()
+        assert take.poses[hints.rotation_mask].tobytes() == hints.rotations[hints.rotation_mask].tobytes()
+    assert takes[0].poses.tobytes() != takes[1].poses.tobytes()
+    job.clean_up()
+
+
+def test_a_warm_engine_gives_the_bytes_of_a_cold_one_and_does_not_listen_again(engine, place, demo_base):
+    _, _, files = demo_base
+    said: list[list[str]] = []
+    bytes_of = []
+    for _ in range(2):
+        stages: list[str] = []
+        job = Job(engine, place, "generate", {"options": REGENERATE}, files)
+        job.wait(lambda running, stages=stages: stages.append(running.stage), 0.001)
+        assert job.state == DONE, job.message
+        bytes_of.append(Path(job.result["take"]).read_bytes())
+        said.append(stages)
+        job.clean_up()
+    assert "speech" in said[0]
+    assert "speech" not in said[1]
+    assert bytes_of[0] == bytes_of[1]
+    paths = {"hints": str(place.temporary / "hints.npz"), "plan": str(place.temporary / "plan.json")}
+    for name, write in files.items():
+        write(place.temporary / name)
+    cold = make_take(TakeOptions(**{**REGENERATE, **paths}), lambda *_: None)
+    (place.temporary / "warm.npz").write_bytes(bytes_of[1])
+    warm = Motion.load(place.temporary / "warm.npz")
+    assert np.array_equal(warm.poses, cold.poses)
+    assert np.array_equal(warm.blendshapes, cold.blendshapes)
+
+
+def test_plan_edits_choose_their_own_window(engine, place, demo_base):
+    base, _, _ = demo_base
+    files = {
+        "hints.npz": lambda path: save_hints(path, Hints(base=base)),
+        "plan.json": lambda path: path.write_text(json.dumps(base.plan)),
+    }
+    edits = [{"op": "move", "id": 1, "apex": 3.6}]
+    job = Job(engine, place, "generate", {"options": {**REGENERATE, "edits": edits, "window": "auto"}}, files)
+    job.wait()
+    assert job.state == DONE, job.message
+    first, end = job.result["window"]
+    assert 0 < first < 3.2 * 30 < end < 200
+    again = Job(engine, place, "generate", {"options": {**REGENERATE, "edits": [{"op": "x"}]}}, files)
+    again.wait()
+    assert again.state == FAILED
+    assert "no plan edit 'x'" in again.message
+
+
+def test_a_bridge_needs_no_speech_and_lexemes_are_told(engine, place, demo_base):
+    _, _, files = demo_base
+    job = Job(engine, place, "bridge", {"options": {"hints": "hints.npz", "fps": 30.0, "seed": 2}}, files)
+    job.wait()
+    assert job.state == DONE, job.message
+    assert job.result["window"] == [330, 450]
+    job.clean_up()
+    bare = Job(engine, place, "bridge", {"options": {"fps": 30.0}})
+    bare.wait()
+    assert "needs hints" in bare.message
+    names = Job(engine, place, "lexemes", {})
+    names.wait()
+    table = json.loads((ROOT / "assets/gestures/lexemes.json").read_text())
+    assert names.result["lexemes"] == table["lexemes"]
+
+
+def test_cancel_between_variations(engine, place, demo_base):
+    _, _, files = demo_base
+    job = Job(engine, place, "generate", {"options": REGENERATE, "variations": 40}, files)
+    while job.step() and job.stage in ("start", "speech"):
+        time.sleep(0.002)
+    job.cancel()
+    job.wait()
+    assert job.state == CANCELLED
 
 
 def test_broken_messages_get_json_rpc_errors():

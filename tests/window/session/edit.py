@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 import look
 import numpy as np
-from hands import override
+from hands import TAB, override, view, window
 from stepper import Steps, Until
-from steps import Session, click_and_wait, from_the_front, undo_and_redo
+from steps import Session, click_and_wait, from_the_front, undo_and_redo, wait_for_job
 
 PINNED, EDITED = "right_elbow", "left_shoulder"
 PIN_FRAME, EDIT_FRAME = 120, 150
@@ -34,7 +34,7 @@ def pin(session: Session) -> Steps:
     assert {frame for frames in pinned.values() for frame in frames} == {PIN_FRAME}, pinned
     yield from hands.shot("pinned")
     yield from undo_and_redo(session, before)
-    scene.frame_set(EDIT_FRAME)
+    bpy.context.scene.frame_set(EDIT_FRAME)
     yield from choose(EDITED)
     kept = look.bone_keys(look.active_action(), EDITED)
     yield from turn(session)
@@ -107,7 +107,10 @@ def variations(session: Session) -> Steps:
     document, tracks = look.document(), look.tracks()
     pinned = look.extremes(look.active_action())
     before = look.keys_of(look.active_action())
+    yield from hands.open("COSPEECH_PT_regenerate")
     yield from click_and_wait(session, r"cospeech\.variations\(", "varying")
+    yield from hands.shot("varied")
+    yield from hands.open("COSPEECH_PT_regenerate", opened=False)
     new = [track for track in look.tracks() if track not in tracks]
     assert len(new) >= VARIATIONS - 1, new
     assert all(muted for _, muted in new), new
@@ -120,7 +123,7 @@ def variations(session: Session) -> Steps:
                 assert keys[spot].at(frame)[0] == before[spot].at(frame)[0], f"{action.name}: {spot} on {frame}"
     yield from undo_and_redo(session, document)
     yield from hands.open("COSPEECH_PT_takes")
-    yield from hands.shot("variations")
+    yield from hands.shot("takes_of_variations")
     yield from hands.open("COSPEECH_PT_takes", opened=False)
 
 
@@ -136,7 +139,43 @@ def plan(session: Session) -> Steps:
     assert group.phrases[group.active].apex == apex + 5
     yield from hands.shot("plan_edited")
     document = look.document()
-    yield from click_and_wait(session, r"cospeech\.regenerate\(", "performing_the_plan")
+    yield from click_and_wait(session, r"cospeech\.regenerate\(.*AUTO", "performing_the_plan")
     yield from hands.shot("plan_performed")
     yield from undo_and_redo(session, document)
     yield from hands.open("COSPEECH_PT_plan", opened=False)
+
+
+def dope_sheet(session: Session) -> Steps:
+    """The same in the Dope Sheet, in the place of the 3D view: coloured keys, markers, our tab."""
+    area = view()
+    area.type = "DOPESHEET_EDITOR"
+    area.spaces.active.mode = "ACTION"
+    area.spaces.active.show_region_ui = True
+    yield 0.5
+    bar = next(found for found in area.regions if found.type == "UI")
+    bar.active_panel_category = TAB
+    body = next(found for found in area.regions if found.type == "WINDOW")
+    with bpy.context.temp_override(window=window(), area=area, region=body):
+        bpy.ops.action.view_all()
+    yield 0.5
+    yield from session.hands.shot("dope_sheet")
+    area.type = "VIEW_3D"
+    yield 0.3
+
+
+def chain(session: Session) -> Steps:
+    """Two takes become one, with a transition between; the takes themselves stay."""
+    hands = session.hands
+    document, names = look.document(), {name for name, _ in look.tracks()}
+    yield from hands.open("COSPEECH_PT_dialogue")
+    yield from hands.shot("dialogue")
+    yield from hands.click(r"cospeech\.chain_dialog\(")
+    yield 0.5
+    yield from hands.press("O")  # One After Another, by its underlined letter
+    hands.picture("chain_dialog")
+    yield from hands.press("RET")
+    yield from wait_for_job(session, "chaining")
+    assert look.active_action().name not in names | {document[1]}
+    yield from hands.shot("chained")
+    yield from hands.open("COSPEECH_PT_dialogue", opened=False)
+    yield from undo_and_redo(session, document)

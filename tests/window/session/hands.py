@@ -20,7 +20,7 @@ from stepper import StepError, Steps, Until
 TAB = "Cospeech"
 MAIN_PANEL = "COSPEECH_PT_main"
 ROW_STEP = 9  # pixels between two looks, below half a button's height
-COLUMNS = (0.3, 0.72, 0.12, 0.86)  # where to look in a row, as fractions of the sidebar without its tabs
+COLUMNS = (0.3, 0.72, 0.91, 0.12)  # where to look in a row, as fractions of the sidebar without its tabs
 TAB_WIDTH = 22
 HEADING_HEIGHT = 25  # at a scale of 1
 SETTLE = 0.12
@@ -127,12 +127,11 @@ class Hands:
 
     def type(self, digits: str) -> Steps:
         """Digits, as a number for what runs."""
+        x, y = self._pointer
         for digit in digits:
-            x, y = self._pointer
-            for value in ("PRESS", "RELEASE"):
-                window().event_simulate(
-                    type=DIGITS[int(digit)], value=value, unicode=digit if value == "PRESS" else "", x=x, y=y
-                )
+            key = DIGITS[int(digit)]
+            window().event_simulate(type=key, value="PRESS", unicode=digit, x=x, y=y)
+            window().event_simulate(type=key, value="RELEASE", x=x, y=y)
             yield SETTLE
 
     def _send(self, kind: str, value: str, **modifiers: bool) -> None:
@@ -223,8 +222,8 @@ class Hands:
                     break
                 if found:
                     return found
-                if not what and column == bar.x + width * COLUMNS[1]:
-                    break  # no button at two places: a label, a heading or a gap
+                if not what and column == bar.x + width * COLUMNS[2]:
+                    break  # no button at the right edge: a label, a heading or a gap
         return found
 
     def click(self, pattern: str, **options: bool) -> Find:
@@ -309,15 +308,17 @@ class Hands:
         return False
 
     def _search_headings(self, panel: str, opened: bool) -> Generator[float | Until, None, bool]:
+        """From the top down; as soon as one heading is known, first where the wanted one is by the panels' order."""
         bar = region()
         y = bar.y + bar.height - HEADING_HEIGHT
         self._headings.clear()
-        while y > bar.y + 8:
+        while y > bar.y + 8 and len(self._headings) < len(self.sub_panels()):
             y -= ROW_STEP
+            known = len(self._headings)
             done = yield from self._try_heading(y, panel, opened)
+            if not done and not known and self._headings:
+                other = next(iter(self._headings))
+                done = yield from self._try_heading(self._counted(panel, other), panel, opened)
             if done:
                 return True
-            if self._headings:
-                other = next(iter(self._headings))
-                return (yield from self._try_heading(self._counted(panel, other), panel, opened))
         return False

@@ -54,12 +54,17 @@ def from_the_front(frame: int | None = None) -> Steps:
 def click_and_wait(session: Session, pattern: str, name: str) -> Steps:
     """Click a button that starts a job, take a picture on the way, and wait for its end."""
     yield from session.hands.click(pattern)
-    yield Until(look.running, 10, f"{pattern} runs")
-    yield Until(lambda: look.progress() > 0.05 or not look.running(), JOB_SECONDS, "progress is shown")
+    yield from wait_for_job(session, name)
+
+
+def wait_for_job(session: Session, name: str) -> Steps:
+    """From the start of a job to its end, with a picture on the way; the panel's sentence is noted."""
+    yield Until(look.running, 10, f"{name}: the job runs")
+    yield Until(lambda: look.progress() > 0.05 or not look.running(), JOB_SECONDS, f"{name}: progress is shown")
     yield from session.hands.shot(name)
-    yield Until(lambda: not look.running(), JOB_SECONDS, f"{pattern} is done")
+    yield Until(lambda: not look.running(), JOB_SECONDS, f"{name}: the job is done")
     text, failed = look.note()
-    session.notes.append(f"{pattern}: {text}")
+    session.notes.append(f"{name}: {text}")
     assert not failed, text
 
 

@@ -164,6 +164,15 @@ def takes(session: Session) -> Steps:
     assert target.stat().st_size > 10_000
 
 
+def back_to_one(session: Session) -> Steps:
+    """From the chain back to the take of one line, which is worked on from here."""
+    hands = session.hands
+    yield from hands.open("COSPEECH_PT_takes")
+    yield from hands.click(r'cospeech\.use_take\(.*"Character_demo_0"')
+    yield Until(lambda: look.active_action().name == "Character_demo_0", 5, "the first take is active")
+    yield from hands.open("COSPEECH_PT_takes", opened=False)
+
+
 def panels_after(session: Session) -> Steps:
     """Every closed panel of a character with takes, pins and a plan."""
     yield from look_at_panels(session, "after")
@@ -225,10 +234,13 @@ CHAPTERS: tuple[Callable[[Session], Steps], ...] = (
     generate,
     second_take,
     takes,
+    edit.chain,
+    back_to_one,
     edit.pin,
     edit.regenerate,
     edit.variations,
     edit.plan,
+    edit.dope_sheet,
     panels_after,
     export,
     engine,

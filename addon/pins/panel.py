@@ -1,0 +1,112 @@
+"""Sub-panel: pins and targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..rig.character import find_character
+from ..ui import CospeechPanel, draw_sentence
+from .counts import COUNTS, count_text
+from .props import JOINTS
+from .scope import bones_blocker, take_blocker
+from .targets import blocker
+
+ROWS = 2
+JOINT_NAMES = {joint[0]: joint[1] for joint in JOINTS}
+
+
+class COSPEECH_UL_targets(bpy.types.UIList):
+    """Object, joint, and whether it is used"""
+
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+    ) -> None:
+        """One row; a target that can't be used says so."""
+        row = layout.row(align=True)
+        row.prop(item, "enabled", text="")
+        wrong = bool(blocker(item, data))
+        row.label(text=item.object.name if item.object else "No object", icon="ERROR" if wrong else "EMPTY_AXIS")
+        row.label(text=JOINT_NAMES[item.joint])
+
+
+class COSPEECH_PT_pins(CospeechPanel, bpy.types.Panel):
+    """What Regenerate leaves as it is, and what it reaches for"""
+
+    bl_label = "Pins"
+    bl_parent_id = "COSPEECH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 30
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the counts and the buttons."""
+        layout = self.layout
+        armature = find_character(context)
+        reason = take_blocker(context)
+        if reason:
+            draw_sentence(layout, reason, "INFO")
+        else:
+            targets = sum(target.enabled for target in armature.cospeech_targets)
+            draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
+            _draw_buttons(layout, context)
+        if armature is not None:
+            _draw_targets(layout, armature)
+
+
+def _draw_buttons(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.operator("cospeech.pin", icon="PINNED")
+    row.operator("cospeech.unpin", icon="UNPINNED")
+    row = column.row(align=True)
+    row.operator("cospeech.pin_from_take", text="From Take")
+    row.operator("cospeech.snap_to_pin", text="Snap")
+    row = column.row(align=True)
+    row.operator("cospeech.jump_to_pin", text="", icon="PREV_KEYFRAME").direction = "PREVIOUS"
+    row.operator("cospeech.jump_to_pin", text="", icon="NEXT_KEYFRAME").direction = "NEXT"
+    row.operator_menu_enum("cospeech.clear_pins", "scope", text="Clear")
+    row = column.row(align=True)
+    row.operator("cospeech.pin_shape", text="Pin Shape")
+    row.operator("cospeech.pin_shape", text="Pin Face").shapes = "ALL"
+    reason = bones_blocker(context)
+    if reason:
+        draw_sentence(layout, reason, "INFO")
+
+
+def _draw_targets(layout: bpy.types.UILayout, armature: bpy.types.Object) -> None:
+    layout.label(text="Targets")
+    row = layout.row()
+    row.template_list("COSPEECH_UL_targets", "", armature, "cospeech_targets", armature, "cospeech_target", rows=ROWS)
+    column = row.column(align=True)
+    column.operator_menu_enum("cospeech.target_add", "joint", text="", icon="ADD")
+    column.operator("cospeech.target_remove", text="", icon="REMOVE")
+    column.operator("cospeech.target_toggle", text="", icon="HIDE_OFF")
+    if 0 <= armature.cospeech_target < len(armature.cospeech_targets):
+        _draw_target(layout, armature, armature.cospeech_targets[armature.cospeech_target])
+
+
+def _draw_target(layout: bpy.types.UILayout, armature: bpy.types.Object, target: Any) -> None:
+    column = layout.column()
+    column.prop(target, "object", text="")
+    if target.object is not None and target.object.type == "ARMATURE":
+        column.prop_search(target, "bone", target.object.data, "bones", text="")
+    column.prop(target, "joint", text="")
+    row = column.row(align=True)
+    row.prop(target, "first")
+    row.prop(target, "last")
+    column.prop(target, "tolerance")
+    column.prop(target, "offset")
+    reason = blocker(target, armature)
+    if reason:
+        draw_sentence(layout, reason, "ERROR")
+
+
+CLASSES = (COSPEECH_UL_targets, COSPEECH_PT_pins)

@@ -1,0 +1,147 @@
+"""Add, remove and switch targets."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..rig.character import find_character
+from .props import JOINTS
+from .scope import PinError
+from .targets import hangs_from
+
+
+def _blocker(context: bpy.types.Context, *, of_list: bool) -> str:
+    armature = find_character(context)
+    if armature is None:
+        return "Choose a character, or add one with Add Character"
+    if armature.library is not None:
+        return f"'{armature.name}' is linked from another file; make a library override of the character"
+    if of_list and not len(armature.cospeech_targets):
+        return "The character has no target; add one first"
+    return ""
+
+
+def chosen_object(context: bpy.types.Context, armature: bpy.types.Object) -> bpy.types.Object | None:
+    """What a new target shall follow: the active object, else a selected one; none that hangs from the character."""
+    active = context.view_layer.objects.active
+    candidates = [active] if active is not None and active.select_get() else []
+    candidates += list(context.selected_objects)
+    return next((obj for obj in candidates if not hangs_from(obj, armature)), None)
+
+
+class COSPEECH_OT_target_add(bpy.types.Operator):
+    """Let a wrist or ankle reach the selected object, or the head look at it, when frames are made again"""
+
+    bl_idname = "cospeech.target_add"
+    bl_label = "Add Target"
+    bl_options = {"REGISTER", "UNDO"}
+
+    joint: bpy.props.EnumProperty(name="Joint", items=JOINTS, default="right_wrist", options={"SKIP_SAVE"})
+    object: bpy.props.StringProperty(
+        name="Object", description="Name of the object; empty takes the selected one", options={"SKIP_SAVE"}
+    )
+    use_cursor: bpy.props.BoolProperty(
+        name="New Empty at 3D Cursor",
+        description="Make an empty there and take it, instead of the selected object",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character."""
+        reason = _blocker(context, of_list=False)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add it for the preview range, else for the current frame."""
+        armature = find_character(context)
+        try:
+            obj = self._object(context, armature)
+        except PinError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        scene = context.scene
+        target = armature.cospeech_targets.add()
+        target.object, target.joint = obj, self.joint
+        target.first = target.last = scene.frame_current
+        if scene.use_preview_range:
+            target.first, target.last = scene.frame_preview_start, scene.frame_preview_end
+        armature.cospeech_target = len(armature.cospeech_targets) - 1
+        frames = f"{target.first}-{target.last}" if target.first != target.last else str(target.first)
+        self.report({"INFO"}, f"'{obj.name}' is a target on frame {frames}; Regenerate makes the take reach it")
+        return {"FINISHED"}
+
+    def _object(self, context: bpy.types.Context, armature: bpy.types.Object) -> bpy.types.Object:
+        if self.use_cursor:
+            empty = bpy.data.objects.new("Target", None)
+            empty.empty_display_size = 0.05
+            empty.location = context.scene.cursor.location
+            context.scene.collection.objects.link(empty)
+            return empty
+        obj = context.scene.objects.get(self.object) if self.object else chosen_object(context, armature)
+        if obj is None:
+            raise PinError("Select an object outside the character, or use New Empty at 3D Cursor")
+        if hangs_from(obj, armature):
+            raise PinError(f"'{obj.name}' hangs from the character and can't be a target; choose a free object")
+        return obj
+
+
+class COSPEECH_OT_target_remove(bpy.types.Operator):
+    """Take the chosen target away; its object stays"""
+
+    bl_idname = "cospeech.target_remove"
+    bl_label = "Remove Target"
+    bl_options = {"REGISTER", "UNDO"}
+
+    index: bpy.props.IntProperty(
+        name="Number", description="Number in the list; -1 is the chosen one", default=-1, options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a target."""
+        reason = _blocker(context, of_list=True)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove it."""
+        armature = find_character(context)
+        index = self.index if self.index >= 0 else armature.cospeech_target
+        if not 0 <= index < len(armature.cospeech_targets):
+            self.report({"ERROR"}, f"There is no target {index}; choose one in the list")
+            return {"CANCELLED"}
+        armature.cospeech_targets.remove(index)
+        armature.cospeech_target = max(min(index, len(armature.cospeech_targets) - 1), 0)
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_target_toggle(bpy.types.Operator):
+    """Switch all targets off, or on where all are off"""
+
+    bl_idname = "cospeech.target_toggle"
+    bl_label = "Toggle Targets"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a target."""
+        reason = _blocker(context, of_list=True)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Switch."""
+        targets = find_character(context).cospeech_targets
+        wanted = not any(target.enabled for target in targets)
+        for target in targets:
+            target.enabled = wanted
+        return {"FINISHED"}
+
+
+CLASSES = (COSPEECH_OT_target_add, COSPEECH_OT_target_remove, COSPEECH_OT_target_toggle)
