@@ -79,6 +79,22 @@ def examine_installation() -> dict[str, Any]:
     return report
 
 
+def examine_weights(generator: str, folder: str) -> dict[str, Any]:
+    """What a published system's folder holds: parts, speakers, parameters; CospeechError says what is missing."""
+    from engine.models.checkpoints import load_emage
+    from engine.pipeline import GENERATORS
+
+    if generator not in GENERATORS[1:]:
+        raise CospeechError(
+            f"There is no published generator '{generator}'; choose one of: {', '.join(GENERATORS[1:])}"
+        )
+    if not folder:
+        raise CospeechError(f"Choose the folder of the published weights of '{generator}' first")
+    found = load_emage(Path(folder))
+    count = sum(p.numel() for module in (found.model, found.codecs) for p in module.parameters())
+    return {"generator": generator, "folder": folder, "parameters": count, "speakers": found.model.size.speakers}
+
+
 def devices() -> list[str]:
     """Devices that torch can compute on here; the CPU is always one."""
     import torch

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
     from engine.takeplan import Decision
 
-GENERATORS = ("default",)
+GENERATORS = ("default", "emage")
 ALIGNING = 0.93  # the share of the aligner in the time that listening takes
 JOINS = ("rest", "partial", "next")
 
@@ -34,6 +34,7 @@ class TakeOptions:
     ``hints``: a file of engine.hints; then only its window is made anew. ``edits``: plan edits (engine.plan.edit) on
     the plan given, ``words``: corrected word times (index, start, end) in seconds. ``window`` "auto" narrows the hints'
     window to what edits and words touch. ``role``: "speak", "listen" (reacts to the line, mouth closed) or "idle".
+    ``weights``: the folder of a published generator's weights.
     """
 
     audio: str
@@ -53,6 +54,7 @@ class TakeOptions:
     words: tuple[tuple[int, float, float], ...] = ()
     window: str = ""
     role: str = "speak"
+    weights: str = ""
 
     def checked(self) -> TakeOptions:
         """These options, or CospeechError with the first thing that is wrong with them."""
@@ -61,7 +63,9 @@ class TakeOptions:
             raise CospeechError(f"There is no generator '{self.generator}'; choose one of: {', '.join(GENERATORS)}")
         if self.style not in STYLES:
             raise CospeechError(f"There is no style '{self.style}'; choose one of: {', '.join(STYLES)}")
-        if self.speaker != "default":
+        if self.generator != "default":
+            self._check_published()
+        elif self.speaker != "default":
             raise CospeechError(f"There is no speaker '{self.speaker}'; this version knows only 'default'")
         if unknown or not self.parts:
             named = ", ".join(unknown) or "none"
@@ -76,18 +80,52 @@ class TakeOptions:
             raise CospeechError(f"There is no device '{self.device}'; choose auto, cpu or cuda")
         if self.role not in ROLES:
             raise CospeechError(f"There is no role '{self.role}'; choose one of: {', '.join(ROLES)}")
+        self._check_changes()
+        return self
+
+    def _check_changes(self) -> None:
         if self.window not in ("", "auto"):
             raise CospeechError(f"The window is '{self.window}'; choose 'auto' or leave it out")
         if not all(len(entry) == 3 and _are_numbers(*entry) for entry in self.words):
             raise CospeechError("Corrected word times are a word's number, its start and its end in seconds; mend them")
-        return self
+
+    def _check_published(self) -> None:
+        """CospeechError for what a published system can't do, and where its weights are not given."""
+        if not self.weights:
+            raise CospeechError(
+                f"The generator '{self.generator}' needs its published weights; give their folder with --weights, "
+                "or in Cospeech's preferences"
+            )
+        if self.edits:
+            raise CospeechError(f"'{self.generator}' follows no gesture plan, so it can't be edited; use 'default'")
+        if self.role != "speak":
+            raise CospeechError(f"'{self.generator}' only speaks; use the default generator for listening")
 
 
 def make_generator(options: TakeOptions) -> Generator:
     """The generator that the options name. Imports are local: a cold start pays only for what it uses."""
     from engine.generators.default import BUNDLED_WEIGHTS
 
+    if options.generator != "default":
+        return published_generator(options.generator, options.weights, options.device)
     return _default_generator(BUNDLED_WEIGHTS.stat().st_mtime_ns if BUNDLED_WEIGHTS.exists() else 0)
+
+
+def published_generator(name: str, weights: str, device: str) -> Generator:
+    """A published system from the user's folder, kept from take to take; CheckpointError says what is unfit."""
+    from engine.inspection import devices
+
+    folder = Path(weights)
+    found = sorted(path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file())
+    chosen = "cuda" if device != "cpu" and "cuda" in devices() else "cpu"
+    return _published_generator(name, folder, chosen, tuple(found))
+
+
+@lru_cache(maxsize=1)
+def _published_generator(_name: str, folder: Path, device: str, _written: tuple[int, ...]) -> Generator:
+    from engine.generators.emage import EmageGenerator
+
+    return EmageGenerator.from_folder(folder, device)
 
 
 @lru_cache(maxsize=1)
@@ -183,6 +221,8 @@ def make_takes(
         part("plan", 0.0)
         chosen = replace(options, seed=seed)
         decision = decide(chosen, speech, given, hints)
+        if not generator.performs_plan:  # its hands know nothing of planned gestures, so the take claims none
+            decision = replace(decision, plan=replace(decision.plan, phrases=(), head=()))
         request = Request(
             speech=speech,
             plan=decision.plan,
@@ -269,7 +309,7 @@ def _of_window(decision: Decision, plan: Mapping[str, Any]) -> dict[str, Any]:
 def _as_json(options: TakeOptions) -> dict[str, Any]:
     """The options for the record; what was not asked for is left out where it came later than the first takes."""
     data = asdict(options)
-    later = ("hints", "edits", "words", "window", "role")
+    later = ("hints", "edits", "words", "window", "role", "weights")
     if options.hints:  # in a job's folder, whose name says nothing and is another one every time
         data |= {name: Path(data[name]).name for name in ("hints", "plan")}
     return {name: value for name, value in data.items() if name not in later or value not in ("", (), "speak")}

@@ -1,7 +1,7 @@
 """JSON-RPC 2.0 over stdin and stdout, a message a line (design.md section 6).
 
-Methods: ``hello``, ``generate``, ``bridge``, ``lexemes``, ``doctor``, ``cancel``, ``shutdown``. Progress is the
-notification ``progress`` with job, stage and fraction. End of stdin ends the engine. Only this module writes to
+Methods: ``hello``, ``generate``, ``bridge``, ``lexemes``, ``doctor``, ``weights``, ``cancel``, ``shutdown``. Progress
+is the notification ``progress`` with job, stage and fraction. End of stdin ends the engine. Only this module writes to
 stdout: whatever a library prints goes to stderr, which is the log.
 """
 
@@ -66,6 +66,7 @@ class Server:
             "bridge": self._bridge,
             "lexemes": self._lexemes,
             "doctor": self._doctor,
+            "weights": self._weights,
         }
         self._heard = Heard()
 
@@ -147,6 +148,12 @@ class Server:
         from engine.inspection import examine_installation
 
         return examine_installation()
+
+    def _weights(self, params: dict[str, Any]) -> dict[str, Any]:
+        """What a folder of published weights holds; a sentence where it does not fit."""
+        from engine.inspection import examine_weights
+
+        return examine_weights(str(params.get("generator")), str(params.get("folder_of_weights") or ""))
 
     def _generate(self, params: dict[str, Any]) -> dict[str, Any]:
         """Takes of a line, ``variations`` many with seeds counting up; see takes_in."""

@@ -1,4 +1,4 @@
-"""Layer: the animator's edits taken out of a take into a layer of offsets above it, so that the take is as generated."""
+"""Layer: the animator's edits leave a take for a layer of offsets above it; the take is as generated then."""
 
 from __future__ import annotations
 

@@ -48,11 +48,11 @@ class OldKeys:
 
 
 def old_keys(curve: Any, first: int, last: int, kept: Array) -> OldKeys | None:
-    """The keys of a curve and what of scene frames ``first``..``last`` can be made fewer; None where that is nothing."""
+    """A curve's keys and what of scene frames ``first``..``last`` can be made fewer; None where nothing can."""
     frames = key_field(curve, "co", 2)[:, 0]
     whole = np.round(frames[np.abs(frames - np.round(frames)) < ON_FRAME]).astype(int)
     whole = whole[(whole >= first) & (whole <= last)]
-    if len(whole) < 3:  # noqa: PLR2004 -- two have nothing between them
+    if len(whole) < 3:
         return None
     fields = {name: key_field(curve, name, width) for name, width in compat.KEY_FIELDS}
     low, high = int(whole.min()), int(whole.max())

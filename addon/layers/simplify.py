@@ -18,7 +18,6 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
 from ..takes.curves import (
-    WIDTHS,
     as_quaternions,
     guarded_channels,
     live_curves,
@@ -171,7 +170,7 @@ class _Thinned:
     def prepare(self, locked: Flags, liked: Flags, still: float) -> None:
         """The search, once all channels are read; ``locked`` and ``liked`` (groups, T)."""
         part, first = self.part, self.take.first
-        self.all = np.array(part.values)
+        self.all = np.array(part.values).reshape(len(part.values), len(self.take.frames))
         self.group = np.array(part.group, np.int_)
         forced = np.zeros((len(part.old), len(self.take.frames)), np.bool_)
         locked[:, [0, -1]] = True

@@ -42,7 +42,8 @@ class RepairJob(SetUpJob):
     def _archive(self, runtime: runtimes.Runtime) -> Wheelhouse:
         if not runtime.info.get("archive"):
             raise SetUpError("This engine was set up online; press Set Up Engine to make it anew")
-        house = wheelhouse.read(self.plan.archive or Path(str(runtime.info["archive"])))
+        recorded = Path(str(runtime.info["archive"]))
+        house = wheelhouse.read(recorded if recorded.is_file() else self.plan.archive or recorded)
         if house.digest != runtime.info.get("digest"):
             raise SetUpError(f"{house.path.name} is not what this engine was set up from; press Set Up Engine instead")
         return house

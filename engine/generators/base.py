@@ -54,9 +54,13 @@ class Request:
 
 
 class Generator(Protocol):
-    """A motion generator; ``progress(stage, fraction)`` may raise :class:`engine.errors.Cancelled`."""
+    """A motion generator; ``progress(stage, fraction)`` may raise :class:`engine.errors.Cancelled`.
+
+    ``performs_plan``: whether the hands and head follow the request's plan.
+    """
 
     name: str
+    performs_plan: bool
 
     def generate(self, request: Request, progress: Progress) -> Motion:
         """The motion of the request, on the frames of ``request.fps``."""

@@ -41,6 +41,7 @@ class DefaultGenerator:
     """Generates from the plan alone, with the realiser's weights; the same request gives the same bytes."""
 
     name = "default"
+    performs_plan = True
 
     def __init__(self, model: GestureModel, weights_hash: str) -> None:
         self.model = model

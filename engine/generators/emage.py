@@ -78,6 +78,7 @@ class EmageGenerator:
     """Motion by EMAGE; the same request gives the same bytes on the same machine."""
 
     name = "emage"
+    performs_plan = False
 
     def __init__(self, models: EmageModels, weights_hash: str, options: EmageOptions | None = None) -> None:
         self._models, self._weights_hash = models, weights_hash

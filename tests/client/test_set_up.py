@@ -283,6 +283,8 @@ def test_no_disk_space_is_told_before_the_work(plan, tmp_path):
 
 def test_repair_finds_what_is_broken_and_mends_it(ready, tmp_path):
     plan = changed(ready, archive=Path(shutil.copy(ready.archive, tmp_path / "moved.zip")))
+    info = plan.base / "1.0" / runtimes.INFO
+    info.write_text(info.read_text().replace(str(ready.archive), "/nowhere/archive.zip"))
     runtime = runtimes.current(plan.base, "1.0")
 
     def repaired() -> str:

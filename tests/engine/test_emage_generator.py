@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,14 @@ from engine.errors import CospeechError
 from engine.generators.base import Request
 from engine.generators.emage import EmageGenerator, EmageOptions, filled_contacts, hidden_channels
 from engine.hints import Hints
+from engine.inspection import examine_weights
 from engine.models.emage_windows import MENDED, PUBLISHED, plan_windows
 from engine.motion import frame_count
+from engine.pipeline import TakeOptions, make_take
 from engine.plan.planner import plan_gestures
 from engine.skeleton import default_skeleton
 
+DEMO = Path(__file__).parents[2] / "assets" / "demo"
 TEXT = (
     "We built this place for you, and we mean every single word of it. Come in, look around, and tell me what you see."
 )
@@ -135,3 +139,39 @@ def test_flickers_of_contact_are_filled():
     found = filled_contacts(both)
     assert found[:10, 0].all()
     assert not found[10:, 0].any()
+
+
+def options_of(folder, **changes) -> TakeOptions:
+    line = TakeOptions(str(DEMO / "demo.flac"), str(DEMO / "demo.txt"), generator="emage", weights=str(folder))
+    return replace(line, **changes)
+
+
+def test_the_pipeline_makes_a_take_that_claims_no_planned_gestures(folder):
+    take = make_take(options_of(folder, fps=24.0), quiet)
+    assert take.plan["phrases"] == ()
+    assert take.plan["words"]
+    assert take.plan["blinks"]
+    assert take.provenance["generator"] == "emage"
+    assert take.provenance["options"]["weights"] == str(folder)
+
+
+def test_what_a_published_system_needs_or_can_not_do_is_a_sentence(folder, tmp_path):
+    for changes, words in (
+        ({"weights": ""}, "needs its published weights"),
+        ({"weights": str(tmp_path / "none")}, "no folder"),
+        ({"edits": ({"op": "delete", "id": 0},)}, "follows no gesture plan"),
+        ({"role": "listen"}, "only speaks"),
+        ({"speaker": "9"}, "no speaker '9'"),
+    ):
+        with pytest.raises(CospeechError, match=words):
+            make_take(options_of(folder, **changes), quiet)
+
+
+def test_weights_are_examined(folder):
+    found = examine_weights("emage", str(folder))
+    assert found["speakers"] == 3
+    assert found["parameters"] > 10_000
+    with pytest.raises(CospeechError, match="Choose the folder"):
+        examine_weights("emage", "")
+    with pytest.raises(CospeechError, match="no published generator"):
+        examine_weights("default", str(folder))

@@ -19,7 +19,7 @@ from stepper import StepError, Steps, Until
 
 TAB = "Cospeech"
 MAIN_PANEL = "COSPEECH_PT_main"
-ROW_STEP = 9  # pixels between two looks, below half a button's height
+ROW_STEP = 14  # pixels between two looks, below a button's height
 COLUMNS = (0.3, 0.72, 0.91, 0.12)  # where to look in a row, as fractions of the sidebar without its tabs
 TAB_WIDTH = 22
 HEADING_HEIGHT = 25  # at a scale of 1
@@ -27,6 +27,7 @@ SETTLE = 0.12
 SLIDE = 0.3  # panels slide into their places
 MOVE = 0.02
 DIGITS = ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+NO_BUTTON = 2  # nothing at that column, the right edge: no button in the row
 Find = Generator["float | Until", None, "Spot"]
 
 
@@ -68,6 +69,7 @@ class Hands:
         self._drawn: dict[str, int] = {}
         self._probes: dict[str, Any] = {}
         self._headings: dict[str, int] = {}
+        self._known: dict[str, Spot] = {}
 
     # --- eyes
 
@@ -195,36 +197,38 @@ class Hands:
         return abs(region().view2d.region_to_view(0, 0)[1] - before) > 1.0
 
     def find(self, pattern: str, *, scroll: bool = True) -> Find:
-        """The middle of the first button whose command or data path matches; StepError where there is none."""
+        """A place on the first button whose command or data path matches; StepError where there is none."""
         wanted = re.compile(pattern)
+        if pattern in self._known:  # where it was last time
+            spot = self._known[pattern]
+            yield from self.move(spot.x, spot.y)
+            if wanted.search(self.under()):
+                return spot
         seen: list[str] = []
         for page in range(4 if scroll else 1):
-            spots = yield from self._look(wanted, seen)
-            if spots:
-                rows = [spot.y for spot in spots]
-                return Spot(spots[0].x, (rows[0] + rows[-1]) // 2, spots[0].what)
+            spot = yield from self._look(wanted, seen)
+            if spot is not None:
+                self._known[pattern] = spot
+                return spot
             moved = (yield from self.scroll_down()) if scroll and page < 3 else False
             if not moved:
                 break
         raise StepError(f"no button matches {pattern!r}; there are {sorted(set(seen))}")
 
-    def _look(self, wanted: re.Pattern[str], seen: list[str]) -> Generator[float | Until, None, list[Spot]]:
+    def _look(self, wanted: re.Pattern[str], seen: list[str]) -> Generator[float | Until, None, Spot | None]:
         bar = region()
         width = bar.width - TAB_WIDTH
-        found: list[Spot] = []
         for y in range(bar.y + bar.height - ROW_STEP, bar.y + 4, -ROW_STEP):
-            for column in (found[0].x,) if found else [bar.x + width * fraction for fraction in COLUMNS]:
-                yield from self.move(column, y)
+            for number, fraction in enumerate(COLUMNS):
+                x = int(bar.x + width * fraction)
+                yield from self.move(x, y)
                 what = self.under()
-                seen.extend([what] if what else [])
                 if wanted.search(what):
-                    found.append(Spot(int(column), y, what))
-                    break
-                if found:
-                    return found
-                if not what and column == bar.x + width * COLUMNS[2]:
-                    break  # no button at the right edge: a label, a heading or a gap
-        return found
+                    return Spot(x, y, what)
+                seen.extend([what] if what else [])
+                if not what and number == NO_BUTTON:
+                    break  # a label, a heading or a gap
+        return None
 
     def click(self, pattern: str, **options: bool) -> Find:
         """A true click on a button of the sidebar; returns where."""
