@@ -16,6 +16,7 @@ MODULES = (
     "pins.props",
     "generate.ops",
     "generate.panel",
+    "generators.ops",
     "setup.props",
     "setup.ops",
     "setup.runtime_ops",

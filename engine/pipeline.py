@@ -208,7 +208,7 @@ def make_takes(
     options: TakeOptions, seeds: tuple[int, ...], progress: Progress, speech: Speech | None = None
 ) -> Iterator[Motion]:
     """One take a seed, of the same line and with the same hints; progress runs once through all of them."""
-    from engine.takeplan import decide
+    from engine.takeplan import decide, without_gestures
 
     options = options.checked()
     given = read_plan(options.plan) if options.plan else None
@@ -222,7 +222,7 @@ def make_takes(
         chosen = replace(options, seed=seed)
         decision = decide(chosen, speech, given, hints)
         if not generator.performs_plan:  # its hands know nothing of planned gestures, so the take claims none
-            decision = replace(decision, plan=replace(decision.plan, phrases=(), head=()))
+            decision = without_gestures(decision)
         request = Request(
             speech=speech,
             plan=decision.plan,

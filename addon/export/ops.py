@@ -7,8 +7,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..compat import current_channels
-from ..layers.stack import shown_reason
+from ..layers.stack import visible_take
 from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
@@ -67,9 +66,8 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
             cls.poll_message_set("Choose a character, or add one with Add Character")
         elif armature.mode == "EDIT":
             cls.poll_message_set("Leave Edit Mode to export")
-        elif current_channels(armature) is None:
-            reason = shown_reason(armature)
-            cls.poll_message_set(reason or f"'{armature.name}' has no take; generate or load one first")
+        elif visible_take(armature) is None:
+            cls.poll_message_set(f"'{armature.name}' has no take; generate or load one first")
         else:
             return True
         return False
@@ -78,7 +76,7 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         """Offer the take's name, and a root motion that the rig can carry."""
         armature = find_character(context)
         if not self.filepath:
-            self.filepath = bpy.path.clean_name(armature.animation_data.action.name) + ".fbx"
+            self.filepath = bpy.path.clean_name(visible_take(armature).name) + ".fbx"
         if self.root_motion == "ROOT" and not has_root(armature):
             self.root_motion = "PELVIS"
         return ExportHelper.invoke(self, context, event)
@@ -98,7 +96,7 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         except (ExportError, RigError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {frames} frames of '{armature.animation_data.action.name}' to {path.name}")
+        self.report({"INFO"}, f"Wrote {frames} frames of '{visible_take(armature).name}' to {path.name}")
         return {"FINISHED"}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .. import compat
+from ..layers.stack import visible_take
 from ..rig.character import character_meshes
 from ..rig.convert import SMPLX_TO_BLENDER, Array
 from ..rig.recognise import recognise
@@ -22,6 +22,7 @@ from ..rig.rig_map import RigMap
 from ..rig.sample import sample_bones, side_scene
 from ..rig.skeleton import PELVIS
 from ..takes.read import shape_values
+from ..takes.slots import owner_channels
 from .doubles import (
     Double,
     borrowed_names,
@@ -70,7 +71,8 @@ class Placement:
 def staged(context: bpy.types.Context, armature: bpy.types.Object, options: StageOptions) -> Iterator[bpy.types.Scene]:
     """A scene that holds the duplicate, with the take's range as its own. ExportError, RigError: what is missing."""
     rig = recognise(armature)
-    channels = compat.current_channels(armature)
+    action = visible_take(armature)
+    channels = owner_channels(armature, action) if action is not None else None
     if channels is None or not len(channels.fcurves):
         raise ExportError(f"'{armature.name}' has no take; generate or load one first")
     if options.root_motion == "ROOT" and not rig.root_bone:

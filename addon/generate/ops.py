@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
+from ..generators.choice import choice_blocker, chosen
 from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
@@ -36,7 +37,7 @@ def generate_blocker(context: bpy.types.Context) -> str:
         return "The path of audio or transcript begins at this file, which is not saved yet; save it first"
     if not settings.parts:
         return "Choose at least one body part"
-    return ""
+    return choice_blocker(chosen(context.scene))
 
 
 class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
@@ -85,6 +86,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
             "fps": scene_rate(scene),
             "seed": settings.seed,
             "device": device(),
+            **chosen(scene).options(),
         }
         return "generate", {"options": options}
 

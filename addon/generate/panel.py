@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..generators.panel import draw_choice
 from ..plan.changes import stale_reasons
 from ..regenerate.blocker import regenerate_blocker
 from ..regenerate.line import is_of_line
@@ -90,6 +91,7 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        draw_choice(layout, settings)
         layout.prop(settings, "style")
         layout.prop(settings, "energy")
         layout.prop(settings, "seed")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..generators.choice import DEFAULT, GENERATORS
+
 STYLES = (
     ("calm", "Calm", "Few, small gestures"),
     ("explain", "Explain", "The gestures of someone who explains"),
@@ -60,6 +62,16 @@ class CospeechScene(bpy.types.PropertyGroup):
         description="What is said, in English: .txt, .srt or .TextGrid; empty takes the text file beside the audio",
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    generator: bpy.props.EnumProperty(
+        name="Generator", description="What performs the line", items=GENERATORS, default=DEFAULT, options=set()
+    )
+    speaker: bpy.props.IntProperty(
+        name="Speaker",
+        description="Number of the person in the weights whose manner is performed, from 0",
+        min=0,
+        default=0,
+        options=set(),
     )
     style: bpy.props.EnumProperty(name="Style", items=STYLES, default="explain", options=set())
     energy: bpy.props.FloatProperty(

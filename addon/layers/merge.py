@@ -73,10 +73,9 @@ def merge_layer(armature: bpy.types.Object, span: TakeSpan, stack: Stack) -> Mer
 
 
 def _check(strip: Any) -> None:
-    if strip.use_animated_influence or strip.use_animated_time or strip.use_reverse or strip.repeat != 1.0:
+    if strip.use_animated_time or strip.use_reverse or strip.repeat != 1.0 or strip.blend_in or strip.blend_out:
         raise LayerError(
-            f"The strip '{strip.name}' repeats, is reversed or has animated influence or time; merge it with Blender's "
-            "NLA > Bake Action, or switch that off"
+            f"The strip '{strip.name}' repeats, is reversed, blends in or out, or has animated time; switch that off"
         )
     if strip.blend_type not in {"COMBINE", "ADD"}:
         raise LayerError(f"The strip '{strip.name}' no longer combines; set its Blending back to Combine")
@@ -126,10 +125,14 @@ def _merge(channel: _Channel, layer: dict[int, Any], strip: Any, done: _Outcome)
     times, acting = _times(strip, frames)
     for index, curve in layer.items():
         above[acting, index] = [curve.evaluate(time) for time in times[acting].tolist()]
-    now = combined(kind, base, above, strip.influence)
+    now = combined(kind, base, above, _influence(strip, frames))
+    if isinstance(channel.owner, bpy.types.Key) and kind == "value":  # seen within its range only
+        block = channel.owner.path_resolve(channel.path.rpartition(".")[0])
+        now = np.where(np.abs(now - base) > TOLERANCE, np.clip(now, block.slider_min, block.slider_max), now)
     if kind == QUATERNION:
         now *= np.where(np.sum(now * base, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
-    moved = np.abs(now - base).max(axis=1) > TOLERANCE * np.maximum(1.0, np.abs(base).max(axis=1))
+    alone = combined(kind, base, np.tile(nothing, (len(frames), 1)))  # a quaternion of unit length
+    moved = np.abs(now - alone).max(axis=1) > TOLERANCE * np.maximum(1.0, np.abs(base).max(axis=1))
     if not moved.any():
         return
     keys, pins = _keys(layer, strip)
@@ -168,6 +171,16 @@ def _times(strip: Any, frames: Array) -> tuple[Array, Flags]:
     at = np.clip(frames, strip.frame_start, strip.frame_end)
     times = strip.action_frame_start + (at - strip.frame_start) / max(strip.scale, PLAIN_SCALE)
     return times, inside | held.get(strip.extrapolation, inside)
+
+
+def _influence(strip: Any, frames: Array) -> Array:
+    """How strongly the layer acts (T, 1): wholly, unless the strip's influence is the user's."""
+    if not strip.use_animated_influence:
+        return np.ones((len(frames), 1))
+    curve = strip.fcurves.find("influence")
+    if curve is None or not len(curve.keyframe_points):
+        return np.full((len(frames), 1), strip.influence)
+    return np.array([[curve.evaluate(frame)] for frame in frames.tolist()])
 
 
 def _keys(layer: dict[int, Any], strip: Any) -> tuple[Array, Array]:

@@ -32,8 +32,8 @@ def offsets(kind: str, base: Array, now: Array) -> Array:
     return now / base if kind == SCALE else now - base
 
 
-def combined(kind: str, base: Array, layer: Array, influence: float = 1.0) -> Array:
-    """``base`` (n, width) under a ``layer`` (n, width); a quaternion keeps the sign that it has in ``base``."""
+def combined(kind: str, base: Array, layer: Array, influence: Array | float = 1.0) -> Array:
+    """``base`` (n, width) under a ``layer`` (n, width) that acts with an influence (n, 1) of 0 to 1."""
     if kind == QUATERNION:
         return _product(_unit(base), _power(_unit(layer), influence))
     if kind == SCALE:
@@ -46,10 +46,10 @@ def _unit(quaternions: Array) -> Array:
     return np.where(length > 0.0, quaternions / np.where(length > 0.0, length, 1.0), (1.0, 0.0, 0.0, 0.0))
 
 
-def _power(quaternions: Array, share: float) -> Array:
+def _power(quaternions: Array, share: Array | float) -> Array:
     """A part of each turn (n, 4)."""
-    if share == 1.0:
-        return np.where(quaternions[:, :1] < 0.0, -quaternions, quaternions)
+    if np.all(share == 1.0):
+        return quaternions
     sine = np.linalg.norm(quaternions[:, 1:], axis=-1, keepdims=True)
     half = np.arctan2(sine, quaternions[:, :1]) * share
     axis = quaternions[:, 1:] / np.where(sine > 0.0, sine, 1.0)

@@ -42,6 +42,14 @@ def find_stack(armature: bpy.types.Object) -> Stack | None:
     return None
 
 
+def visible_take(armature: bpy.types.Object) -> bpy.types.Action | None:
+    """The Action of what the character is seen to do: the take under a layer that is shown, else the active one."""
+    stack = find_stack(armature)
+    if stack is not None and stack.shown:
+        return stack.base
+    return armature.animation_data.action if armature.animation_data is not None else None
+
+
 def base_of(action: bpy.types.Action | None) -> bpy.types.Action | None:
     """The take above which an Action is a layer; None where it is none."""
     base = action.get(LAYER_KEY) if action is not None else None

@@ -8,11 +8,12 @@ from typing import Any
 
 import bpy
 
+from ..generators.choice import DEFAULT, NAMES
 from ..ui import CospeechPanel, draw_sentence
 from .lexemes import label_of
 from .markers import moved_markers
 from .ops import shown_word
-from .stale import count_changed, stale_reasons
+from .stale import count_changed, maker, stale_reasons
 from .target import chosen_phrase, plan_action, plan_blocker
 
 ROWS = 5
@@ -74,9 +75,7 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
         if not group.synced:
             layout.operator("cospeech.plan_read", icon="FILE_REFRESH")
             return
-        if not len(group.phrases):
-            draw_sentence(layout, "The plan of this take has no gestures", "INFO")
-        layout.template_list("COSPEECH_UL_plan", "", group, "phrases", group, "active", rows=ROWS)
+        _draw_list(layout, action)
         row = layout.row(align=True)
         row.operator("cospeech.plan_add", icon="ADD")
         row.prop(context.scene, "cospeech_plan_jump", toggle=True)
@@ -84,6 +83,17 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
         if len(group.words):
             _draw_word(layout, group.words[shown_word(context)])
         _draw_changes(layout, context, action)
+
+
+def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
+    group = action.cospeech_plan
+    if not len(group.phrases):
+        by = maker(action)
+        if by not in {"", DEFAULT}:
+            draw_sentence(layout, f"{NAMES[by]} follows no plan: this take has no planned gestures", "INFO")
+            return
+        draw_sentence(layout, "The plan of this take has no gestures", "INFO")
+    layout.template_list("COSPEECH_UL_plan", "", group, "phrases", group, "active", rows=ROWS)
 
 
 def _draw_phrase(layout: bpy.types.UILayout, phrase: Any) -> None:

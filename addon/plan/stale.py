@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..generators.choice import DEFAULT
 from ..speech.transcript import find_transcript
 from .made import file_changed
 from .pinprint import WATCH, target_print
@@ -30,6 +31,11 @@ def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None)
     made = _made(action)
     reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
     return [*reasons, *_setting_reasons(context.scene.cospeech, made), *_pin_reasons(action, made)]
+
+
+def maker(action: bpy.types.Action) -> str:
+    """By which generator the take was made; empty where it does not say."""
+    return str(_made(action).get("generator") or "")
 
 
 def _made(action: bpy.types.Action) -> dict[str, Any]:
@@ -83,6 +89,10 @@ def _transcript(audio: str, named: str, _: int) -> str:
 
 def _setting_reasons(settings: Any, made: dict[str, Any]) -> list[str]:
     reasons = []
+    if settings.generator != made.get("generator", settings.generator):
+        reasons.append("Generator differs")
+    elif made.get("generator", DEFAULT) != DEFAULT and str(settings.speaker) != made.get("speaker"):
+        reasons.append("Speaker differs")
     if "style" in made and settings.style != made["style"]:
         reasons.append("Style differs")
     if "energy" in made and abs(settings.energy - float(made["energy"])) > SAME_ENERGY:

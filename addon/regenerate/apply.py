@@ -13,6 +13,7 @@ import numpy as np
 from .. import compat
 from ..chain.inside import same_span, whole_meta
 from ..client.take_file import Take
+from ..generators.choice import generator_of
 from ..pins.collect import look
 from ..pins.reference import remember_window
 from ..plan.changes import sync
@@ -159,7 +160,9 @@ def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
     if ticket.words:
         meta["words"] = [list(word) for word in ticket.words]
     if made.window is not None:
-        entry = {"first": made.window[0], "end": made.window[1], "seed": made.seed}
+        entry: dict[str, Any] = {"first": made.window[0], "end": made.window[1], "seed": made.seed}
+        if (by := generator_of(new)) != generator_of(meta["provenance"]):
+            entry["generator"] = by
         meta["regenerated"] = [*meta.get("regenerated", ()), entry]
     return meta
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..generators.choice import ALL_ALIKE, DEFAULT, NO_PLAN, SPEAK, choice_blocker, chosen, role_of
+from ..plan.stale import count_changed
 from ..setup.engine import SESSION
-from ..takes.span import SpanError, glanced_span
+from ..takes.span import SpanError, TakeSpan, glanced_span
 from .line import LineError, find_line
 
 
@@ -29,4 +31,23 @@ def regenerate_blocker(context: bpy.types.Context) -> str:
         return str(error)
     if settings.edit_scope == "PARTS" and not settings.parts:
         return "Choose at least one body part"
-    return "" if span.action.is_editable else f"'{span.action.name}' is linked from another file; make it local first"
+    if not span.action.is_editable:
+        return f"'{span.action.name}' is linked from another file; make it local first"
+    return _generator_blocker(context.scene, span)
+
+
+def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
+    chain = bool(span.meta.get("lines"))
+    choice = chosen(scene, SPEAK if chain else role_of(span.provenance))
+    if choice.generator != DEFAULT and not chain and count_changed(span.action.cospeech_plan.phrases):
+        return NO_PLAN
+    return choice_blocker(choice)
+
+
+def variations_blocker(context: bpy.types.Context) -> str:
+    """Why no variations can be made; empty where they can."""
+    reason = regenerate_blocker(context)
+    if reason:
+        return reason
+    span = glanced_span(context.scene, context.scene.cospeech.character)
+    return "" if chosen(context.scene, role_of(span.provenance)).generator == DEFAULT else ALL_ALIKE

@@ -21,7 +21,7 @@ from ..takes.apply import ApplyError, RigError
 from ..takes.kept import keep_file
 from ..takes.span import SpanError
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
-from .blocker import regenerate_blocker
+from .blocker import regenerate_blocker, variations_blocker
 from .line import LineError
 from .notes import outcome
 from .request import NEXT_SEED, Asked, Order, Ticket, has_edits, make_order
@@ -50,10 +50,12 @@ class _Options:
         name="Same Seed", description="Keep the take's seed where no seed is given", options={"SKIP_SAVE"}
     )
 
+    blocker = staticmethod(regenerate_blocker)
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take, its audio, and no running job."""
-        reason = regenerate_blocker(context)
+        reason = cls.blocker(context)
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -137,6 +139,7 @@ class COSPEECH_OT_variations(_Options, EngineJobOperator, bpy.types.Operator):
     bl_idname = "cospeech.variations"
     bl_label = "Make Variations"
     bl_options = {"REGISTER"}
+    blocker = staticmethod(variations_blocker)
 
     count: bpy.props.IntProperty(
         name="Count", description="How many variations, each of the next seed", min=1, max=20, options={"SKIP_SAVE"}

@@ -16,6 +16,7 @@ from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_words
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
+from ..generators.choice import DEFAULT, NO_PLAN, chosen
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
 from ..rig.recognise import recognise
@@ -123,6 +124,9 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
     frames = _inside(span, find_range(context, armature, span, asked))
     line = find_line(scene, span.provenance)
     free = free_channels(armature, rig, span.action, asked.scope, asked.parts)
+    choice, edits = chosen(scene, line.role), span_edits(span)
+    if choice.generator != DEFAULT and edits:
+        raise ScopeError(NO_PLAN)
     if asked.edited and frames.source != "PLAN":
         _check_edits(span.action, frames)
     base, fixed = read_curves(armature, rig, span), look(armature, rig, span)
@@ -140,11 +144,12 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         "in_place": scene.cospeech.in_place,
         "fps": span.fps,
         "seed": seed,
-        "edits": span_edits(span),
+        "edits": edits,
         "words": words,
         "window": "auto" if frames.source == "PLAN" else "",
         "role": line.role,
         "device": device(),
+        **choice.options(),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)
     ticket = Ticket(

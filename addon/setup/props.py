@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..generators.ops import FINDING
+from ..generators.panel import draw_weights, is_found
 from ..ui import draw_sentence
 from .engine import BASE_PACKAGE, SESSION, user_folder
 from .ops import stage_text
@@ -46,6 +48,11 @@ class CospeechPreferences(bpy.types.AddonPreferences):
     device: bpy.props.EnumProperty(
         name="Device", description="What the engine computes on", items=DEVICES, default="auto"
     )
+    emage_weights: bpy.props.StringProperty(
+        name="EMAGE Weights",
+        description="Folder H-Liu1997/emage_audio as published, with its folder emage_vq",
+        subtype="DIR_PATH",
+    )
 
     def draw(self, _: bpy.types.Context) -> None:
         """Draw the preferences."""
@@ -59,11 +66,12 @@ class CospeechPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "runtime_archive")
         layout.prop(self, "base_python")
         layout.prop(self, "engine_python")
+        draw_weights(layout, self)
         if SESSION.job is not None:
             layout.progress(factor=SESSION.job.fraction, text=stage_text(SESSION.job))
             layout.operator("cospeech.cancel", icon="CANCEL")
         draw_buttons(layout)
-        if SESSION.note:
+        if SESSION.note and not (is_found() and SESSION.note == FINDING.text):  # else it stands there already
             draw_sentence(layout, SESSION.note, "ERROR" if SESSION.failed else "INFO")
         layout.label(text=f"Files: {user_folder()}", icon="FILE_FOLDER")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..layers.stack import visible_take
 from ..rig.character import find_character
 from ..ui import CospeechPanel
 from .shelf import takes_of
@@ -24,7 +25,7 @@ class COSPEECH_PT_takes(CospeechPanel, bpy.types.Panel):
         takes = takes_of(armature) if armature is not None else []
         column = layout.column(align=True)
         for take in takes:
-            active = take == armature.animation_data.action
+            active = take == visible_take(armature)
             icon = "RADIOBUT_ON" if active else "RADIOBUT_OFF"
             column.operator("cospeech.use_take", text=take.name, icon=icon, depress=active).action = take.name
         if not takes:

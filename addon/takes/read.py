@@ -8,6 +8,7 @@ import numpy as np
 from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
+from ..layers.stack import visible_take
 from ..rig.character import character_meshes, face_keys
 from ..rig.convert import Array
 from ..rig.recognise import recognise
@@ -33,8 +34,7 @@ def read_performance(context: bpy.types.Context, armature: bpy.types.Object, fir
     with side_scene(context, "Cospeech read", [armature]) as scene:
         matrices, _ = sample_bones(scene, armature, frames)
     joints = matrices[:, index]
-    data = armature.animation_data
-    meta = action_meta(data.action if data else None)
+    meta = action_meta(visible_take(armature))
     return Take(
         poses=rig.poses_from_matrices(rotations(joints)).astype(np.float32),
         trans=rig.trans_from_heads(joints[:, PELVIS, :3, 3]).astype(np.float32),
@@ -47,9 +47,9 @@ def read_performance(context: bpy.types.Context, armature: bpy.types.Object, fir
 
 def take_range(context: bpy.types.Context, armature: bpy.types.Object) -> tuple[int, int]:
     """First and last frame of the active Action, else of the scene."""
-    data = armature.animation_data
-    if data is not None and data.action is not None:
-        first, last = data.action.frame_range
+    action = visible_take(armature)
+    if action is not None:
+        first, last = action.frame_range
         return round(first), round(last)
     return context.scene.frame_start, context.scene.frame_end
 

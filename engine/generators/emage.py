@@ -127,7 +127,8 @@ class EmageGenerator:
         poses[inside], trans[inside] = made.poses[inside], made.trans[inside]
         expressions = base.expressions.copy()
         expressions[inside] = made.expressions[inside]
-        motion = replace(base, poses=poses, trans=trans, expressions=expressions)
+        plan = request.plan.to_dict()
+        motion = replace(base, poses=poses, trans=trans, expressions=expressions, plan=plan)
         if base.blendshapes is not None and hints.free_face and "face" in request.parts:
             shapes = base.blendshapes.copy()
             shapes[inside] = self._face(request, motion)[inside]

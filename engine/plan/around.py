@@ -3,11 +3,11 @@ becomes the apex of its gesture; rests and head events leave pins their room."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from engine.plan.candidates import HOLD_MIN, LATE_MAX, LEAD_MAX
+from engine.plan.candidates import HOLD_MIN, LATE_MAX, LEAD_MAX, STRETCH
 from engine.plan.links import CLOSEST, class_times, in_order, linked, placed
 from engine.plan.types import Event, GesturePhrase, GesturePlan
 
@@ -16,6 +16,7 @@ RAISED = 0.18  # metres from rest: from here a pinned pose is a stroke's, nearer
 JOINED = 0.35  # pins of one hand closer than this are one stretch
 LONG = 0.4  # a stretch longer than this is the animator's own movement
 NEAREST = 0.5  # how far an apex may go to meet a pin
+REACHED = 1.2  # seconds from a pin within which a neighbour may be in the way
 MARGIN = 0.06
 HEAD_MARGIN = 0.15
 
@@ -61,12 +62,12 @@ def plan_around(
     phrases = {phrase.id: phrase for phrase in plan.phrases}
     met: set[int] = set()
     for stretch in _stretches(arms):
-        _make_room(phrases, free & phrases.keys(), stretch, met)
+        _make_room(phrases, free & phrases.keys(), stretch, met, max(span[0], 0.0))
     kept = tuple(phrases.values())
     if kept != plan.phrases:
         before = {phrase.id: phrase for phrase in plan.phrases}
         closed = frozenset(p.id for p in kept if p.join == "rest" and p != before[p.id] and p.id not in met)
-        plan = linked(plan, _apart(kept, free, met), closed)
+        plan = linked(plan, _apart(kept, before, free, met), closed)
     return replace(plan, head=_clear_of(plan.head, heads, span), gaze=_clear_of(plan.gaze, heads, span))
 
 
@@ -87,12 +88,14 @@ def _stretches(pins: Sequence[ArmPin]) -> list[_Stretch]:
     return sorted(found, key=lambda stretch: (stretch.raised < RAISED, stretch.start, stretch.side))
 
 
-def _make_room(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> None:
+def _make_room(
+    phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int], start: float
+) -> None:
     """Let the phrases in the way of one stretch of pins give way to it, or meet it."""
     if stretch.off < AGREES:
         return
     single = stretch.end - stretch.start <= LONG
-    if single and stretch.raised >= RAISED and _meet(phrases, free, stretch, met):
+    if single and stretch.raised >= RAISED and _meet(phrases, free, stretch, met, start):
         return
     for number in sorted(free):
         phrase = phrases[number]
@@ -110,8 +113,13 @@ def _make_room(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stre
                 phrases[number] = given
 
 
-def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int]) -> bool:
-    """Put the apex of the nearest gesture on the pin, where one is near; with both hands where both are pinned."""
+def _meet(
+    phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int], start: float
+) -> bool:
+    """Put the apex of a near gesture on the pin, where one has the time for it; with both hands where both are pinned.
+
+    The one that costs no other gesture is chosen, and of several the nearest.
+    """
     time = 0.5 * (stretch.start + stretch.end)
     for number in sorted(met):
         both = abs(phrases[number].apex - time) < MARGIN and phrases[number].hands not in (stretch.side, "both")
@@ -119,20 +127,67 @@ def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, 
             phrases[number] = replace(phrases[number], hands="both")
         if abs(phrases[number].apex - time) < MARGIN:
             return True
-    near = [phrases[number] for number in free - met if abs(phrases[number].apex - time) <= NEAREST]
-    own = [phrase for phrase in near if phrase.hands in (stretch.side, "both")]
-    if not (own or near):
+    near = [phrases[number] for number in sorted(free - met) if abs(phrases[number].apex - time) <= NEAREST]
+    meetings = [meeting for phrase in near if (meeting := _meeting(phrases, free - met, phrase, time, start))]
+    if not meetings:
         return False
-    chosen = min(own or near, key=lambda phrase: (abs(phrase.apex - time), phrase.id))
-    others = [phrase.apex for phrase in phrases.values() if phrase.id != chosen.id and phrase.apex < time]
-    earliest = max(others, default=0.0) + HOLD_MIN if others else 0.0
-    moved = placed(chosen, time, min(earliest, time - 0.1))
+
+    def cost(meeting: _Meeting) -> tuple[bool, bool, float, int]:
+        old = phrases[meeting.phrase.id]
+        return meeting.lost is not None, old.hands not in (stretch.side, "both"), abs(old.apex - time), old.id
+
+    chosen = min(meetings, key=cost)
+    moved = chosen.phrase
     if moved.hands not in (stretch.side, "both"):
         one = class_times(moved.gclass).one
         moved = replace(moved, hands=stretch.side if one else "both")
-    phrases[chosen.id] = moved
-    met.add(chosen.id)
+    phrases[moved.id] = moved
+    met.add(moved.id)
+    if chosen.lost is not None:
+        del phrases[chosen.lost]
     return True
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """A gesture that meets a pin, and the neighbour that has to go for it."""
+
+    phrase: GesturePhrase
+    lost: int | None
+
+
+def _meeting(
+    phrases: dict[int, GesturePhrase], free: set[int], phrase: GesturePhrase, time: float, start: float
+) -> _Meeting | None:
+    """The phrase with its apex at ``time`` and onset not before ``start``, seconds, with its natural preparation and
+    its follower's; None where they have no room though one free neighbour is left out."""
+    others = [other for other in in_order(phrases.values()) if other.id != phrase.id]
+    for lost in [None, *(other.id for other in others if other.id in free and abs(other.apex - time) < REACHED)]:
+        left = [other for other in others if other.id != lost]
+        before = [other for other in left if other.apex <= time]
+        earliest = max(start, before[-1].apex + HOLD_MIN if before else 0.0)
+        moved = placed(phrase, time, earliest)
+        if moved.onset < earliest - 1e-3 or time - moved.onset < _least(phrase) or (before and _near(before[-1], moved)):
+            continue
+        after = next((other for other in left if other.apex > time), None)
+        if after is None or (not _near(moved, after) and after.apex - _ready(moved, after) >= _least(after)):
+            return _Meeting(moved, lost)
+    return None
+
+
+def _least(phrase: GesturePhrase) -> float:
+    """The shortest preparation, seconds, that a gesture may be given: within 25 % of its class's, or what it has."""
+    natural = (1.0 - STRETCH) * class_times(phrase.gclass).prep
+    return min(natural, phrase.apex - phrase.onset) - 1e-3
+
+
+def _near(first: GesturePhrase, second: GesturePhrase) -> bool:
+    return second.apex - first.apex < CLOSEST
+
+
+def _ready(first: GesturePhrase, second: GesturePhrase) -> float:
+    """When the second gesture can start after the first, seconds."""
+    return max(second.onset, first.apex + HOLD_MIN)
 
 
 def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
@@ -155,20 +210,27 @@ def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
     return None
 
 
-def _apart(phrases: Sequence[GesturePhrase], free: set[int], met: set[int]) -> list[GesturePhrase]:
-    """The phrases that keep apart from those that met a pin; the others fall out."""
+def _apart(
+    phrases: Sequence[GesturePhrase], old: Mapping[int, GesturePhrase], free: set[int], met: set[int]
+) -> list[GesturePhrase]:
+    """The phrases with room for each other: of two that a move brought too near, one that met no pin falls out."""
     out: list[GesturePhrase] = []
     for phrase in in_order(phrases):
-        if out and phrase.apex - out[-1].apex < CLOSEST:
-            if phrase.id in met and out[-1].id in free and out[-1].id not in met:
-                out[-1] = phrase
-                continue
-            if out[-1].id in met and phrase.id in free and phrase.id not in met:
-                continue
+        while out and not _fits(out[-1], phrase, old) and out[-1].id in free - met and phrase.id not in free - met:
+            out.pop()
+        if out and not _fits(out[-1], phrase, old) and phrase.id in free - met:
+            continue
         ready = out[-1].apex + HOLD_MIN if out else 0.0
         late = phrase.onset < ready
         out.append(replace(phrase, onset=round(min(ready, phrase.apex - 0.05), 4)) if late else phrase)
     return out
+
+
+def _fits(first: GesturePhrase, second: GesturePhrase, old: Mapping[int, GesturePhrase]) -> bool:
+    """Whether the second gesture has the time for its preparation after the first."""
+    if old.get(first.id) == first and old.get(second.id) == second:
+        return True
+    return not _near(first, second) and second.apex - _ready(first, second) >= _least(second)
 
 
 def _clear_of(events: tuple[Event, ...], pins: Sequence[float], span: tuple[float, float]) -> tuple[Event, ...]:

@@ -68,7 +68,7 @@ class Hands:
         self._pointer = (0, 0)
         self._drawn: dict[str, int] = {}
         self._probes: dict[str, Any] = {}
-        self._headings: dict[str, int] = {}
+        self._headings: dict[str, float] = {}  # heights in the sidebar as it is when scrolled to its top
         self._known: dict[str, Spot] = {}
 
     # --- eyes
@@ -267,10 +267,13 @@ class Hands:
         now = yield from self.open_now()
         if (panel in now) == opened:
             return
-        for place in self._guesses(panel):
-            done = yield from self._try_heading(place, panel, opened)
+        for height in self._guesses(panel):
+            while self._place(height) < region().y + HEADING_HEIGHT and (yield from self.scroll_down()):
+                pass
+            done = yield from self._try_heading(self._place(height), panel, opened)
             if done:
                 return
+        yield from self.scroll_to_top()
         for _ in range(4):
             done = yield from self._search_headings(panel, opened)
             if done:
@@ -278,16 +281,22 @@ class Hands:
             yield from self.scroll_down()
         raise StepError(f"no heading of {panel}; the panels are {self.sub_panels()}")
 
-    def _guesses(self, panel: str) -> list[int]:
+    def _guesses(self, panel: str) -> list[float]:
         """Where its heading was last time, and where it is counted from the others, were all closed."""
         known = [self._headings[panel]] if panel in self._headings else []
-        return known + [self._counted(panel, other) for other in self._headings if other != panel]
+        counted = [self._counted(panel, other) for other in self._headings if other != panel]
+        return (known + counted)[:2]
 
-    def _counted(self, panel: str, other: str) -> int:
-        """The heading's place, from another's by their order."""
+    def _counted(self, panel: str, other: str) -> float:
+        """The heading's height, from another's by their order."""
         order = self.sub_panels()
         pitch = HEADING_HEIGHT * bpy.context.preferences.system.ui_scale
-        return round(self._headings[other] + (order.index(other) - order.index(panel)) * pitch)
+        return self._headings[other] + (order.index(other) - order.index(panel)) * pitch
+
+    def _place(self, height: float) -> int:
+        """The window's y of a height in the scrolled sidebar."""
+        bar = region()
+        return round(height - bar.view2d.region_to_view(0, 0)[1]) + bar.y
 
     def _try_heading(self, y: int, panel: str, opened: bool) -> Generator[float | Until, None, bool]:
         """Click there unless it is a button. True if that did it; another panel's heading is remembered, and undone."""
@@ -302,7 +311,7 @@ class Hands:
         after = yield from self.open_now()
         changed = before ^ after
         for name in changed:
-            self._headings[name] = y
+            self._headings[name] = y - bar.y + bar.view2d.region_to_view(0, 0)[1]
         if (panel in after) == opened:
             yield SLIDE
             return True
@@ -322,7 +331,7 @@ class Hands:
             done = yield from self._try_heading(y, panel, opened)
             if not done and not known and self._headings:
                 other = next(iter(self._headings))
-                done = yield from self._try_heading(self._counted(panel, other), panel, opened)
+                done = yield from self._try_heading(self._place(self._counted(panel, other)), panel, opened)
             if done:
                 return True
         return False

@@ -1,0 +1,1 @@
+"""Which generator performs the line, and the published weights that one needs."""

@@ -1,0 +1,68 @@
+"""The generator that the scene chooses, as the engine is told of it, and why it can't perform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..setup.engine import preferences
+
+DEFAULT, EMAGE = "default", "emage"
+GENERATORS = (
+    (DEFAULT, "Default", "Bundled with Cospeech; performs a plan that you can edit"),
+    (EMAGE, "EMAGE", "The published network, with the weights whose folder is set in the preferences"),
+)
+NAMES = {name: label for name, label, _ in GENERATORS}
+SPEAK = "speak"
+NO_WEIGHTS = "EMAGE needs its published weights; set their folder, EMAGE Weights, in Cospeech's preferences"
+NO_PLAN = "EMAGE follows no plan, and gestures of the plan were edited; reset them, or choose the generator Default"
+ALL_ALIKE = "EMAGE moves the body alike every time, so its variations would be equal; choose the generator Default"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A generator; of one with published weights also the speaker's number and the weights' folder, "" where unset."""
+
+    generator: str
+    speaker: int = 0
+    weights: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """As options of the engine."""
+        if self.generator == DEFAULT:
+            return {"generator": DEFAULT}
+        return {"generator": self.generator, "speaker": str(self.speaker), "weights": self.weights}
+
+
+def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
+    """What performs in this scene: its setting, but for listening and idle life always the default, the only one that
+    can.
+    """
+    settings = scene.cospeech
+    if settings.generator == DEFAULT or role != SPEAK:
+        return Choice(DEFAULT)
+    return Choice(settings.generator, int(settings.speaker), weights_folder())
+
+
+def weights_folder() -> str:
+    """The folder of EMAGE's weights as the preferences have it; "" where it is not set."""
+    folder = str(getattr(preferences(), "emage_weights", ""))
+    return bpy.path.abspath(folder) if folder else ""
+
+
+def choice_blocker(choice: Choice) -> str:
+    """Why the generator can't perform; empty where it can. Whether the weights fit is seen when they are read."""
+    return "" if choice.generator == DEFAULT or choice.weights else NO_WEIGHTS
+
+
+def role_of(provenance: dict[str, Any]) -> str:
+    """What the character of a take does: "speak", "listen" or "idle"."""
+    return str((provenance.get("options") or {}).get("role") or SPEAK)
+
+
+def generator_of(provenance: dict[str, Any]) -> str:
+    """By which generator a take was made; "" where it does not say, or names none that can be chosen."""
+    name = str(provenance.get("generator") or "")
+    return name if name in NAMES else ""
