@@ -208,7 +208,8 @@ def make_takes(
     options: TakeOptions, seeds: tuple[int, ...], progress: Progress, speech: Speech | None = None
 ) -> Iterator[Motion]:
     """One take a seed, of the same line and with the same hints; progress runs once through all of them."""
-    from engine.takeplan import decide, without_gestures
+    from engine.generators.unplanned import unplanned
+    from engine.takeplan import decide
 
     options = options.checked()
     given = read_plan(options.plan) if options.plan else None
@@ -222,7 +223,7 @@ def make_takes(
         chosen = replace(options, seed=seed)
         decision = decide(chosen, speech, given, hints)
         if not generator.performs_plan:  # its hands know nothing of planned gestures, so the take claims none
-            decision = without_gestures(decision)
+            decision = replace(decision, plan=unplanned(decision.plan, decision.hints))
         request = Request(
             speech=speech,
             plan=decision.plan,
@@ -301,9 +302,9 @@ def _of_window(decision: Decision, plan: Mapping[str, Any]) -> dict[str, Any]:
     changed = decision.given is not None and decision.given.to_dict() != plan
     if decision.hints is None:
         return {"plan_changed": True} if changed else {}
-    life = decision.standing.seed if decision.standing is not None else None
     window = None if decision.untouched else list(decision.hints.window)
-    return {"window": window, "plan_changed": changed, "life_seed": life}
+    record = decision.record(GesturePlan.from_dict(plan))
+    return {"window": window, "plan_changed": changed, **record}
 
 
 def _as_json(options: TakeOptions) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,18 @@ import numpy as np
 
 from engine.errors import CospeechError
 from engine.generators.base import Standing
+from engine.plan.history import (
+    LIFE,
+    STEPS,
+    Past,
+    Step,
+    apart_from,
+    life_record,
+    lived_plan,
+    rewound,
+    step_between,
+    steps_of,
+)
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 
@@ -23,7 +36,9 @@ HEAD_JOINTS = (12, 15, 23, 24)
 @dataclass(frozen=True, eq=False)
 class Decision:
     """The ``plan`` to perform; the ``hints`` with the window to make anew; how the base was made; phrases that pins
-    must not move; sentences for the user; the plan that was given. ``untouched``: no frame of the base is to change."""
+    must not move; sentences for the user; the plan that was given. ``untouched``: no frame of the base is to change.
+    ``past``: the plan from which the window is made anew; None after edits, from where all counts anew; ``born`` is
+    its body life, ``steps`` what was made anew elsewhere."""
 
     plan: GesturePlan
     hints: Hints | None = None
@@ -32,6 +47,21 @@ class Decision:
     notes: tuple[str, ...] = ()
     given: GesturePlan | None = None
     untouched: bool = False
+    past: Past | None = None
+    born: Standing | None = None
+    steps: tuple[Step, ...] = ()
+
+    def record(self, plan: GesturePlan) -> dict[str, Any]:
+        """What a take with this ``plan`` keeps in its provenance, so that its windows can be made anew."""
+        if self.hints is None or self.standing is None:
+            return {}
+        steps = list(self.steps)
+        if self.past is not None and self.past.plan != plan:
+            step = step_between(self.past.plan, plan, self.hints.window)
+            whole = self.hints.window == (0, self.hints.frames)
+            before = {LIFE: {**life_record(self.born.plan), "life_seed": self.born.seed}} if whole and self.born else {}
+            steps.append({**step, **before})
+        return {"life_seed": self.standing.seed, LIFE: life_record(self.standing.plan), STEPS: steps}
 
 
 def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hints: Hints | None) -> Decision:
@@ -43,26 +73,34 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         given = GesturePlan.from_dict(hints.base.plan)
     if given is None and options.edits:
         raise CospeechError("Plan edits need the plan that they change; give the take's plan with them")
-    if given is None:
+    steps = () if hints is None else steps_of(hints.base.provenance)
+    past = Past(given) if given is None or hints is None else rewound(given, steps, hints.window)
+    if given is None or (past.plan is None and not (options.edits or options.words)):
         plan = new_plan(options, speech)
-        return Decision(plan if hints is None else _inside(plan, _span(hints)), hints)
+        if hints is None:
+            return Decision(plan)
+        plan = _inside(plan, _span(hints))
+        return Decision(plan, hints, Standing(plan, options.seed), past=Past(None))
     timed = retimed(given, speech) if options.words else given
     edited = edit_plan(timed, options.edits, speech)
     if hints is None:
         return Decision(edited.plan, fixed=edited.ids, notes=edited.notes, given=given)
-    standing = Standing(given, _life_seed(given, hints))
     if options.edits or timed is not given:
+        standing = _standing(given, hints.base.provenance or {})
         untouched = False
         if options.window == "auto":
             window = affected_window(given, edited.plan, hints.fps, hints.frames)
             window = None if window is None else _common(window, hints.window)
             untouched = window is None
             hints = replace(hints, window=window or hints.window)
-        return Decision(edited.plan, hints, standing, edited.ids, edited.notes, given, untouched)
-    plan = _anew(options, speech, given, hints)
-    if hints.window == (0, hints.frames) and plan is not given:
-        standing = Standing(plan, options.seed)
-    return Decision(plan, hints, standing, given=given)
+        steps = steps if untouched else apart_from(steps, hints.window)
+        return Decision(edited.plan, hints, standing, edited.ids, edited.notes, given, untouched, steps=steps)
+    root = given if past.plan is None else past.plan
+    born = _standing(root, hints.base.provenance or {} if past.life is None else {**past.life, LIFE: past.life})
+    plan = _anew(options, speech, root, hints)
+    anew = hints.window == (0, hints.frames) and plan is not root
+    standing = Standing(plan, options.seed) if anew else born
+    return Decision(plan, hints, standing, given=given, past=Past(root), born=born, steps=past.steps)
 
 
 def without_gestures(decision: Decision) -> Decision:
@@ -132,8 +170,8 @@ def _inside(plan: GesturePlan, span: tuple[float, float]) -> GesturePlan:
     return plan if len(inside) == len(plan.phrases) else linked(plan, inside)
 
 
-def _life_seed(given: GesturePlan, hints: Hints) -> int:
-    """The seed of the base's body life: what its file says, else the plan's own."""
-    known: dict[str, Any] = hints.base.provenance or {}
+def _standing(given: GesturePlan, known: Mapping[str, Any]) -> Standing:
+    """How the base's body lives: what its file says, else as the plan has it."""
     seed = known.get("life_seed", known.get("seed"))
-    return seed if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 else given.seed
+    sound = isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
+    return Standing(lived_plan(given, known.get(LIFE)), seed if sound else given.seed)

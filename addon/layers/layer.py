@@ -19,6 +19,7 @@ from ..takes.rows import key_field
 from ..takes.slots import owner_channels, slot_in
 from ..takes.span import TakeSpan
 from .fit import Array, Flags
+from .handles import Tables, load_handles, put_handles
 from .offsets import QUATERNION, identity, kind_of, offsets
 from .stack import LAYER_KEY, Stack, lay, show
 
@@ -49,6 +50,14 @@ class _Edit:
     pinned: Flags
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What was generated, and the handles that Simplify fitted."""
+
+    reference: Reference
+    handles: Tables
+
+
 def layer_edits(armature: bpy.types.Object, span: TakeSpan, support: float, *, pins: bool) -> Layered:
     """Put the edits of a take into a layer whose offsets start and end ``support`` frames from them.
 
@@ -62,12 +71,12 @@ def layer_edits(armature: bpy.types.Object, span: TakeSpan, support: float, *, p
     items = _edited_items(armature, action, reference, pins)
     if not items:
         raise LayerError("No key of the take differs from what was generated; there is nothing to put into a layer")
-    edits, left = [], []
+    edits, left, known = [], [], _Known(reference, load_handles(action))
     for item, curves, frames in items:
         if item.guarded(action) or any(keys.row is None for keys in curves) or len(curves) < item.width:
             left.append(item.name)
             continue
-        edit = _take_out(item, curves, frames, reference, pins)
+        edit = _take_out(item, action, curves, frames, known, pins)
         if np.abs(edit.offsets - identity(kind_of(item.path), item.width)).max() > NOTHING:
             edits.append(edit)
     if not edits:
@@ -102,13 +111,18 @@ def _wanted(keys: CurveKeys, pins: bool) -> Flags:
     return keys.edited if pins else keys.edited & ~keys.pinned
 
 
-def _take_out(item: Item, curves: list[CurveKeys], frames: Array, reference: Reference, pins: bool) -> _Edit:
+def _take_out(
+    item: Item, action: bpy.types.Action, curves: list[CurveKeys], frames: Array, known: _Known, pins: bool
+) -> _Edit:
     """Put back what was generated; what was in its place is the offset."""
+    slot = item.channels(action).slot.handle  # type: ignore[union-attr]
+    reference, tables = known.reference, known.handles
     now = _evaluated(curves, frames)
     pinned = np.zeros(len(frames), np.bool_)
     for keys in curves:
         pinned |= np.isin(frames, keys.frames[_wanted(keys, pins) & keys.pinned])
-        _restore(keys, _wanted(keys, pins), reference)
+        curve = (slot, keys.curve.data_path, keys.curve.array_index)
+        _restore(keys, _wanted(keys, pins), reference, tables.get(curve))
     base = _evaluated(curves, frames)
     return _Edit(item, frames, offsets(kind_of(item.path), base, now), pinned)
 
@@ -117,7 +131,7 @@ def _evaluated(curves: Sequence[CurveKeys], frames: Array) -> Array:
     return np.array([[keys.curve.evaluate(frame) for keys in curves] for frame in frames.tolist()])
 
 
-def _restore(keys: CurveKeys, wanted: Flags, reference: Reference) -> None:
+def _restore(keys: CurveKeys, wanted: Flags, reference: Reference, handles: Array | None) -> None:
     """Give a curve the generator's values on the ``wanted`` keys, without those it did not write and with those that
     are missing.
     """
@@ -133,6 +147,8 @@ def _restore(keys: CurveKeys, wanted: Flags, reference: Reference) -> None:
     dense = not np.isnan(reference.values[row]).any()
     if dense:  # a key on every frame: what was generated is straight between them
         fields["interpolation"][change] = compat.INTERPOLATION_LINEAR
+    if not dense and handles is not None:
+        put_handles(fields, handles)
     stay = np.flatnonzero(~(wanted & np.isnan(written)))
     every = np.arange(reference.start, reference.start + reference.frames)
     there = np.round(keys.frames[stay])[np.abs(keys.frames[stay] - np.round(keys.frames[stay])) < ON_FRAME]

@@ -20,6 +20,7 @@ Flags = NDArray[np.bool_]
 
 COUNT = len(JOINTS)
 TOE_LENGTH = 0.07  # metres from the toe base on: the skeleton has no joint at the tip
+CROWN = 0.2  # metres from the head's joint to its top
 CONTACT_SPEED = 0.03  # metres a second: a foot that is slower stands
 CONTACT_HEIGHT = 0.03  # metres above the lowest place of the foot
 BLAME = 0.5  # joints that move a place at least this much as the one that moves it most are made better with it
@@ -151,6 +152,8 @@ def _watched(rest: Array) -> tuple[list[int], list[tuple[float, ...]]]:
     for tip in (joint for joint, name in enumerate(JOINTS) if name.endswith("3") and joint > RIGHT_EYE):
         joints.append(tip)
         offsets.append(tuple(rest[tip] - rest[PARENTS[tip]]))
+    joints.append(JOINTS.index("head"))
+    offsets.append((0.0, CROWN, 0.0))
     for foot in ("left_foot", "right_foot"):
         joints.append(JOINTS.index(foot))
         offsets.append((0.0, 0.0, TOE_LENGTH))

@@ -19,7 +19,7 @@ class COSPEECH_PT_keys(CospeechPanel, bpy.types.Panel):
     bl_label = "Keys"
     bl_parent_id = "COSPEECH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 35
+    bl_order = 37
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the buttons, and how many keys there are."""

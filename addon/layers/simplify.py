@@ -30,6 +30,7 @@ from ..takes.span import TakeSpan
 from ..takes.window import Free
 from .fit import Array, Flags
 from .groups import apex_frames, joint_groups, shape_groups
+from .handles import remember_handles
 from .measure import Body, Bounds, blame, distance
 from .rows import OldKeys, old_keys, restore, write_sparse
 from .thin import Channels, Keys, Thinning
@@ -65,7 +66,8 @@ class _Part:
     rows: list[int] = field(default_factory=list)
     old: list[OldKeys] = field(default_factory=list)
     group: list[int] = field(default_factory=list)
-    reference: list[tuple[bpy.types.Action, int | None]] = field(default_factory=list)
+    reference: list[int | None] = field(default_factory=list)
+    names: list[tuple[int, str, int]] = field(default_factory=list)
 
     def add(self, values: Array) -> int:
         """A channel's values (T,); returns its row."""
@@ -105,6 +107,7 @@ def simplify(
             restore(old)
         raise
     thin(span.action, removed)
+    remember_handles(span.action, (entry for part in parts for entry in part.curves()))
     span.action.update_tag()
     place, turn = body.error()
     return Simplified(before, after, place, turn, face.error(), take.guarded)
@@ -144,6 +147,7 @@ class _Take:
                 part.old.append(old)
                 part.group.append(group)
                 part.reference.append(found.rows.get((path, index)))
+                part.names.append((found.slot, path, index))
         return rows
 
 
@@ -152,7 +156,7 @@ class _Owner:
 
     def __init__(self, owner: bpy.types.ID, take: _Take) -> None:
         channels = owner_channels(owner, take.span.action)
-        self.id = owner
+        self.id, self.slot = owner, channels.slot.handle if channels is not None else 0
         self.curves = live_curves(owner, channels) if channels is not None else {}
         self.guarded = guarded_channels(owner, channels)
         self.rows = {
@@ -231,6 +235,11 @@ class _Thinned:
                 new = np.setdiff1d(frames, np.round(old.frames))
                 out.append((known, gone, new, self.thinning.channels.values[row, new - self.take.first]))
         return out
+
+    def curves(self) -> Iterator[tuple[tuple[int, str, int], Any, int, int]]:
+        """The curves that were made simpler: slot, path and index, the curve, its first and last frame."""
+        for name, old in zip(self.part.names, self.part.old, strict=True):
+            yield name, old.curve, old.first, old.last
 
     def evaluated(self) -> Array:
         """The curves (C, T) as Blender evaluates them."""

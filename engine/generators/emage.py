@@ -118,7 +118,7 @@ class EmageGenerator:
         channels = network_channels(slow)[begin:until]
         hidden = hidden_channels(hints, slow.frames, (first, end))[begin:until]
         wave = torch.from_numpy(np.ascontiguousarray(request.speech.waveform))[None]
-        samples = slice(self._options.cutting.sample(begin), self._options.cutting.sample(until))
+        samples = slice(MENDED.sample(begin), MENDED.sample(until) + 1)  # rounded down twice, a frame would be lost
         start = slow.trans[begin].astype(np.float64)
         clip = self._perform(wave[:, samples], speaker, channels, hidden, start, request.in_place, progress)
         made = fitted(clip, base.fps, base.frames, offset=begin / RATE)

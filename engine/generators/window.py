@@ -266,9 +266,11 @@ def rests_of(old: GesturePlan, new: GesturePlan) -> GesturePlan:
 
     A rest posture changes unseen while a gesture is held; under one that is gone it must change at leisure.
     """
-    staying = {phrase.id for phrase in new.phrases}
+    there = {phrase.id: phrase for phrase in new.phrases}
     slow = tuple(
-        phrase if phrase.id in staying else replace(phrase, hold_end=max(phrase.hold_end, phrase.apex + 1.0))
+        phrase
+        if phrase.id in there and there[phrase.id].onset < phrase.hold_end <= there[phrase.id].retract_end
+        else replace(phrase, hold_end=max(phrase.hold_end, phrase.apex + 1.0))
         for phrase in old.phrases
     )
     return replace(old, phrases=slow)

@@ -103,8 +103,9 @@ def _make_room(
         gone = phrase.hold_end if stretch.raised >= RAISED else phrase.retract_end  # a rest is met at rest
         if not uses or gone + MARGIN < stretch.start or phrase.onset - MARGIN > stretch.end:
             continue
-        if phrase.hands == "both" and stretch.raised < RAISED and class_times(phrase.gclass).one:
-            phrases[number] = replace(phrase, hands="right" if stretch.side == "left" else "left")
+        other = "right" if stretch.side == "left" else "left"
+        if phrase.hands == "both" and stretch.raised < RAISED and _may_use(phrase, other):
+            phrases[number] = replace(phrase, hands=other)
         elif number not in met:
             given = _give_way(phrase, stretch)
             if given is None:
@@ -113,9 +114,7 @@ def _make_room(
                 phrases[number] = given
 
 
-def _meet(
-    phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int], start: float
-) -> bool:
+def _meet(phrases: dict[int, GesturePhrase], free: set[int], stretch: _Stretch, met: set[int], start: float) -> bool:
     """Put the apex of a near gesture on the pin, where one has the time for it; with both hands where both are pinned.
 
     The one that costs no other gesture is chosen, and of several the nearest.
@@ -128,6 +127,7 @@ def _meet(
         if abs(phrases[number].apex - time) < MARGIN:
             return True
     near = [phrases[number] for number in sorted(free - met) if abs(phrases[number].apex - time) <= NEAREST]
+    near = [p for p in near if p.hands in (stretch.side, "both") or _may_use(p, stretch.side) or _may_use(p, "both")]
     meetings = [meeting for phrase in near if (meeting := _meeting(phrases, free - met, phrase, time, start))]
     if not meetings:
         return False
@@ -139,8 +139,7 @@ def _meet(
     chosen = min(meetings, key=cost)
     moved = chosen.phrase
     if moved.hands not in (stretch.side, "both"):
-        one = class_times(moved.gclass).one
-        moved = replace(moved, hands=stretch.side if one else "both")
+        moved = replace(moved, hands=stretch.side if _may_use(moved, stretch.side) else "both")
     phrases[moved.id] = moved
     met.add(moved.id)
     if chosen.lost is not None:
@@ -162,17 +161,25 @@ def _meeting(
     """The phrase with its apex at ``time`` and onset not before ``start``, seconds, with its natural preparation and
     its follower's; None where they have no room though one free neighbour is left out."""
     others = [other for other in in_order(phrases.values()) if other.id != phrase.id]
+    least = _least(phrase)
     for lost in [None, *(other.id for other in others if other.id in free and abs(other.apex - time) < REACHED)]:
         left = [other for other in others if other.id != lost]
-        before = [other for other in left if other.apex <= time]
-        earliest = max(start, before[-1].apex + HOLD_MIN if before else 0.0)
-        moved = placed(phrase, time, earliest)
-        if moved.onset < earliest - 1e-3 or time - moved.onset < _least(phrase) or (before and _near(before[-1], moved)):
-            continue
+        before = next((other for other in reversed(left) if other.apex <= time), None)
         after = next((other for other in left if other.apex > time), None)
-        if after is None or (not _near(moved, after) and after.apex - _ready(moved, after) >= _least(after)):
+        earliest = start if before is None else max(start, before.apex + HOLD_MIN)
+        moved = placed(phrase, time, min(earliest, time - least))
+        if moved.onset < earliest - 1e-3:
+            continue
+        if (before is None or _roomy(before, moved, phrases)) and (after is None or _roomy(moved, after, phrases)):
             return _Meeting(moved, lost)
     return None
+
+
+def _may_use(phrase: GesturePhrase, hands: str) -> bool:
+    """Whether a class can be made with these hands; nobody points to one side with the other hand alone."""
+    own = {"indicate_left": "left", "indicate_right": "right"}.get(phrase.gclass, hands)
+    times = class_times(phrase.gclass)
+    return times.both > 0 if hands == "both" else times.one > 0 and hands == own
 
 
 def _least(phrase: GesturePhrase) -> float:
@@ -181,13 +188,14 @@ def _least(phrase: GesturePhrase) -> float:
     return min(natural, phrase.apex - phrase.onset) - 1e-3
 
 
-def _near(first: GesturePhrase, second: GesturePhrase) -> bool:
-    return second.apex - first.apex < CLOSEST
-
-
-def _ready(first: GesturePhrase, second: GesturePhrase) -> float:
-    """When the second gesture can start after the first, seconds."""
-    return max(second.onset, first.apex + HOLD_MIN)
+def _roomy(first: GesturePhrase, second: GesturePhrase, old: Mapping[int, GesturePhrase]) -> bool:
+    """Whether the second gesture has the time for its way from the first: its natural one, or what it had (``old``)."""
+    gap, before = second.apex - first.apex, old.get(first.id)
+    if before is not None and second.id in old and 0.0 < old[second.id].apex - before.apex <= gap + 1e-3:
+        return True
+    way = HOLD_MIN + (1.0 + STRETCH) * class_times(second.gclass).prep
+    ready = max(second.onset, first.apex + HOLD_MIN)
+    return gap >= max(CLOSEST, way) and second.apex - ready >= _least(second)
 
 
 def _give_way(phrase: GesturePhrase, stretch: _Stretch) -> GesturePhrase | None:
@@ -216,21 +224,14 @@ def _apart(
     """The phrases with room for each other: of two that a move brought too near, one that met no pin falls out."""
     out: list[GesturePhrase] = []
     for phrase in in_order(phrases):
-        while out and not _fits(out[-1], phrase, old) and out[-1].id in free - met and phrase.id not in free - met:
+        while out and not _roomy(out[-1], phrase, old) and out[-1].id in free - met and phrase.id not in free - met:
             out.pop()
-        if out and not _fits(out[-1], phrase, old) and phrase.id in free - met:
+        if out and not _roomy(out[-1], phrase, old) and phrase.id in free - met:
             continue
         ready = out[-1].apex + HOLD_MIN if out else 0.0
         late = phrase.onset < ready
         out.append(replace(phrase, onset=round(min(ready, phrase.apex - 0.05), 4)) if late else phrase)
     return out
-
-
-def _fits(first: GesturePhrase, second: GesturePhrase, old: Mapping[int, GesturePhrase]) -> bool:
-    """Whether the second gesture has the time for its preparation after the first."""
-    if old.get(first.id) == first and old.get(second.id) == second:
-        return True
-    return not _near(first, second) and second.apex - _ready(first, second) >= _least(second)
 
 
 def _clear_of(events: tuple[Event, ...], pins: Sequence[float], span: tuple[float, float]) -> tuple[Event, ...]:

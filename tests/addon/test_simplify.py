@@ -124,7 +124,7 @@ def test_quaternions_stay_continuous_and_of_unit_length(mia):
     for bone in recognise(mia).bones:
         curves = [of(action, bone_path(bone, "rotation_quaternion"), index) for index in range(4)]
         quats = np.array([[curve.evaluate(f) for curve in curves] for f in np.arange(START, START + FRAMES - 1, 0.5)])
-        assert np.abs(np.linalg.norm(quats, axis=1) - 1.0).max() < 0.02
+        assert np.abs(np.linalg.norm(quats, axis=1) - 1.0).max() < 0.03
         assert np.sum(quats[1:] * quats[:-1], axis=1).min() > 0.5
 
 
@@ -282,7 +282,12 @@ def test_a_generated_take_is_simplified_and_regenerated(shot):
     action, was = mia.animation_data.action, seen(mia)
     dense = count(action)
     simplify()
-    millimetres, degrees, weight = apart(seen(mia), was)
+    now = seen(mia)
+    millimetres, degrees, weight = apart(now, was)
+    feet = [WATCHED.index(name) for name in ("left_foot", "right_foot")]
+    stands = np.linalg.norm(np.diff(was[0][:, feet], axis=0), axis=-1) * 24.0 < 0.01
+    assert stands.mean() > 0.5
+    assert np.linalg.norm(now[0] - was[0], axis=-1)[1:, feet][stands].max() <= 1.5e-3  # no two are more than 3 mm apart
     assert millimetres <= 3.0
     assert degrees < 1.51
     assert weight < 0.03001

@@ -13,10 +13,11 @@ from small_emage import small_release
 from engine.errors import CospeechError
 from engine.generators.base import Request
 from engine.generators.emage import EmageGenerator, EmageOptions, filled_contacts, hidden_channels
+from engine.generators.unplanned import unplanned
 from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models.emage_windows import MENDED, PUBLISHED, plan_windows
-from engine.motion import frame_count
+from engine.motion import Motion, frame_count
 from engine.pipeline import TakeOptions, make_take
 from engine.plan.planner import plan_gestures
 from engine.skeleton import default_skeleton
@@ -133,6 +134,18 @@ def test_a_window_is_made_anew_around_pins(generator):
         assert getattr(made, name)[outside].tobytes() == getattr(base, name)[outside].tobytes(), name
 
 
+@pytest.mark.parametrize("fps", [23.976, 24.0, 60.0])
+def test_windows_anywhere_in_a_take_of_any_rate(generator, fps):
+    asked = request(4.3, fps=fps)
+    base = generator.generate(asked, quiet)
+    for first in range(0, base.frames - 5, 37):
+        window = (first, min(base.frames, first + 40))
+        made = generator.generate(replace(asked, hints=Hints(base=base, window=window)), quiet)
+        outside = np.r_[0 : window[0], window[1] : base.frames]
+        assert made.poses[outside].tobytes() == base.poses[outside].tobytes()
+        assert made.poses[slice(*window)].tobytes() != base.poses[slice(*window)].tobytes()
+
+
 def test_flickers_of_contact_are_filled():
     contacts = np.array([1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], bool)
     both = np.stack([contacts, ~contacts], axis=1)
@@ -153,6 +166,20 @@ def test_the_pipeline_makes_a_take_that_claims_no_planned_gestures(folder):
     assert take.plan["blinks"]
     assert take.provenance["generator"] == "emage"
     assert take.provenance["options"]["weights"] == str(folder)
+
+
+@pytest.mark.parametrize("arms", [True, False])
+def test_a_window_takes_the_gestures_that_it_covers_out_of_the_plan(arms):
+    asked = request()
+    before = asked.plan.phrases
+    poses = np.zeros((frame_count(asked.speech.seconds, 24.0), 55, 3), np.float32)
+    base = Motion(poses=poses, trans=poses[:, 0], fps=24.0, plan=asked.plan.to_dict())
+    window = (0, int(24.0 * before[1].apex))
+    free = np.full(55, arms)
+    free[[12, 15]] = True
+    plan = unplanned(plan_gestures(asked.speech, "explain", 1.0, 3), Hints(base=base, window=window, free_joints=free))
+    assert [phrase.id for phrase in plan.phrases] == [phrase.id for phrase in before[1 if arms else 0 :]]
+    assert all(nod.apex >= window[1] / 24.0 for nod in plan.head)
 
 
 def test_what_a_published_system_needs_or_can_not_do_is_a_sentence(folder, tmp_path):

@@ -1,0 +1,29 @@
+"""What a take's plan may still claim where a generator performed that follows none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.plan.types import GesturePlan
+
+if TYPE_CHECKING:
+    from engine.hints.types import Hints
+
+ARMS = (16, 17, 18, 19, 20, 21)
+HEAD = (12, 15, 23, 24)
+
+
+def unplanned(plan: GesturePlan, hints: Hints | None) -> GesturePlan:
+    """``plan`` without gestures and nods; with hints those of their base stay outside the window, and inside of it
+    where arms or head stay closed."""
+    if hints is None or hints.base.plan is None:
+        return replace(plan, phrases=(), head=())
+    from engine.plan.links import linked
+
+    before = GesturePlan.from_dict(hints.base.plan)
+    first, end = (frame / hints.fps for frame in hints.window)
+    arms, head = (bool(hints.free_joints[list(joints)].any()) for joints in (ARMS, HEAD))
+    phrases = [phrase for phrase in before.phrases if not (arms and first <= phrase.apex < end)]
+    nods = tuple(nod for nod in before.head if not (head and first <= nod.apex < end))
+    return linked(replace(plan, phrases=before.phrases, head=nods), phrases)
