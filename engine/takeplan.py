@@ -22,6 +22,7 @@ from engine.plan.history import (
     step_between,
     steps_of,
 )
+from engine.plan.links import USER
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 
@@ -56,12 +57,18 @@ class Decision:
         if self.hints is None or self.standing is None:
             return {}
         steps = list(self.steps)
-        if self.past is not None and self.past.plan != plan:
+        whole = self.hints.window == (0, self.hints.frames)
+        if self.past is not None and self.past.plan != plan and not (whole and self._all_new()):
             step = step_between(self.past.plan, plan, self.hints.window)
-            whole = self.hints.window == (0, self.hints.frames)
             before = {LIFE: {**life_record(self.born.plan), "life_seed": self.born.seed}} if whole and self.born else {}
             steps.append({**step, **before})
         return {"life_seed": self.standing.seed, LIFE: life_record(self.standing.plan), STEPS: steps}
+
+    def _all_new(self) -> bool:
+        """Whether nothing of the plan before stays in a window that is the whole take."""
+        before = None if self.past is None else self.past.plan
+        free = self.hints is not None and self.hints.free_joints.all() and self.hints.free_trans
+        return before is None or bool(free and all(phrase.rule != USER for phrase in before.phrases))
 
 
 def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hints: Hints | None) -> Decision:
@@ -80,7 +87,7 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         if hints is None:
             return Decision(plan)
         plan = _inside(plan, _span(hints))
-        return Decision(plan, hints, Standing(plan, options.seed), past=Past(None))
+        return Decision(plan, hints, Standing(plan, options.seed), given=given, past=Past(None))
     timed = retimed(given, speech) if options.words else given
     edited = edit_plan(timed, options.edits, speech)
     if hints is None:
@@ -144,11 +151,12 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
         head=bool(hints.free_joints[list(HEAD_JOINTS)].any()),
         face=hints.free_face and "face" in options.parts,
     )
-    if (
-        hints.window == (0, hints.frames) and len(parts.arms) == 2 and hints.free_trans
-    ):  # nothing of the base stays: another take
+    fresh = new_plan(options, speech)
+    if hints.window == (0, hints.frames) and len(parts.arms) == 2 and hints.free_trans:  # another take
+        if parts.head and parts.face and all(phrase.rule != USER for phrase in given.phrases):
+            return fresh
         given = replace(given, seed=options.seed, style=options.style, energy=options.energy)
-    return planned_anew(given, new_plan(options, speech), span, options.seed, parts)
+    return planned_anew(given, fresh, span, options.seed, parts)
 
 
 def _span(hints: Hints) -> tuple[float, float]:

@@ -38,6 +38,10 @@ from .request import Ticket
 from .variations import mark_variation
 
 
+# What the engine needs to know of a take to make a window of it anew as if nothing had been tried there before.
+LASTING = ("life_seed", "life", "remade")
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
     """One result of the engine: the whole take, its ``seed``, and the ``window`` (first, end) of its frames that is
@@ -154,7 +158,7 @@ def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
         new.pop(passing, None)
     old = dict(meta.get("provenance") or {})
     source = new if ticket.whole or not old else old
-    meta["provenance"] = {**source, **{name: new[name] for name in ("life_seed",) if new.get(name) is not None}}
+    meta["provenance"] = {**source, **{name: new[name] for name in LASTING if new.get(name) is not None}}
     if made.take.plan is not None:
         meta["plan"] = made.take.plan
     if ticket.words:

@@ -73,6 +73,8 @@ def save_hints(path: str | Path, hints: Hints, base: str | Path | None = None) -
         arrays["base_betas"] = hints.base.betas
         if hints.base.blendshapes is not None:
             arrays["base_blendshapes"] = hints.base.blendshapes
+        if hints.base.provenance is not None:
+            arrays["base_provenance"] = np.array(json.dumps(hints.base.provenance))
     try:
         write_npz(Path(path), arrays)
     except TakeError as error:
@@ -115,9 +117,19 @@ def _inline_base(source: Path, data: dict[str, Any]) -> Motion:
             expressions=_or_zeros(data, "base_expressions", (frames, EXPRESSION_COUNT)),
             blendshapes=_numbers(data, "base_blendshapes") if "base_blendshapes" in data else None,
             betas=_or_zeros(data, "base_betas", (BETA_COUNT,)),
+            provenance=_provenance(data),
         )
     except TakeError as error:
         raise HintsError(f"The hints' base take is not one: {_small(str(error))}") from error
+
+
+def _provenance(data: dict[str, Any]) -> dict[str, Any] | None:
+    """What the base says about itself; nothing where that can't be read, for nothing depends on it alone."""
+    try:
+        known = json.loads(str(data.get("base_provenance", "null")))
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return known if isinstance(known, dict) else None
 
 
 def _or_zeros(data: dict[str, Any], name: str, shape: tuple[int, ...]) -> NDArray[Any]:

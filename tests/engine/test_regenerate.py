@@ -75,11 +75,68 @@ def test_only_gestures_inside_the_window_are_planned_anew(tmp_path):
     assert all(0 <= p.id < 2**31 for p in made.phrases)
 
 
-def test_regenerating_twice_with_a_seed_keeps_its_plan(tmp_path):
-    first = regenerated(tmp_path, Hints(base=base(), window=(330, 450)), seed=7)
-    second = regenerated(tmp_path, Hints(base=first, window=(330, 450)), seed=7)
-    assert second.plan == first.plan
-    assert np.abs(second.poses - first.poses).max() < 0.35  # the life around it is drawn from the plan as it was
+def pinned_arms(first: Motion, window, frames, other: Motion):
+    """Hints on a take: the right arm, and once the left, as another take has it on these frames of the window."""
+    rotations, mask = other.poses.copy(), np.zeros((first.frames, 55), np.bool_)
+    mask[np.ix_(frames, [14, 17, 19, 21])] = True
+    mask[frames[-1], [13, 16, 18]] = True
+    return Hints(base=first, window=window, rotations=rotations, rotation_mask=mask)
+
+
+def hints_on(take, window, pins):
+    if not pins:
+        return Hints(base=take, window=window)
+    frames = [window[0] + round(share * (window[1] - window[0])) for share in (0.3, 0.7)]
+    return pinned_arms(take, window, frames, base(3))
+
+
+@pytest.mark.parametrize("pins", [False, True])
+@pytest.mark.parametrize("window", [(60, 180), (200, 320), (330, 450), (480, 672), (0, 150)])
+def test_a_seed_gives_the_same_bytes_whatever_was_tried_between(window, pins, tmp_path):
+    """In place, one after another: nothing of what the window held before may be seen in what comes next."""
+    tried = {}
+    take = base()
+    for seed in (5, 6, 5, 5, 0, 6):
+        take = regenerated(tmp_path, hints_on(take, window, pins), seed=seed)
+        assert same_bytes(take, tried.setdefault(seed, take)), seed
+        assert take.plan == tried[seed].plan
+    if not pins:
+        assert same_bytes(tried[0], base())
+        assert tried[0].plan == base().plan
+
+
+def test_windows_side_by_side_and_inside_each_other_forget_what_was_tried(tmp_path):
+    take = regenerated(tmp_path, hints_on(base(), (60, 180), True), seed=8)
+    take = first = regenerated(tmp_path, hints_on(take, (330, 450), False), seed=6)
+    outer = regenerated(tmp_path, hints_on(take, (60, 180), True), seed=5)
+    for seed in (7, 6):
+        take = regenerated(tmp_path, hints_on(take, (330, 450), True), seed=seed)
+    again = regenerated(tmp_path, hints_on(take, (330, 450), False), seed=6)
+    assert same_bytes(again, first)
+    inside = regenerated(tmp_path, hints_on(again, (90, 150), False), seed=9)
+    assert same_bytes(regenerated(tmp_path, hints_on(inside, (60, 180), True), seed=5), outer)
+
+
+def test_the_whole_take_and_one_arm_of_it_forget_what_was_tried(tmp_path):
+    free = np.zeros(55, np.bool_)
+    free[[17, 19, 21, *range(40, 55)]] = True
+    for more in ({}, {"free_joints": free, "free_trans": False}):
+        take, tried = base(), {}
+        for seed in (5, 6, 5, 0, 6):
+            take = regenerated(tmp_path, Hints(base=take, window=(0, 672), **more), seed=seed)
+            assert same_bytes(take, tried.setdefault(seed, take)), (seed, more)
+        assert same_bytes(tried[0], base())
+        assert same_bytes(tried[5], base(5)) == (not more)  # all of it anew is the take of that seed
+
+
+def test_a_deleted_gesture_stays_away_from_its_seed_and_edits_start_a_new_story(tmp_path):
+    window = (40, 560)
+    take = regenerated(tmp_path, Hints(base=base(), window=window), seed=5)
+    new = [p for p in plan_of(take).phrases if p.id not in {q.id for q in plan_of(base()).phrases}]
+    edit = ({"op": "delete", "id": new[0].id},)
+    edited = regenerated(tmp_path, Hints(base=take), seed=5, edits=edit, window="auto")
+    again = regenerated(tmp_path, Hints(base=edited, window=window), seed=5)
+    assert new[0].id not in {p.id for p in plan_of(again).phrases}
 
 
 def test_pins_hold_and_targets_are_told(tmp_path):
