@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import tomllib
 import venv
 import zipfile
@@ -223,22 +224,28 @@ def command_package(options: argparse.Namespace) -> None:
 def build_zip(out: Path) -> Path:
     """Stage the extension, build the zip, validate it; returns its path."""
     version = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
-    stage = _fresh_folder("package-stage")
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="package-", dir=OUT) as folder:  # another packaging may run beside this one
+        return _built_zip(Path(folder), out.resolve() / f"cospeech-{version}.zip")
+
+
+def _built_zip(folder: Path, target: Path) -> Path:
+    """Stage and build in the folder, and put the valid zip at ``target``."""
+    stage, made = folder / "stage", folder / target.name
+    stage.mkdir()
     packed = ("addon", "engine", "assets", "locks/engine.lock")
     tracked = _git("ls-files", "--cached", "--others", "--exclude-standard", *packed).splitlines()
     for name in tracked:
-        target = stage / (name.removeprefix("addon/"))
+        staged = stage / (name.removeprefix("addon/"))
         if (ROOT / name).is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
+            staged.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, staged)
     for name in ("blender_manifest.toml", "LICENSE", "README.md"):
         shutil.copyfile(ROOT / name, stage / name)
-    out.mkdir(parents=True, exist_ok=True)
-    target = out.resolve() / f"cospeech-{version}.zip"
     tool = _extension_tool()
-    run([MAIN.python, tool, "build", "--source-dir", stage, "--output-filepath", target])
-    run([MAIN.python, tool, "validate", target])
-    with zipfile.ZipFile(target) as archive:
+    run([MAIN.python, tool, "build", "--source-dir", stage, "--output-filepath", made])
+    run([MAIN.python, tool, "validate", made])
+    with zipfile.ZipFile(made) as archive:
         names = set(archive.namelist())
     absent = {
         "__init__.py",
@@ -248,7 +255,11 @@ def build_zip(out: Path) -> Path:
         "assets/skeleton.json",
     } - names
     if absent:
-        raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; see the staging folder {stage}")
+        raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; are they in this checkout?")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{folder.name}-{target.name}")
+    shutil.copyfile(made, partial)
+    partial.replace(target)
     return target
 
 

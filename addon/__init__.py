@@ -31,6 +31,7 @@ MODULES = (
     "pins.panel",
     "pins.menus",
     "takes.ops",
+    "takes.fit_range",
     "takes.panel",
     "regenerate.ops",
     "regenerate.compare",

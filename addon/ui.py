@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import blf
 import bpy
 
@@ -20,12 +23,23 @@ class CospeechPanel:
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """A sentence over as many lines as the region's width asks for, since labels do not wrap but lose their end."""
+    _draw_lines(layout, _wrapped(text.split(), " "), icon)
+
+
+def draw_path(layout: bpy.types.UILayout, path: Path, icon: str = "NONE") -> None:
+    """A path over as many lines as it needs, broken behind its separators."""
+    *folders, name = path.parts or ("",)
+    words = [folder if folder.endswith(os.sep) else f"{folder}{os.sep}" for folder in folders]
+    _draw_lines(layout, _wrapped([*words, name], ""), icon)
+
+
+def _draw_lines(layout: bpy.types.UILayout, lines: list[str], icon: str) -> None:
     column = layout.column(align=True)
-    for number, line in enumerate(_wrapped(text)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+    for number, line in enumerate(lines):
+        column.label(text=line, icon=icon if number == 0 or icon == "NONE" else "BLANK1")
 
 
-def _wrapped(text: str) -> list[str]:
+def _wrapped(words: list[str], between: str) -> list[str]:
     """The lines of a text as Blender's own font will draw it in the region that is drawn now."""
     preferences = bpy.context.preferences
     scale = preferences.system.ui_scale
@@ -33,8 +47,8 @@ def _wrapped(text: str) -> list[str]:
     room = max(NARROWEST, (region.width if region else 0) / scale - BESIDE_TEXT) * scale
     blf.size(0, preferences.ui_styles[0].widget.points * scale)
     lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
+    for word in words:
+        longer = f"{lines[-1]}{between}{word}".strip()
         if lines[-1] and blf.dimensions(0, longer)[0] > room:
             lines.append(word)
         else:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from engine.course import Course
 from engine.errors import CospeechError
 from engine.generators.base import PARTS
 from engine.motion import Motion, check_target
@@ -77,9 +78,10 @@ def generate(
         options = replace(options, fps=rate_of(hints))
     takes = []
     with _Bar(quiet=as_json) as bar:
-        speech = hear(options, bar)
+        course = Course(bar, variations)
+        speech = hear(options, course)
         seeds = tuple(seed + index for index in range(variations))
-        for path, motion in zip(paths, make_takes(options, seeds, bar, speech), strict=True):
+        for path, motion in zip(paths, make_takes(options, seeds, course, speech), strict=True):
             motion.save(path)
             takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **told(motion)})
     if as_json:

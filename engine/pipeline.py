@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.course import Course
 from engine.errors import CospeechError
 from engine.generators.base import PARTS, ROLES, Generator, Progress, Request
 from engine.motion import Motion
@@ -186,9 +187,15 @@ def hear(options: TakeOptions, progress: Progress) -> Speech:
         done = {"align": ALIGNING * fraction, "prosody": ALIGNING + (1.0 - ALIGNING) * fraction}
         progress("speech", done.get(stage, 0.0))
 
-    times = {int(index): (float(start), float(end)) for index, start, end in options.words}
     transcript = Path(options.transcript) if options.transcript else None
-    return load_speech(options.audio, transcript, times or None, heard)
+    return with_corrections(load_speech(options.audio, transcript, progress=heard), options)
+
+
+def with_corrections(speech: Speech, options: TakeOptions) -> Speech:
+    """The line with the words' times that the user corrected; as it was heard where there are none."""
+    from engine.speech.correct import corrected
+
+    return corrected(speech, {int(index): (float(start), float(end)) for index, start, end in options.words})
 
 
 def quiet_speech(options: TakeOptions) -> Speech:
@@ -207,19 +214,24 @@ def make_take(options: TakeOptions, progress: Progress, speech: Speech | None = 
 def make_takes(
     options: TakeOptions, seeds: tuple[int, ...], progress: Progress, speech: Speech | None = None
 ) -> Iterator[Motion]:
-    """One take a seed, of the same line and with the same hints; progress runs once through all of them."""
+    """One take a seed, of the same line and with the same hints.
+
+    Progress tells one fraction over all stages and takes. Give a Course where the speech was heard for this job, or
+    where the job goes on after these takes.
+    """
     from engine.generators.unplanned import unplanned
     from engine.takeplan import decide
 
     options = options.checked()
     given = read_plan(options.plan) if options.plan else None
     hints = _read_hints(options) if options.hints else None
+    course = progress if isinstance(progress, Course) else Course(progress, len(seeds))
     if speech is None:
-        speech = hear(options, progress)
+        speech = hear(options, course)
     generator = make_generator(options)
-    for number, seed in enumerate(seeds):
-        part = spread(progress, number, len(seeds))
-        part("plan", 0.0)
+    for seed in seeds:
+        course.begin_take()
+        course("plan", 0.0)
         chosen = replace(options, seed=seed)
         decision = decide(chosen, speech, given, hints)
         if not generator.performs_plan:  # its hands know nothing of planned gestures, so the take claims none
@@ -239,24 +251,8 @@ def make_takes(
             standing=decision.standing,
             fixed=decision.fixed,
         )
-        motion = generator.generate(request, part)
+        motion = generator.generate(request, course)
         yield _signed(motion, decision, chosen, speech)
-
-
-STAGES: dict[str, float] = {"plan": 0.0, "body": 0.05, "face": 0.7, "pins": 0.8, "write": 0.9}
-
-
-def spread(progress: Progress, number: int, count: int) -> Progress:
-    """The progress of take ``number`` of ``count``: for one take as it is, for several one fraction over all."""
-    if count == 1:
-        return progress
-    ends = dict(zip(STAGES, [*list(STAGES.values())[1:], 1.0], strict=True))
-
-    def part(stage: str, fraction: float) -> None:
-        start = STAGES.get(stage, 0.0)
-        progress(stage, (number + start + fraction * (ends.get(stage, start) - start)) / count)
-
-    return part
 
 
 def rate_of(hints: str) -> float:

@@ -17,9 +17,11 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from engine.course import Course
 from engine.errors import Cancelled, CospeechError
 from engine.skeleton import ASSETS
 from engine.version import __version__
@@ -160,7 +162,7 @@ class Server:
         count = params.get("variations", 1)
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_VARIATIONS:
             raise CospeechError(f"Variations asked for: {count}; choose a number from 1 to {MOST_VARIATIONS}")
-        return self._takes(params, count)
+        return self._takes(params, count, self._course(params, count))
 
     def _bridge(self, params: dict[str, Any]) -> dict[str, Any]:
         """The window of a base filled with body life, without speech: the way from one take to the next.
@@ -174,23 +176,23 @@ class Server:
             raise CospeechError("A bridge needs hints with a base and a window; give the file that holds them")
         windows = checked_windows(options.pop("windows", None) or ())
         result: dict[str, Any] = {}
+        course = self._course(params, len(windows))
         for number, window in enumerate(windows):
             name = hints_for(Path(str(params["folder"])), options["hints"], number, window, result.get("take", ""))
-            result = self._takes({**params, "options": {**options, "hints": name}}, 1)
-        return result or self._takes({**params, "options": options}, 1)
+            result = self._takes({**params, "options": {**options, "hints": name}}, 1, course)
+        return result or self._takes({**params, "options": options}, 1, course)
 
-    def _takes(self, params: dict[str, Any], count: int) -> dict[str, Any]:
+    def _takes(self, params: dict[str, Any], count: int, progress: Course) -> dict[str, Any]:
         from engine.pipeline import make_takes, told
 
-        job, folder = str(params["job"]), Path(str(params["folder"]))
+        folder = Path(str(params["folder"]))
         options = options_in(folder, params["options"])
-        progress = self._progress(job)
         speech = self._heard.hear(options.checked(), progress)
         seeds = tuple(options.seed + index for index in range(count))
         takes: list[dict[str, Any]] = []
         first: Motion | None = None
         for seed, motion in zip(seeds, make_takes(options, seeds, progress, speech), strict=True):
-            progress("write", (len(takes) + 0.9) / count if count > 1 else 0.0)
+            progress("write", 0.0)
             path = folder / ("take.npz" if count == 1 else f"take_{seed}.npz")
             motion.save(path)
             takes.append({"take": str(path), "seed": seed, **told(motion)})
@@ -202,6 +204,9 @@ class Server:
         from engine.plan.lexemes import lexemes
 
         return {"lexemes": [entry.row() for entry in lexemes()]}
+
+    def _course(self, params: dict[str, Any], takes: int) -> Course:
+        return Course(self._progress(str(params["job"])), takes)
 
     def _progress(self, job: str) -> Callable[[str, float], None]:
         last_time, last_stage = 0.0, ""
@@ -256,19 +261,19 @@ class Heard:
         self._lines: dict[tuple[object, ...], Speech] = {}
 
     def hear(self, options: TakeOptions, progress: Callable[[str, float], None]) -> Speech:
-        """The line of the options; heard anew where audio, transcript or corrected words are others than before."""
-        from engine.pipeline import hear
+        """The line of the options; heard anew where audio or transcript are others than before."""
+        from engine.pipeline import hear, with_corrections
 
         if not options.audio:
             return hear(options, progress)
-        key = (_digest(options.audio), _digest(options.transcript), Path(options.transcript).suffix, options.words)
+        key = (_digest(options.audio), _digest(options.transcript), Path(options.transcript).suffix)
         speech = self._lines.pop(key, None)
         if speech is None or None in key:
-            speech = hear(options, progress)
+            speech = hear(replace(options, words=()), progress)
         self._lines[key] = speech  # the one used last stands last
         for old in list(self._lines)[:-LINES_KEPT]:
             del self._lines[old]
-        return speech
+        return with_corrections(speech, options)
 
 
 def _digest(path: str) -> str | None:

@@ -35,6 +35,19 @@ def find_takes(armature: bpy.types.Object, names: Sequence[str]) -> list[bpy.typ
     return [known[name] for name in names]
 
 
+def fitting_takes(takes: Sequence[bpy.types.Action], active: bpy.types.Action | None) -> list[bpy.types.Action]:
+    """Those of the takes, newest first, that a chain can hold at their own frames: the active one, then whatever does
+    not overlap what was taken before it. No chain among them, for that would chain its lines twice.
+    """
+    chosen: list[bpy.types.Action] = []
+    for action in sorted(takes, key=lambda action: action != active):
+        if "lines" in action_meta(action):
+            continue
+        if all(action.frame_end < other.frame_start or other.frame_end < action.frame_start for other in chosen):
+            chosen.append(action)
+    return chosen
+
+
 def read_line(scene: bpy.types.Scene, armature: bpy.types.Object, rig: RigMap, action: bpy.types.Action) -> Line:
     """A take as it stands in its Action, with the animator's keys. ChainError where it can't be read at this rate."""
     meta = action_meta(action)

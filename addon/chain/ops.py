@@ -14,6 +14,7 @@ from ..client.jobs import Job, JobFiles
 from ..client.take_file import Take, TakeFileError, read_take
 from ..generate.ops import by_uid
 from ..generate.props import scene_rate
+from ..layers.stack import visible_take
 from ..plan.changes import sync
 from ..rig.character import find_character, keyable_faces
 from ..rig.convert import Array
@@ -26,7 +27,7 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
-from .lines import OWN, TURN, find_takes, mark_pins, place_lines, read_line
+from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
 CHAIN_FILE = "chain.json"
@@ -95,12 +96,15 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask."""
-        found = sorted(takes_of(find_character(context)), key=lambda action: (action.frame_start, action.name))
+        armature = find_character(context)
+        takes = takes_of(armature)
+        ticked = fitting_takes(takes, visible_take(armature))
+        found = sorted(takes, key=lambda action: (action.frame_start, action.name))
         self.items.clear()
         for number, action in enumerate(found, 1):
             item = self.items.add()
             item.name, item.place = action.name, number
-            item.use = "lines" not in action_meta(action)  # a chain of all is not chained again unasked
+            item.use = action in ticked
         return context.window_manager.invoke_props_dialog(self, width=340, confirm_text="Chain")
 
     def draw(self, _: bpy.types.Context) -> None:
@@ -114,9 +118,8 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
                 row.prop(item, "place", text="")
         layout.row().prop(self, "order", expand=True)
         column = layout.column()
-        row = column.row()
-        row.enabled = in_turn
-        row.prop(self, "gap")
+        if in_turn:
+            column.prop(self, "gap")
         column.prop(self, "idle_before")
         column.prop(self, "idle_after")
 

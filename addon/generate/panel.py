@@ -5,12 +5,13 @@ from __future__ import annotations
 import bpy
 
 from ..generators.panel import draw_choice
-from ..plan.changes import stale_reasons
+from ..plan.stale import stale_reasons, stale_text
 from ..regenerate.blocker import regenerate_blocker
 from ..regenerate.line import is_of_line
 from ..regenerate.panel import draw_summary
 from ..setup.engine import SESSION
-from ..setup.ops import stage_text
+from ..setup.progress import draw_note, draw_progress
+from ..takes.fit_range import draw_range
 from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .ops import generate_blocker
@@ -36,12 +37,7 @@ class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
         """Draw the state's one button, and what it needs."""
         layout = self.layout
         settings = context.scene.cospeech
-        job = SESSION.job
-        if job is not None:
-            layout.progress(factor=job.fraction, text=stage_text(job))
-            row = layout.row()
-            row.scale_y = PRIMARY
-            row.operator("cospeech.cancel", icon="CANCEL")
+        if draw_progress(layout, PRIMARY):
             return
         if settings.character is None:
             row = layout.row()
@@ -61,9 +57,10 @@ class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
             draw_summary(layout, context)
             stale = stale_reasons(context, settings.character)
             if stale:
-                draw_sentence(layout, f"Out of date: {'; '.join(stale)}", "FILE_REFRESH")
-        if SESSION.note:
-            draw_sentence(layout, SESSION.note, "ERROR" if SESSION.failed else "CHECKMARK")
+                draw_sentence(layout, stale_text(stale), "FILE_REFRESH")
+        draw_note(layout)
+        if again and SESSION.done:  # just made; of older takes the artist knows it
+            draw_range(layout, context, settings.character)
 
 
 def _draw_primary(layout: bpy.types.UILayout, again: bool) -> None:

@@ -67,15 +67,15 @@ def _draw_buttons(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     row.operator("cospeech.pin", icon="PINNED")
     row.operator("cospeech.unpin", icon="UNPINNED")
     row = column.row(align=True)
-    row.operator("cospeech.pin_from_take", text="From Take")
-    row.operator("cospeech.snap_to_pin", text="Snap")
+    row.operator("cospeech.pin_from_take", text="Pose from Take")
+    row.operator("cospeech.snap_to_pin", text="Snap to Pin")
     row = column.row(align=True)
-    row.operator("cospeech.jump_to_pin", text="", icon="PREV_KEYFRAME").direction = "PREVIOUS"
-    row.operator("cospeech.jump_to_pin", text="", icon="NEXT_KEYFRAME").direction = "NEXT"
-    row.operator_menu_enum("cospeech.clear_pins", "scope", text="Clear")
+    row.operator("cospeech.jump_to_pin", text="Previous Pin").direction = "PREVIOUS"
+    row.operator("cospeech.jump_to_pin", text="Next Pin").direction = "NEXT"
     row = column.row(align=True)
     row.operator("cospeech.pin_shape", text="Pin Shape")
     row.operator("cospeech.pin_shape", text="Pin Face").shapes = "ALL"
+    column.operator_menu_enum("cospeech.clear_pins", "scope", text="Clear Pins")
     reason = bones_blocker(context)
     if reason:
         draw_sentence(layout, reason, "INFO")

@@ -9,8 +9,7 @@ import bpy
 from ..takes.apply import action_meta
 from .made import record_made
 from .markers import add_marker, title_of
-from .props import SAME_FRAME
-from .stale import stale_reasons
+from .props import REST, SAME_FRAME
 
 LEAST_WORD = 1e-3  # seconds
 
@@ -61,6 +60,7 @@ def _fill_phrase(group: Any, phrase: dict[str, Any], words: Any) -> None:
     entry.made_amplitude = entry.amplitude  # as the property's limits let it in
     for name in ("onset", "hold_end", "retract_end"):
         setattr(entry, name, frame_of(group, float(phrase.get(name, apex))))
+    entry.join = str(phrase.get("join", REST))
     entry.title = title_of(entry.lexeme, entry.semantic)
     entry.marker = group.start_frame + round(apex * float(group.fps))
     entry.refresh()
@@ -161,7 +161,6 @@ __all__ = [
     "frame_of",
     "plan_edits",
     "seconds_of",
-    "stale_reasons",
     "sync",
     "word_at",
     "word_times",

@@ -51,6 +51,17 @@ def label_of(lexeme: str) -> str:
     return known.label if known else readable(lexeme)
 
 
+def lexeme_of(text: str) -> str | None:
+    """The id of the gesture that is called so, or has that id; None for what is neither."""
+    wanted = text.strip().lower()
+    if wanted == BEAT_LABEL.lower():
+        return ""
+    for entry in lexemes().values():
+        if wanted in {entry.label.lower(), entry.id.lower()}:
+            return entry.id
+    return None
+
+
 def fitting_hands(lexeme: str, hands: str = "right") -> str:
     """left, right or both: the hands asked for where the gesture can be performed with them, else those that it has."""
     known = lexemes().get(lexeme)

@@ -33,7 +33,7 @@ def _inputs(meta: dict[str, Any]) -> dict[str, Any]:
     """Settings and files of a line."""
     source = dict(meta.get("provenance") or {})
     options = dict(source.get("options") or {})
-    made: dict[str, Any] = {"seeds": [int(source.get("seed", 0)), _present_seed()]}
+    made: dict[str, Any] = {}
     for name in ("style", "energy"):
         if name in options:
             made[name] = options[name]
@@ -43,11 +43,6 @@ def _inputs(meta: dict[str, Any]) -> dict[str, Any]:
         path = str(options.get(name) or "")
         made[name] = {"path": path, **file_facts(path)}
     return made
-
-
-def _present_seed() -> int:
-    scene = bpy.context.scene  # variations: the take's own seed is not the one in the settings
-    return int(scene.cospeech.seed) if scene is not None else 0
 
 
 def file_facts(path: str) -> dict[str, Any]:

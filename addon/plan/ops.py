@@ -9,7 +9,15 @@ import bpy
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
 from .markers import moved_markers, remove_marker
-from .target import chosen_phrase, move_blocker, phrase_blocker, plan_action, plan_blocker
+from .target import (
+    chosen_phrase,
+    move_blocker,
+    phrase_blocker,
+    plan_action,
+    plan_blocker,
+    reset_all_blocker,
+    reset_blocker,
+)
 
 LEAST_WORD_FRAMES = 0.5
 
@@ -168,28 +176,28 @@ def set_edge(group: bpy.types.PropertyGroup, index: int, edge: str, frame: float
 
 
 class COSPEECH_OT_plan_reset(_PlanOperator, bpy.types.Operator):
-    """Take back edits of the plan: the chosen gesture as it was performed, or the whole plan"""
+    """Take back the edits of the chosen gesture: it is again as it was performed"""
 
     bl_idname = "cospeech.plan_reset"
-    bl_label = "Reset"
-
-    scope: bpy.props.EnumProperty(
-        name="Scope",
-        items=(("GESTURE", "Gesture", "The chosen gesture"), ("ALL", "All", "Every gesture and every word")),
-        default="GESTURE",
-    )
+    bl_label = "Reset Gesture"
+    blocker = staticmethod(reset_blocker)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Restore what was performed."""
-        action = plan_action(context)
-        if self.scope == "ALL":
-            restore_all(action)
-            return {"FINISHED"}
-        phrase = chosen_phrase(context)
-        if phrase is None:
-            self.report({"ERROR"}, "Choose a gesture in the list")
-            return {"CANCELLED"}
-        phrase.restore()
+        chosen_phrase(context).restore()
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_plan_reset_all(_PlanOperator, bpy.types.Operator):
+    """Take back all edits of the plan: every gesture and every word is again as it was performed"""
+
+    bl_idname = "cospeech.plan_reset_all"
+    bl_label = "Reset All"
+    blocker = staticmethod(reset_all_blocker)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Restore what was performed."""
+        restore_all(plan_action(context))
         return {"FINISHED"}
 
 
@@ -253,6 +261,7 @@ CLASSES = (
     COSPEECH_OT_plan_add,
     COSPEECH_OT_plan_word,
     COSPEECH_OT_plan_reset,
+    COSPEECH_OT_plan_reset_all,
     COSPEECH_OT_plan_read,
     COSPEECH_OT_plan_markers,
 )

@@ -9,15 +9,18 @@ from typing import Any
 import bpy
 
 from ..generators.choice import DEFAULT, NAMES
+from ..setup.progress import draw_progress
 from ..ui import CospeechPanel, draw_sentence
 from .lexemes import label_of
 from .markers import moved_markers
 from .ops import shown_word
-from .stale import count_changed, maker, stale_reasons
-from .target import chosen_phrase, plan_action, plan_blocker
+from .props import NEXT, PARTIAL
+from .stale import maker, stale_reasons, stale_text
+from .target import NOT_EDITED, chosen_phrase, is_edited, move_blocker, plan_action, plan_blocker
 
 ROWS = 5
 LOOKS_A_SECOND = 2  # for moved markers
+MARKERS = "An Action Editor shows words and apexes with Marker > Show Pose Markers"
 NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))
 
 
@@ -79,10 +82,11 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("cospeech.plan_add", icon="ADD")
         row.prop(context.scene, "cospeech_plan_jump", toggle=True)
-        _draw_phrase(layout, chosen_phrase(context))
+        _draw_phrase(layout, context)
         if len(group.words):
             _draw_word(layout, group.words[shown_word(context)])
         _draw_changes(layout, context, action)
+        _draw_markers(layout, context)
 
 
 def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
@@ -96,13 +100,14 @@ def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
     layout.template_list("COSPEECH_UL_plan", "", group, "phrases", group, "active", rows=ROWS)
 
 
-def _draw_phrase(layout: bpy.types.UILayout, phrase: Any) -> None:
+def _draw_phrase(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    phrase = chosen_phrase(context)
     if phrase is None:
         return
     box = layout.box()
     column = box.column()
     column.enabled = not phrase.deleted
-    column.prop(phrase, "lexeme", text="", icon="VIEW_PAN")
+    column.prop(phrase, "gesture", text="", icon="VIEW_PAN")
     row = column.row(align=True)
     row.prop(phrase, "hands", expand=True)
     column.prop(phrase, "amplitude", slider=True)
@@ -112,19 +117,30 @@ def _draw_phrase(layout: bpy.types.UILayout, phrase: Any) -> None:
     row = column.row(align=True)
     for frames, text in NUDGES:
         row.operator("cospeech.plan_nudge", text=text).frames = frames
-    if not phrase.added:
+    if phrase.deleted:
+        draw_sentence(box, "Deleted; restore it to edit it", "INFO")
+    elif phrase.added:
+        draw_sentence(box, move_blocker(context), "INFO")
+    else:
         shift = phrase.apex - phrase.made_apex
-        column.label(text=f"Onset {phrase.onset + shift:.0f}, hold to {phrase.hold_end + shift:.0f}")
-        column.label(text=f"Back at rest {phrase.retract_end + shift:.0f}")
+        draw_sentence(column, f"Onset {phrase.onset + shift:.0f}, {ending_text(phrase, shift)}", "NONE")
     row = box.row(align=True)
     row.operator(
         "cospeech.plan_delete",
         text="Restore" if phrase.deleted else "Delete",
         icon="LOOP_BACK" if phrase.deleted else "TRASH",
     )
-    sub = row.row(align=True)
-    sub.enabled = phrase.changed and not phrase.added
-    sub.operator("cospeech.plan_reset", text="Reset").scope = "GESTURE"
+    row.operator("cospeech.plan_reset", text="Reset")
+
+
+def ending_text(phrase: Any, shift: float = 0.0) -> str:
+    """What the hands do after the apex, in scene frames moved by ``shift``."""
+    hold, back = round(phrase.hold_end + shift), round(phrase.retract_end + shift)
+    if phrase.join == NEXT:
+        return f"held to {hold}, then goes on into the next gesture"
+    if phrase.join == PARTIAL:
+        return f"held to {hold}, half lowered by {back}, ready for the next gesture"
+    return f"held to {hold}, back at rest {back}"
 
 
 def _draw_word(layout: bpy.types.UILayout, word: Any) -> None:
@@ -144,14 +160,29 @@ def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, action
         layout.operator("cospeech.plan_markers", text=text, icon="MARKER_HLT")
     reasons = stale_reasons(context, context.scene.cospeech.character)
     if reasons:
-        draw_sentence(layout, f"Out of date: {'; '.join(reasons)}", "INFO")
-    group = action.cospeech_plan
-    edited = count_changed(group.phrases) + count_changed(group.words) > 0
+        draw_sentence(layout, stale_text(reasons), "INFO")
+    if draw_progress(layout):
+        return
+    edited = is_edited(context)
     column = layout.column(align=True)
-    column.enabled = edited
-    column.operator_context = "INVOKE_DEFAULT"
-    column.operator("cospeech.regenerate", text="Regenerate Changes", icon="FILE_REFRESH").range = "AUTO"
-    column.operator("cospeech.plan_reset", text="Reset All", icon="LOOP_BACK").scope = "ALL"
+    row = column.row(align=True)
+    row.enabled = edited
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("cospeech.regenerate", text="Regenerate Changes", icon="FILE_REFRESH").range = "AUTO"
+    column.operator("cospeech.plan_reset_all", icon="LOOP_BACK")
+    if not edited:
+        draw_sentence(layout, NOT_EDITED, "INFO")
+
+
+def _draw_markers(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Words and apexes are pose markers, which only an Action Editor shows, and only where it is told to."""
+    areas = context.screen.areas if context.screen is not None else ()
+    spaces = [area.spaces.active for area in areas if area.type == "DOPESHEET_EDITOR"]
+    editors = [space for space in spaces if space.mode == "ACTION"]
+    for space in editors:
+        layout.prop(space, "show_pose_markers", text="Words and Apexes as Markers")
+    if not editors:
+        draw_sentence(layout, MARKERS, "INFO")
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import bpy
 
-from .lexemes import fitting_hands, label_of, lexemes
+from .lexemes import BEAT_LABEL, fitting_hands, label_of, lexeme_of, lexemes
 from .markers import move_marker, rename_marker
 
 HANDS = (
@@ -21,16 +21,29 @@ HANDS = (
 SAME_FRAME = 1e-3
 SAME_AMPLITUDE = 1e-4
 AMPLITUDE = (0.2, 2.0)
+REST, PARTIAL, NEXT = "rest", "partial", "next"
 BEAT_IDS = "BEAT_"
 FIRST_APEX, LAST_APEX = 0.11, 0.15  # seconds from the ends of the take
 
 
-def _search_lexemes(_: CospeechPhrase, __: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
-    """The gestures whose id or name holds the text."""
+def _search_gestures(_: CospeechPhrase, __: bpy.types.Context, text: str) -> Iterator[str]:
+    """The names of the gestures whose id or name holds the text."""
     wanted = text.lower().replace("_", " ")
+    if wanted in BEAT_LABEL.lower():
+        yield BEAT_LABEL
     for entry in lexemes().values():
         if wanted in f"{entry.id.replace('_', ' ')} {entry.label}".lower():
-            yield entry.id, entry.label
+            yield entry.label
+
+
+def _gesture(self: CospeechPhrase) -> str:
+    return label_of(self.lexeme)
+
+
+def _set_gesture(self: CospeechPhrase, text: str) -> None:
+    named = lexeme_of(text)
+    if named is not None and named != self.lexeme:
+        self.lexeme = named
 
 
 def _is_filled(item: bpy.types.PropertyGroup) -> bool:
@@ -82,11 +95,18 @@ class CospeechPhrase(bpy.types.PropertyGroup):
     word: bpy.props.IntProperty(default=-1, description="Index of its word, or -1")
     text: bpy.props.StringProperty(description="Its word")
     lexeme: bpy.props.StringProperty(
-        name="Gesture",
-        description="Which gesture; empty is a beat",
-        search=_search_lexemes,
-        search_options={"SORT"},
+        name="Gesture Id",
+        description="Id of its gesture; empty is a beat of the planner's choice",
         update=_renamed,
+        options=set(),
+    )
+    gesture: bpy.props.StringProperty(
+        name="Gesture",
+        description="Which gesture; Beat is a beat of the planner's choice",
+        get=_gesture,
+        set=_set_gesture,
+        search=_search_gestures,
+        search_options={"SORT"},
         options=set(),
     )
     hands: bpy.props.EnumProperty(
@@ -113,6 +133,7 @@ class CospeechPhrase(bpy.types.PropertyGroup):
     onset: bpy.props.FloatProperty(name="Onset")
     hold_end: bpy.props.FloatProperty(name="Hold End")
     retract_end: bpy.props.FloatProperty(name="Return")
+    join: bpy.props.StringProperty(description="How it ends: rest, partial or next", default=REST)
     semantic: bpy.props.BoolProperty()
     deleted: bpy.props.BoolProperty(update=_touched)
     added: bpy.props.BoolProperty()

@@ -22,6 +22,7 @@ SAME_ENERGY = 1e-3
 def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None) -> list[str]:
     """Short sentences: what changed since the character's active take was made; empty where it holds.
 
+    The seed is none of them: Regenerate takes the next one anyway, and a take of another seed is as good as ever.
     Cheap enough for every redraw: flags and numbers kept with the Action, and the disk once a second at most.
     """
     data = armature.animation_data if armature is not None else None
@@ -31,6 +32,12 @@ def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None)
     made = _made(action)
     reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
     return [*reasons, *_setting_reasons(context.scene.cospeech, made), *_pin_reasons(action, made)]
+
+
+def stale_text(reasons: list[str]) -> str:
+    """The reasons as one sentence."""
+    first, *others = reasons
+    return f"Out of date: {'; '.join([first, *(other[0].lower() + other[1:] for other in others)])}"
 
 
 def maker(action: bpy.types.Action) -> str:
@@ -97,8 +104,6 @@ def _setting_reasons(settings: Any, made: dict[str, Any]) -> list[str]:
         reasons.append("Style differs")
     if "energy" in made and abs(settings.energy - float(made["energy"])) > SAME_ENERGY:
         reasons.append("Energy differs")
-    if settings.seed not in made.get("seeds", (settings.seed,)):
-        reasons.append("Seed differs")
     return reasons
 
 

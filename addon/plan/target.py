@@ -10,6 +10,9 @@ from ..layers.stack import shown_reason
 from ..rig.character import find_character
 from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
+from .stale import count_changed
+
+NOT_EDITED = "The plan has no edits"
 
 
 def plan_action(context: bpy.types.Context) -> bpy.types.Action | None:
@@ -46,6 +49,31 @@ def move_blocker(context: bpy.types.Context) -> str:
     if not reason and chosen_phrase(context).added:
         reason = "A new gesture arrives on its word's stress; regenerate first, then move it"
     return reason
+
+
+def is_edited(context: bpy.types.Context) -> bool:
+    """Whether any gesture or word of the plan differs from what was performed."""
+    action = plan_action(context)
+    if action is None:
+        return False
+    group = action.cospeech_plan
+    return count_changed(group.phrases) + count_changed(group.words) > 0
+
+
+def reset_blocker(context: bpy.types.Context) -> str:
+    """Why the chosen gesture can't be reset; empty where it can."""
+    reason = phrase_blocker(context)
+    if reason:
+        return reason
+    phrase = chosen_phrase(context)
+    if phrase.added:
+        return "A new gesture was never performed; delete it instead"
+    return "" if phrase.changed else "This gesture is as it was performed"
+
+
+def reset_all_blocker(context: bpy.types.Context) -> str:
+    """Why there is nothing to reset; empty where there is."""
+    return plan_blocker(context) or ("" if is_edited(context) else NOT_EDITED)
 
 
 def chosen_phrase(context: bpy.types.Context) -> Any:

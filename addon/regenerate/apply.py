@@ -37,7 +37,6 @@ from ..takes.window import Window, write_window
 from .request import Ticket
 from .variations import mark_variation
 
-
 # What the engine needs to know of a take to make a window of it anew as if nothing had been tried there before.
 LASTING = ("life_seed", "life", "remade")
 

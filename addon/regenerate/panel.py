@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..pins.counts import COUNTS, count_text
-from ..setup.engine import SESSION
-from ..setup.ops import stage_text
+from ..setup.progress import draw_progress
 from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .blocker import regenerate_blocker
@@ -51,6 +50,8 @@ class _RegeneratePanel:
         column.prop(settings, "edit_same_seed")
         column.prop(settings, "edit_into_take")
         layout.operator_context = "INVOKE_DEFAULT"
+        if draw_progress(layout):
+            return
         self.draw_button(layout, context)
         _draw_variations(layout, context)
 
@@ -74,12 +75,7 @@ class COSPEECH_PT_regenerate_keys(_RegeneratePanel, bpy.types.Panel):
     bl_category = "Cospeech"
 
     def draw_button(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        """The button, or how far the job is, and what it will do."""
-        job = SESSION.job
-        if job is not None:
-            layout.progress(factor=job.fraction, text=stage_text(job))
-            layout.operator("cospeech.cancel", icon="CANCEL")
-            return
+        """The button and what it will do."""
         layout.operator("cospeech.regenerate", icon="FILE_REFRESH")
         reason = regenerate_blocker(context)
         if reason:

@@ -22,6 +22,7 @@ KEPT_LOGS = 5
 KEPT_SECONDS = 86_400.0
 TEND_SECONDS = 0.1
 REST_SECONDS = 20.0
+NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"  # in the panel Engine and in the preferences
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 
 
@@ -60,7 +61,7 @@ def engine_python() -> Path:
     checkout = root() / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if checkout.is_file():
         return checkout
-    raise EngineError("Cospeech's engine is not set up yet; press Set Up Engine in its preferences")
+    raise EngineError(NOT_SET_UP)
 
 
 def log_file(kind: str = "engine") -> Path:
@@ -88,7 +89,7 @@ class Session:
         self._engine = Engine(root(), int(protocol["protocol"]))
         self.job: Job | SetUpJob | None = None
         self.note = ""
-        self.failed = False
+        self.failed = self.done = False
 
     @property
     def engine_state(self) -> str:
@@ -146,9 +147,9 @@ class Session:
         """End the engine's process, in steps: another Python or another runtime takes over with the next job."""
         self._engine.retire()
 
-    def tell(self, text: str, *, failed: bool) -> None:
-        """What the panel says under its button."""
-        self.note, self.failed = text, failed
+    def tell(self, text: str, *, failed: bool, done: bool = False) -> None:
+        """What the panel says under its button: of a job that is done, has failed, or neither (cancelled)."""
+        self.note, self.failed, self.done = text, failed, done
 
     def close(self) -> None:
         """End the job and the engine: at unregister and at exit."""

@@ -93,7 +93,7 @@ class JobOperator:
         try:
             if job.state == DONE:
                 text = self.finished(context, job)
-                SESSION.tell(text, failed=False)
+                SESSION.tell(text, failed=False, done=True)
                 self.report({"INFO"}, text)
                 return {"FINISHED"}
             failed = job.state == "FAILED"

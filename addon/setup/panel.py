@@ -6,14 +6,14 @@ import bpy
 
 from ..client.process import EngineError
 from ..paths import version
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import CospeechPanel, draw_path, draw_sentence
 from . import runtimes
 from .engine import BASE_PACKAGE, engine_python, preferences, runtimes_folder
 from .runtime_ops import repair_blocker, setup_blocker
 
 
 def draw_state(layout: bpy.types.UILayout) -> None:
-    """Which Python runs the engine, in a line."""
+    """Which Python runs the engine."""
     try:
         python = engine_python()
     except EngineError as error:
@@ -21,11 +21,20 @@ def draw_state(layout: bpy.types.UILayout) -> None:
         return
     runtime = runtimes.current(runtimes_folder(), version())
     if runtime is None or runtime.python != python:
-        layout.label(text=f"Own Python: {python.parent.parent.name}", icon="CONSOLE")
+        layout.label(text=f"Engine: own Python, {python.name}", icon="CONSOLE")
+        draw_path(layout, python, "BLANK1")
     elif runtime.version == version():
-        layout.label(text=f"Set up: {runtime.version}", icon="CHECKMARK")
+        layout.label(text=f"Engine: set up, {runtime.version}", icon="CHECKMARK")
     else:
         draw_sentence(layout, f"Set up for {runtime.version}; set it up again for {version()}", "ERROR")
+
+
+def has_python() -> bool:
+    """Whether the engine's Python is there, whichever it is."""
+    try:
+        return engine_python().is_file()
+    except EngineError:
+        return False
 
 
 def draw_buttons(layout: bpy.types.UILayout) -> None:
@@ -38,8 +47,10 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     if runtimes.current(runtimes_folder(), version()) is not None:
         column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
         reasons.append(repair_blocker())
+    told = layout.column()
+    told.active = not has_python()  # where an engine is there already, it is only a remark
     for reason in dict.fromkeys(filter(None, reasons)):
-        draw_sentence(layout, reason, "INFO")
+        draw_sentence(told, reason, "INFO" if told.active else "NONE")
     row = layout.row(align=True)
     row.operator("cospeech.open_log", icon="TEXT")
     row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")

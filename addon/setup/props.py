@@ -6,10 +6,9 @@ import bpy
 
 from ..generators.ops import FINDING
 from ..generators.panel import draw_weights, is_found
-from ..ui import draw_sentence
 from .engine import BASE_PACKAGE, SESSION, user_folder
-from .ops import stage_text
 from .panel import draw_buttons, draw_state
+from .progress import draw_note, draw_progress
 
 DEVICES = (
     ("auto", "Automatic", "CUDA where it works, else the CPU"),
@@ -67,12 +66,10 @@ class CospeechPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "base_python")
         layout.prop(self, "engine_python")
         draw_weights(layout, self)
-        if SESSION.job is not None:
-            layout.progress(factor=SESSION.job.fraction, text=stage_text(SESSION.job))
-            layout.operator("cospeech.cancel", icon="CANCEL")
+        draw_progress(layout)
         draw_buttons(layout)
         if SESSION.note and not (is_found() and SESSION.note == FINDING.text):  # else it stands there already
-            draw_sentence(layout, SESSION.note, "ERROR" if SESSION.failed else "INFO")
+            draw_note(layout)
         layout.label(text=f"Files: {user_folder()}", icon="FILE_FOLDER")
 
 

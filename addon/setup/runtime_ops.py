@@ -26,6 +26,8 @@ from .install import Plan, SetUpJob
 from .ops import JobOperator
 from .repair import RepairJob
 
+NO_ARCHIVE = "Set Up Engine needs a runtime archive: Archive in Cospeech's preferences"  # shown there, too
+
 
 def offline_reason() -> str:
     """Why packages can't be fetched; empty where they can."""
@@ -45,7 +47,7 @@ def setup_blocker() -> str:
         return ""
     if chosen.runtime_source == "ONLINE":
         return offline_reason()
-    return "" if chosen.runtime_archive else "Choose the runtime archive in the preferences"
+    return "" if chosen.runtime_archive else NO_ARCHIVE
 
 
 def repair_blocker() -> str:

@@ -42,7 +42,8 @@ SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer
 MOST_NUDGE = 0.15
 FIRST_MOVE = 0.35  # seconds before its onset at which a follower's hand may move already
 NEW_REST_SECONDS = 1.2  # how long the hands take into a rest posture of their own, and back into the base's
-ARMS = (16, 17, 18, 19, 20, 21)
+ARMS = (16, 17, 18, 19)  # a hand that is only turned or shaped does not hold its arm
+WRISTS = (20, 21)
 LOOK_AHEAD = 6.0  # how far a follower may lie and still matter to how a gesture ends
 
 
@@ -232,7 +233,7 @@ def free_spans(hints: Hints) -> list[tuple[float, float]]:
     first, end = hints.window
     pinned = hints.rotation_mask[first:end, list(ARMS)].any(axis=1)
     frames = set((first + np.flatnonzero(pinned)).tolist())
-    frames |= {target.frame for target in hints.targets if target.joint in ARMS and first <= target.frame < end}
+    frames |= {target.frame for target in hints.targets if target.joint in WRISTS and first <= target.frame < end}
     edges = [first / hints.fps if first > 0 else -np.inf, *(frame / hints.fps for frame in sorted(frames))]
     edges.append(end / hints.fps if end < hints.frames else np.inf)
     return list(pairwise(edges))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from addon.chain.lines import OWN, TURN, find_takes, mark_pins, place_lines, read_line
+from addon.chain.lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from addon.chain.listen import look_yaw
 from addon.chain.merge import (
     ChainError,
@@ -24,10 +24,12 @@ from addon.chain.merge import (
     merged_plan,
 )
 from addon.chain.turn import LARGEST, turned
+from addon.client.take_file import Take
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
-from addon.takes.apply import apply_take
+from addon.takes.apply import action_meta, apply_take, set_meta
 from addon.takes.keys import bone_path
+from addon.takes.shelf import takes_of
 from engine.plan.types import GesturePlan
 from engine.skeleton import default_skeleton
 
@@ -64,6 +66,21 @@ def plan(words: int, phrases: int, seconds: float) -> dict[str, object]:
         "blinks": [{"kind": "blink", "start": 0.1, "apex": 0.2, "end": 0.3, "amount": 1.0, "word": -1}],
         "accents": [0.5],
     }  # fmt: skip
+
+
+def test_the_dialog_ticks_what_fits_together_the_active_take_first_and_the_newest_before_older_ones(mia):
+    clip = lively_take(30, FPS)
+
+    def made(start: int) -> bpy.types.Action:
+        return apply_take(bpy.context, mia, Take(clip.poses, clip.trans, FPS), start_frame=start)
+
+    first, second, again, far, chain = made(1), made(31), made(5), made(70), made(1)
+    set_meta(chain, {**action_meta(chain), "lines": [{}]})
+    takes = takes_of(mia)
+    assert takes[0] == chain
+    assert fitting_takes(takes, chain) == [far, again]
+    assert fitting_takes(takes, first) == [first, far, second]
+    assert fitting_takes(takes, None) == [far, again]
 
 
 def test_a_chain_holds_every_line_untouched_and_passes_from_one_to_the_next():

@@ -99,6 +99,7 @@ def test_a_missing_engine_python_is_one_sentence(scene, monkeypatch):
 def test_the_job_runs_modally_step_by_step_and_is_cancelled(scene):
     from addon.generate.ops import COSPEECH_OT_generate
     from addon.setup.engine import SESSION
+    from addon.setup.progress import note_icon
 
     method, params = COSPEECH_OT_generate.request(_Plain(), bpy.context)
     job = SESSION.start(method, params)
@@ -110,6 +111,8 @@ def test_the_job_runs_modally_step_by_step_and_is_cancelled(scene):
     job.wait()
     assert job.state == "CANCELLED"
     SESSION.finish()
+    SESSION.tell(job.message, failed=False)  # as the operator's end does
+    assert note_icon() == "INFO"
     assert not bpy.data.actions
 
 

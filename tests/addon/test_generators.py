@@ -28,8 +28,7 @@ from regenerate_shot import (
 )
 
 from addon.generators.ops import FINDING, found_text
-from addon.plan.changes import stale_reasons
-from addon.plan.stale import maker
+from addon.plan.stale import maker, stale_reasons
 from addon.setup.engine import BASE_PACKAGE, SESSION
 from addon.takes.apply import action_meta
 

@@ -12,9 +12,9 @@ from addon_clips import add_face, curves_of, lively_take
 
 from addon.client.take_file import Take
 from addon.plan.changes import plan_edits, seconds_of, sync, word_at, word_times
-from addon.plan.lexemes import label_of, lexemes
+from addon.plan.lexemes import label_of, lexeme_of, lexemes
 from addon.plan.markers import moved_markers
-from addon.plan.stale import stale_reasons
+from addon.plan.stale import stale_reasons, stale_text
 from addon.rig.armature import create_armature
 from addon.takes.apply import action_meta, apply_take
 
@@ -120,13 +120,17 @@ def test_an_edit_taken_back_is_none(action):
     group.phrases[0].lexeme = "ARMS_WELCOME"
     group.phrases[0].apex += 3
     group.phrases[0].amplitude = 1.7
-    bpy.ops.cospeech.plan_reset(scope="GESTURE")
+    assert bpy.ops.cospeech.plan_reset() == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="is as it was performed"):
+        bpy.ops.cospeech.plan_reset()
+    with pytest.raises(RuntimeError, match="The plan has no edits"):
+        bpy.ops.cospeech.plan_reset_all()
     assert plan_edits(action) == []
     bpy.context.scene.frame_set(START)
     bpy.ops.cospeech.plan_add()
     group.phrases[2].deleted = True
     group.words[0].end -= 3
-    bpy.ops.cospeech.plan_reset(scope="ALL")
+    assert bpy.ops.cospeech.plan_reset_all() == {"FINISHED"}
     assert (plan_edits(action), word_times(action), len(group.phrases)) == ([], [], 4)
     assert marks(action) == before
     bpy.ops.cospeech.plan_add()
@@ -278,13 +282,44 @@ def test_the_list_is_searched_by_word_and_by_gesture(action):
 
 
 def test_every_planned_gesture_has_a_name_and_can_be_searched(action):
-    from addon.plan.props import _search_lexemes
+    from addon.plan.props import _search_gestures
 
     entry = action.cospeech_plan.phrases[0]
     assert len(lexemes()) > 50
-    found = dict(_search_lexemes(entry, bpy.context, "palm up"))
-    assert "PALM_UP" in found
-    assert all(label for label in found.values())
+    assert label_of("PALM_UP") in list(_search_gestures(entry, bpy.context, "palm up"))
+    every = list(_search_gestures(entry, bpy.context, ""))
+    assert all(every)
+    assert len(set(every)) == len(every) == len(lexemes()) + 1
+    assert {lexeme_of(label) for label in every} == {*lexemes(), ""}
+
+
+def test_the_gesture_s_field_shows_and_takes_its_name(action):
+    first = action.cospeech_plan.phrases[0]
+    assert first.gesture == label_of("GREETING_OPEN_HAND")
+    first.gesture = label_of("ARMS_WELCOME")
+    assert (first.lexeme, first.hands, first.changed) == ("ARMS_WELCOME", "both", True)
+    first.gesture = "no gesture of that name"
+    assert first.lexeme == "ARMS_WELCOME"
+    first.gesture = "greeting_open_hand"  # an id serves too
+    assert first.lexeme == "GREETING_OPEN_HAND"
+    first.gesture = "Beat"
+    assert (first.lexeme, first.gesture) == ("", "Beat")
+
+
+@pytest.mark.parametrize(
+    ("join", "text"),
+    [("rest", "back at rest"), ("next", "goes on into the next gesture"), ("partial", "ready for the next")],
+)
+def test_a_gesture_that_another_follows_is_not_said_to_be_back_at_rest(mia, join, text):
+    from addon.plan.panel import ending_text
+
+    take = planned_take()
+    plan = {**PLAN, "phrases": [{**PLAN["phrases"][0], "join": join}, *PLAN["phrases"][1:]]}
+    made = apply_take(
+        bpy.context, mia, Take(take.poses, take.trans, FPS, plan=plan, provenance=take.provenance), start_frame=START
+    )
+    sync(made)
+    assert text in ending_text(made.cospeech_plan.phrases[0])
 
 
 def test_a_take_is_out_of_date_where_keys_were_edited_or_pinned(action, mia, monkeypatch):
@@ -330,7 +365,8 @@ def test_a_take_is_out_of_date_where_its_inputs_changed(mia, blank, tmp_path, mo
     assert stale_reasons(bpy.context, mia) == ["The transcript is gone"]
     text.write_text("Hello")
     blank.cospeech.style, blank.cospeech.energy, blank.cospeech.seed = "calm", 1.3, 4
-    assert stale_reasons(bpy.context, mia) == ["Style differs", "Energy differs", "Seed differs"]
+    assert stale_reasons(bpy.context, mia) == ["Style differs", "Energy differs"]  # another seed is no reason
+    assert stale_text(stale_reasons(bpy.context, mia)) == "Out of date: Style differs; energy differs"
     blank.cospeech.style, blank.cospeech.energy, blank.cospeech.seed = "explain", 1.0, 7
     other = tmp_path / "other.wav"
     other.write_bytes(b"three")

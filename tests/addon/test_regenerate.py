@@ -89,6 +89,13 @@ def test_the_same_request_gives_the_same_bytes_and_another_seed_others(scene, sh
     assert changed(looks[0], looks[1])
 
 
+def test_a_seed_gives_the_same_keys_whatever_was_tried_before_it_in_place(scene):
+    looks = {}
+    for seed in (5, 6, 5, 5):
+        regenerate(seed=seed)
+        assert inside() == looks.setdefault(seed, inside())
+
+
 def test_a_new_seed_each_time_or_the_same_one(scene):
     regenerate()
     regenerate()

@@ -166,6 +166,16 @@ def test_a_border_keeps_the_velocity_of_the_base() -> None:
             assert bend < 2.0 * np.abs(np.diff(clip.astype(float), 2, axis=0)).max()
 
 
+@pytest.mark.parametrize("window", [(0, 30), (10, 40)])
+def test_a_window_with_one_border_meets_the_base_there(window: tuple[int, int]) -> None:
+    base, other = small_take(1), small_take(2)
+    made = satisfy(other, Hints(base=base, window=window))
+    border = 30 if window[0] == 0 else 10
+    step = np.abs(np.diff(made.poses[border - 3 : border + 3], 2, axis=0)).max()
+    assert step < 2.0 * np.abs(np.diff(base.poses, 2, axis=0)).max()
+    assert np.abs(base.poses[border] - other.poses[border]).max() > 10.0 * step
+
+
 def test_a_new_seed_without_borders_would_pop() -> None:
     """The control of the test above: the same motions merely put side by side."""
     base, motion = small_take(3, 60), small_take(4, 60)

@@ -53,3 +53,15 @@ def test_every_frame_a_knot() -> None:
     values = np.random.default_rng(1).normal(size=(50, 1, 3)) * 0.1
     knots = Knots(np.arange(50.0), np.zeros(50, bool))
     assert np.abs(correction(knots, values, np.arange(50.0), 30.0, 0.1) - values).max() < 1e-9
+
+
+def test_a_window_that_begins_or_ends_with_the_take_meets_its_one_border() -> None:
+    """The border's two frames lie outside the window; its correction starts there, and rests one reach inside."""
+    values = np.array([0.5, 0.52]).reshape(2, 1, 1) * np.ones((1, 1, 3))
+    window = np.arange(60.0)
+    last = correction(Knots(np.array([60.0, 61.0]), np.ones(2, bool)), values, window, 30.0, 0.1)
+    assert np.abs(last[-1] - 0.48).max() < 0.02
+    assert not last[:30].any()
+    first = correction(Knots(np.array([-2.0, -1.0]), np.ones(2, bool)), values[::-1], window, 30.0, 0.1)
+    assert np.abs(first[0] - 0.48).max() < 0.02
+    assert not first[30:].any()

@@ -13,6 +13,7 @@ from regen import base, plan_of, regenerated
 from engine.generators.life import build_life, live
 from engine.hints import Hints
 from engine.plan.around import ArmPin, plan_around
+from engine.plan.links import class_times
 from engine.rotations import matrix_to_axis_angle
 from engine.skeleton import default_skeleton
 
@@ -105,6 +106,43 @@ def test_whatever_is_pinned_the_plan_can_be_performed(pins):
     for first, second in zip(plan.phrases, plan.phrases[1:], strict=False):
         assert second.apex > first.apex
         assert second.onset >= first.onset
+
+
+@given(PINS)
+@settings(max_examples=80, deadline=None)
+def test_no_gesture_is_hurried_for_a_pin(pins):
+    """A preparation stays within 25 % of its class's, or is what it was; what has no room for that is left out."""
+    plan = demo()
+    around = plan_around(plan, sorted(pins, key=lambda pin: (pin.time, pin.side)), [], WHOLE, 30.0)
+    for entry in around.phrases:
+        old = at(plan, entry.id)
+        assert entry.apex - entry.onset >= min(0.75 * class_times(entry.gclass).prep, old.apex - old.onset) - 2e-3
+
+
+def test_a_gesture_meets_a_pin_only_where_it_has_the_time():
+    """Close after the gesture before, the pin is no apex: not of the next one, in four frames, nor for a border's."""
+    plan = demo()
+    before = plan.phrases[5]
+    prep = class_times(plan.phrases[6].gclass).prep
+    follower = replace(plan.phrases[6], onset=before.apex + 0.15, apex=before.apex + 0.15 + prep)
+    plan = replace(plan, phrases=(*plan.phrases[:6], follower))
+    pin = ArmPin(before.apex + 0.25, before.hands if before.hands != "both" else "right", 0.3, 0.4)
+    fixed = frozenset([before.id])
+    around = plan_around(plan, [pin], [], WHOLE, 30.0, fixed)
+    moved = at(around, follower.id)
+    assert at(around, before.id).apex == before.apex
+    assert moved is None or moved.apex - moved.onset >= 0.75 * class_times(follower.gclass).prep - 2e-3
+    assert moved is None or moved.apex - before.apex >= 0.45
+
+
+def test_nobody_points_to_one_side_with_the_other_hand_alone():
+    plan = demo()
+    pointing = [replace(p, gclass="indicate_left", lexeme="indicate_left", hands="both") for p in plan.phrases[6:7]]
+    plan = replace(plan, phrases=(*plan.phrases[:6], *pointing, *plan.phrases[7:]))
+    old = pointing[0]
+    for raised in (0.02, 0.4):
+        around = plan_around(plan, [ArmPin(old.apex + 0.05, "left", 0.4, raised)], [], WHOLE, 30.0)
+        assert at(around, old.id) is None or at(around, old.id).hands != "right"
 
 
 def wrist_jerk(motion, first, end):

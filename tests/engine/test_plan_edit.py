@@ -19,7 +19,7 @@ from engine.hints import Hints
 from engine.pipeline import hear
 from engine.plan.edit import affected_window, edit_plan
 from engine.plan.lexemes import LEXEMES_FILE, lexemes, write_lexemes
-from engine.plan.links import USER, class_times
+from engine.plan.links import USER, class_times, linked
 from engine.plan.planner import plan_gestures
 from engine.plan.retime import retimed
 
@@ -85,6 +85,12 @@ def test_a_moved_apex_lands_on_its_frame(number, apex, fps, tmp_path):
     assert made.poses[outside].tobytes() == take.poses[outside].tobytes()
     assert made.provenance["plan_changed"]
     assert end - first < 0.45 * take.frames
+
+
+def test_a_line_may_lose_its_last_gesture():
+    assert linked(plan_of(base()), []).phrases == ()
+    only = linked(plan_of(base()), plan_of(base()).phrases[:1])
+    assert edit_plan(only, [{"op": "delete", "id": only.phrases[0].id}]).plan.phrases == ()
 
 
 def test_ids_stay_and_new_ones_are_new():

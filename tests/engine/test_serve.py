@@ -53,6 +53,21 @@ def test_a_take_arrives_with_progress_and_its_folder_is_removed(engine, place):
     assert not job.folder.exists()
 
 
+def test_progress_is_one_way_through_all_stages_and_listening_is_no_part_of_a_second_job(engine, place):
+    for variations, first in ((1, "speech"), (2, "plan")):
+        told: list[tuple[str, float]] = []
+        job = Job(engine, place, "generate", {"options": OPTIONS, "variations": variations})
+        job.wait(lambda running, told=told: told.append((running.stage, running.fraction)), interval=0.001)
+        assert job.state == DONE, job.message
+        told = [entry for entry in told if entry[0] != "start"]
+        fractions = [fraction for _, fraction in told]
+        assert told[0][0] == first
+        assert fractions == sorted(fractions)
+        assert fractions[0] < 0.3
+        assert fractions[-1] > 0.8
+        job.clean_up()
+
+
 def test_the_process_is_kept_for_the_next_job(engine, place):
     first = Job(engine, place, "generate", {"options": {"audio": "/nowhere.wav"}})
     first.wait()

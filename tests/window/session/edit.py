@@ -132,6 +132,7 @@ def plan(session: Session) -> Steps:
     hands = session.hands
     yield from hands.open("COSPEECH_PT_plan")
     yield from hands.shot("plan")
+    yield from show_markers(session)
     group = look.active_action().cospeech_plan
     apex = group.phrases[group.active].apex
     yield from hands.click(r"cospeech\.plan_nudge\(.*frames=5")
@@ -143,6 +144,22 @@ def plan(session: Session) -> Steps:
     yield from hands.shot("plan_performed")
     yield from undo_and_redo(session, document)
     yield from hands.open("COSPEECH_PT_plan", opened=False)
+
+
+def show_markers(session: Session) -> Steps:
+    """With an Action Editor below the view, the panel has the switch that shows words and apexes in it."""
+    below = next(area for area in window().screen.areas if area.type == "DOPESHEET_EDITOR")
+    kind, space = below.ui_type, below.spaces.active
+    below.ui_type = "DOPESHEET"
+    space.mode = "ACTION"
+    was = space.show_pose_markers
+    yield 0.3
+    yield from session.hands.click(r"show_pose_markers")
+    yield Until(lambda: space.show_pose_markers != was, 5, "the markers are switched")
+    yield from session.hands.shot("plan_markers")
+    space.show_pose_markers = was
+    below.ui_type = kind
+    yield 0.3
 
 
 def dope_sheet(session: Session) -> Steps:

@@ -12,6 +12,7 @@ from hands import Hands, override
 from stepper import Steps, Until
 
 JOB_SECONDS = 120
+TICK = 0.12  # a job's own redraw
 
 
 @dataclass
@@ -53,15 +54,21 @@ def from_the_front(frame: int | None = None) -> Steps:
 
 def click_and_wait(session: Session, pattern: str, name: str) -> Steps:
     """Click a button that starts a job, take a picture on the way, and wait for its end."""
+    told = look.note()[0]
     yield from session.hands.click(pattern)
-    yield from wait_for_job(session, name)
+    yield from wait_for_job(session, name, told)
 
 
-def wait_for_job(session: Session, name: str) -> Steps:
-    """From the start of a job to its end, with a picture on the way; the panel's sentence is noted."""
-    yield Until(look.running, 10, f"{name}: the job runs")
-    yield Until(lambda: look.progress() > 0.05 or not look.running(), JOB_SECONDS, f"{name}: progress is shown")
-    yield from session.hands.shot(name)
+def wait_for_job(session: Session, name: str, told: str | None = None) -> Steps:
+    """From the start of a job to its end, with a picture on the way; the panel's sentence is noted.
+
+    ``told`` is the sentence before the job, another object than the job's: a short job may be over by now.
+    """
+    begun = look.running if told is None else lambda: look.running() or look.note()[0] is not told
+    yield Until(begun, 10, f"{name}: the job runs")
+    yield Until(lambda: look.progress() > 0.0 or not look.running(), JOB_SECONDS, f"{name}: progress is shown")
+    yield TICK  # a short job has no time for a settled picture
+    session.hands.picture(name)
     yield Until(lambda: not look.running(), JOB_SECONDS, f"{name}: the job is done")
     text, failed = look.note()
     session.notes.append(f"{name}: {text}")

@@ -10,10 +10,13 @@ from pathlib import Path
 import bpy
 import edit
 import look
+import more
 from hands import override, view
 from look import MODULE, character
 from stepper import Steps, Until
 from steps import JOB_SECONDS, Session, click_and_wait, difference, from_the_front, look_at_panels, undo_and_redo
+
+SECOND_START = 600  # behind the first take, so that both can be chained
 
 
 def story(session: Session) -> Steps:
@@ -133,11 +136,25 @@ def generate(session: Session) -> Steps:
     yield from hands.to_view()
     yield from hands.shot("first_take")
     yield from undo_and_redo(session, bare)
+    yield from fit_range(session)
+
+
+def fit_range(session: Session) -> Steps:
+    """The take is longer than the scene: the panel says so, and its button fits the range; taken back."""
+    hands, scene = session.hands, bpy.context.scene
+    end = scene.frame_end
+    assert look.active_action().frame_end > end
+    yield from hands.click(r"cospeech\.fit_range\(")
+    yield Until(lambda: bpy.context.scene.frame_end == look.active_action().frame_end, 5, "the range fits")
+    yield from hands.to_view()
+    yield from hands.press("Z", ctrl=True)
+    yield Until(lambda: bpy.context.scene.frame_end == end, 5, "the range is as before")
 
 
 def second_take(session: Session) -> Steps:
-    """Another seed is another take; the first is kept muted; undo finds the first one to the bit."""
+    """Another take later in the scene; the first is kept muted; undo finds the first one to the bit."""
     look.settings().seed = 7
+    bpy.context.scene.frame_set(SECOND_START)
     with override():
         bpy.ops.ed.undo_push(message="Seed")
     first = look.document()
@@ -145,6 +162,7 @@ def second_take(session: Session) -> Steps:
     assert look.active_action().name != first[1]
     assert any(name == first[1] and muted for name, muted in look.tracks())
     yield from undo_and_redo(session, first)
+    bpy.context.scene.frame_set(1)
 
 
 def takes(session: Session) -> Steps:
@@ -233,13 +251,17 @@ CHAPTERS: tuple[Callable[[Session], Steps], ...] = (
     cancel,
     generate,
     second_take,
+    more.undo_during_job,
     takes,
     edit.chain,
     back_to_one,
     edit.pin,
     edit.regenerate,
     edit.variations,
+    more.compare,
     edit.plan,
+    more.keys,
+    more.layer,
     edit.dope_sheet,
     panels_after,
     export,

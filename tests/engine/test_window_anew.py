@@ -14,7 +14,7 @@ from engine.errors import CospeechError
 from engine.generators.base import Request, Standing
 from engine.generators.default import DefaultGenerator
 from engine.generators.legs import ANKLES, SOFT_KNEE, TOES, leg_length
-from engine.generators.window import CHAIN, reach_of
+from engine.generators.window import CHAIN, free_spans, reach_of
 from engine.hints import Hints, HintsError, Target, save_hints
 from engine.motion import Motion
 from engine.pipeline import make_take
@@ -137,6 +137,16 @@ def test_a_deleted_gesture_stays_away_from_its_seed_and_edits_start_a_new_story(
     edited = regenerated(tmp_path, Hints(base=take), seed=5, edits=edit, window="auto")
     again = regenerated(tmp_path, Hints(base=edited, window=window), seed=5)
     assert new[0].id not in {p.id for p in plan_of(again).phrases}
+
+
+def test_a_turned_hand_leaves_the_arm_its_rest_and_a_held_one_does_not():
+    mask = np.zeros((672, 55), np.bool_)
+    mask[[200, 390], [20, 30]] = True
+    hand = Hints(base=base(), window=(100, 672), rotation_mask=mask, rotations=base().poses)
+    assert free_spans(hand) == [(100 / 30, np.inf)]
+    assert free_spans(replace(hand, targets=(Target(20, 300, (0.3, 1.2, 0.4)),))) == [(100 / 30, 10.0), (10.0, np.inf)]
+    mask[330, 19] = True
+    assert free_spans(replace(hand, rotation_mask=mask)) == [(100 / 30, 11.0), (11.0, np.inf)]
 
 
 def test_pins_hold_and_targets_are_told(tmp_path):

@@ -1,0 +1,36 @@
+"""What panels say of the job that runs now, and of the last one."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..ui import draw_sentence
+from .engine import SESSION
+from .ops import stage_text
+
+
+def draw_progress(layout: bpy.types.UILayout, scale: float = 1.0) -> bool:
+    """How far the running job is, and Cancel; False where none runs. A panel shows it in place of its own job's button,
+    since the sidebar's top may be out of sight.
+    """
+    job = SESSION.job
+    if job is None:
+        return False
+    layout.progress(factor=job.fraction, text=stage_text(job))
+    row = layout.row()
+    row.scale_y = scale
+    row.operator("cospeech.cancel", icon="CANCEL")
+    return True
+
+
+def draw_note(layout: bpy.types.UILayout) -> None:
+    """The sentence of the last job, if any."""
+    if SESSION.note:
+        draw_sentence(layout, SESSION.note, note_icon())
+
+
+def note_icon() -> str:
+    """The icon of the last job's sentence: what was cancelled is neither done nor wrong."""
+    if SESSION.failed:
+        return "ERROR"
+    return "CHECKMARK" if SESSION.done else "INFO"

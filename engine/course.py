@@ -1,0 +1,44 @@
+"""How far a job is: one fraction over its listening, its takes and their stages, that never goes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.generators.base import Progress
+
+LISTENING = 1.5  # a line heard anew takes about as long as so many takes of it
+SPEECH = "speech"
+STAGES: dict[str, float] = {"plan": 0.0, "body": 0.05, "face": 0.7, "pins": 0.8, "write": 0.9}
+ENDS: dict[str, float] = dict(zip(STAGES, [*list(STAGES.values())[1:], 1.0], strict=True))
+
+
+class Course:
+    """A ``progress(stage, fraction)`` for the parts of a job: what it passes on is the fraction of the whole job.
+
+    Give one to listening and to all takes of a job. A line that was heard before sends no "speech", and takes no share.
+    Raises what the progress it passes on to raises (Cancelled).
+    """
+
+    def __init__(self, progress: Progress, takes: int = 1) -> None:
+        self._progress, self._takes = progress, max(takes, 1)
+        self._begun = 0
+        self._speech = 0.0  # the share of listening in the whole
+        self._fraction = 0.0
+
+    def begin_take(self) -> None:
+        """The next take's stages follow."""
+        self._begun += 1
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Pass on the stage, with the fraction of the whole."""
+        if stage == SPEECH:
+            self._speech = LISTENING / (LISTENING + self._takes)
+            done = self._speech * fraction
+        else:
+            start = STAGES.get(stage, 0.0)
+            inside = start + fraction * (ENDS.get(stage, start) - start)
+            taken = (max(self._begun - 1, 0) + inside) / self._takes
+            done = self._speech + (1.0 - self._speech) * taken
+        self._fraction = min(max(self._fraction, done), 1.0)
+        self._progress(stage, self._fraction)
