@@ -21,6 +21,13 @@ class CospeechPanel:
     bl_category = "Cospeech"
 
 
+def allowed(operator: type, reason: str) -> bool:
+    """Whether an operator can run, for its poll: where not, ``reason`` is what its grey button says."""
+    if reason:
+        operator.poll_message_set(reason)
+    return not reason
+
+
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """A sentence over as many lines as the region's width asks for, since labels do not wrap but lose their end."""
     _draw_lines(layout, _wrapped(text.split(), " "), icon)

@@ -14,6 +14,7 @@ from ..rig.rig_map import RigError, RigMap
 from ..takes.apply import action_meta
 from ..takes.shelf import takes_of
 from ..takes.span import SpanError, TakeSpan, take_span
+from ..ui import allowed
 from .lines import pose_at, pose_now
 
 START, END = "START", "END"
@@ -66,10 +67,7 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take."""
-        reason = ends_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, ends_blocker(context))
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask which ends, and whose pose."""

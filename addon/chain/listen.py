@@ -21,6 +21,7 @@ from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, check_ready
 from ..takes.span import SpanError, TakeSpan, glanced_span, take_span
+from ..ui import allowed
 from .merge import line_at
 from .turn import turned, yaw_towards
 
@@ -68,10 +69,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a speaker's take and somebody else."""
-        reason = listen_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, listen_blocker(context))
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """A listener's take of the same line, over the same frames."""

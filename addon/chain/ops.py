@@ -27,6 +27,7 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
+from ..ui import allowed
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
@@ -72,10 +73,7 @@ class _ChainOptions:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with takes and no running job."""
-        reason = chain_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, chain_blocker(context))
 
 
 class CospeechChainItem(bpy.types.PropertyGroup):

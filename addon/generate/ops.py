@@ -19,6 +19,7 @@ from ..speech.transcript import find_transcript
 from ..takes.apply import ApplyError, RigError, apply_take, check_ready
 from ..takes.kept import keep_file
 from ..takes.proportions import fitted
+from ..ui import allowed
 from .props import PARTS, scene_rate, take_start
 
 
@@ -50,10 +51,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a character, audio and no running job."""
-        reason = generate_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, generate_blocker(context))
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile.

@@ -9,6 +9,7 @@ import bpy
 from ..client.jobs import DONE, Job
 from ..setup.engine import BUSY, SESSION
 from ..setup.ops import EngineJobOperator
+from ..ui import allowed
 from .choice import EMAGE, NAMES, weights_folder
 
 MILLION = 1_000_000
@@ -51,10 +52,7 @@ class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, _: bpy.types.Context) -> bool:
         """Only with a folder, and while no job runs."""
-        reason = weights_blocker()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, weights_blocker())
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own look at the folder."""

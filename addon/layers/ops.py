@@ -15,6 +15,7 @@ from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..takes.span import SpanError, action_span, take_span
+from ..ui import allowed
 from .counts import note_simplified
 from .groups import GROUPINGS
 from .layer import LayerError, layer_edits
@@ -45,10 +46,7 @@ class _KeysOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only where it can do something."""
-        reason = cls.blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, cls.blocker(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, and say what was done."""

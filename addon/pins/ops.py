@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..ui import allowed
 from .counts import COUNTS
 from .items import Item, all_items, selected_items, shape_items
 from .scope import (
@@ -65,10 +66,7 @@ class COSPEECH_OT_pin(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take, and with bones or keys that can be meant."""
-        reason = keys_or_bones_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, keys_or_bones_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Pin."""
@@ -88,10 +86,7 @@ class COSPEECH_OT_unpin(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take, and with bones or keys that can be meant."""
-        reason = keys_or_bones_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, keys_or_bones_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""
@@ -112,10 +107,7 @@ class COSPEECH_OT_clear_pins(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take."""
-        reason = take_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, take_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Clear."""

@@ -9,6 +9,7 @@ from ..rig.character import find_character
 from ..takes.apply import action_meta
 from ..takes.shelf import takes_of
 from ..takes.span import SAME_RATE, TakeSpan
+from ..ui import allowed
 from .items import Item, all_items, selected_items
 from .ops import PinOperator, some
 from .scope import Place, active_take, bones_blocker, find_place, take_blocker
@@ -55,9 +56,7 @@ class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
         reason = bones_blocker(context)
         if not reason and not other_takes(context):
             reason = "The character has no other take; generate another one first"
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, reason)
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask for the take."""
@@ -92,7 +91,7 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with bones that are selected."""
-        return _poll(cls, bones_blocker(context))
+        return allowed(cls, bones_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Snap each bone."""
@@ -125,7 +124,7 @@ class COSPEECH_OT_jump_to_pin(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take."""
-        return _poll(cls, take_blocker(context))
+        return allowed(cls, take_blocker(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the current frame, and nothing else."""
@@ -189,12 +188,6 @@ def _span_of(scene: bpy.types.Scene, action: bpy.types.Action) -> TakeSpan:
             "choose a take of this rate"
         )
     return TakeSpan(action, start, frames, fps, meta)
-
-
-def _poll(cls: type, reason: str) -> bool:
-    if reason:
-        cls.poll_message_set(reason)
-    return not reason
 
 
 CLASSES = (COSPEECH_OT_pin_from_take, COSPEECH_OT_snap_to_pin, COSPEECH_OT_jump_to_pin)

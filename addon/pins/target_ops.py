@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..rig.character import find_character
+from ..ui import allowed
 from .props import JOINTS
 from .scope import PinError
 from .targets import hangs_from
@@ -50,10 +51,7 @@ class COSPEECH_OT_target_add(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a character."""
-        reason = _blocker(context, of_list=False)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, _blocker(context, of_list=False))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Add it for the preview range, else for the current frame."""
@@ -103,10 +101,7 @@ class COSPEECH_OT_target_remove(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a target."""
-        reason = _blocker(context, of_list=True)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, _blocker(context, of_list=True))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Remove it."""
@@ -130,10 +125,7 @@ class COSPEECH_OT_target_toggle(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a target."""
-        reason = _blocker(context, of_list=True)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, _blocker(context, of_list=True))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Switch."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import bpy
 
+from ..ui import allowed
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
 from .markers import moved_markers, remove_marker
@@ -31,10 +32,7 @@ class _PlanOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a plan; the reason otherwise."""
-        reason = cls.blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, cls.blocker(context))
 
 
 class COSPEECH_OT_plan_nudge(_PlanOperator, bpy.types.Operator):

@@ -20,6 +20,7 @@ from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError
 from ..takes.kept import keep_file
 from ..takes.span import SpanError
+from ..ui import allowed
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
 from .line import LineError
@@ -55,10 +56,7 @@ class _Options:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take, its audio, and no running job."""
-        reason = cls.blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, cls.blocker(context))
 
     def asked(self, context: bpy.types.Context, **more: Any) -> Asked:
         """What is asked for: the operator's own properties, else the scene's settings."""

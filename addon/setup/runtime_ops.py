@@ -9,6 +9,7 @@ import bpy
 
 from ..client.process import EngineError
 from ..paths import root, version
+from ..ui import allowed
 from . import runtimes
 from .base_python import candidates, own_python
 from .diagnostics import describe
@@ -67,10 +68,7 @@ class _Blocked:
     @classmethod
     def poll(cls, _: bpy.types.Context) -> bool:
         """Only where nothing speaks against it."""
-        reason = cls.blocker()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, cls.blocker())
 
 
 def _plan(archive: str, *, online: bool) -> Plan:

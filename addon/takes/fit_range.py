@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..rig.character import find_character
-from ..ui import draw_sentence
+from ..ui import allowed, draw_sentence
 from .span import SpanError, TakeSpan, glanced_span
 
 
@@ -45,10 +45,7 @@ class COSPEECH_OT_fit_range(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take that goes beyond the scene's frames."""
-        reason = fit_blocker(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, fit_blocker(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Extend it; it never becomes shorter, for other characters' takes may need it."""

@@ -23,6 +23,8 @@ ROW_STEP = 14  # pixels between two looks, below a button's height
 COLUMNS = (0.3, 0.72, 0.91, 0.12)  # where to look in a row, as fractions of the sidebar without its tabs
 TAB_WIDTH = 22
 HEADING_HEIGHT = 25  # at a scale of 1
+MARGIN = 8  # inside of a panel, outside of its boxes and lists
+LIST = re.compile(r"\.(active|cospeech_target)$")  # the data path of a list's row
 SETTLE = 0.12
 SLIDE = 0.3  # panels slide into their places
 MOVE = 0.02
@@ -180,9 +182,14 @@ class Hands:
         return sorted(ours, key=lambda name: getattr(classes[name], "bl_order", 0))
 
     def _over_panels(self) -> Steps:
-        """The pointer over the sidebar's upper edge: below the panels the wheel would zoom the view."""
+        """The pointer over the sidebar's upper edge: below the panels the wheel would zoom the view.
+
+        A list there would take the wheel for itself; then over the margin beside it.
+        """
         bar = region()
         yield from self.move(bar.x + bar.width * 0.4, bar.y + bar.height - 18)
+        if LIST.search(self.under()):
+            yield from self.move(bar.x + MARGIN * bpy.context.preferences.system.ui_scale, bar.y + bar.height - 18)
 
     def scroll_to_top(self) -> Steps:
         """The sidebar from its top."""

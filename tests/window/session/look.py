@@ -152,6 +152,11 @@ def note() -> tuple[str, bool]:
     return session.note, session.failed
 
 
+def end_engine() -> None:
+    """The next job starts a new engine, which has heard nothing yet."""
+    sys.modules[f"{MODULE}.setup.engine"].SESSION.let_go()
+
+
 def progress() -> float:
     """How far the running job is; -1 where none runs."""
     job = sys.modules[f"{MODULE}.setup.engine"].SESSION.job

@@ -17,6 +17,7 @@ def undo_during_job(session: Session) -> Steps:
     with override():
         bpy.ops.ed.undo_push(message="Seed")
     names = {action.name for action in bpy.data.actions}
+    look.end_engine()  # one that has heard the line already is done before the undo
     yield from hands.click(r"cospeech\.generate\(")
     yield Until(lambda: look.progress() > 0.0, JOB_SECONDS, "the engine reports progress")
     yield from hands.to_view()
