@@ -138,7 +138,7 @@ class COSPEECH_OT_pin_shape(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take."""
-        return _shape_poll(cls, context)
+        return allowed(cls, take_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Pin."""
@@ -157,7 +157,7 @@ class COSPEECH_OT_unpin_shape(PinOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a take."""
-        return _shape_poll(cls, context)
+        return allowed(cls, take_blocker(context))
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""
@@ -206,13 +206,6 @@ def _why_nothing(place: Place, left: set[str]) -> str:
     if left:
         return f"The channels of {some(left)} are driven, locked, muted or modified; free them to pin them"
     return f"The take '{place.action.name}' does not animate {some({item.name for item, _ in place.items})}"
-
-
-def _shape_poll(cls: type, context: bpy.types.Context) -> bool:
-    reason = take_blocker(context)
-    if reason:
-        cls.poll_message_set(reason)
-    return not reason
 
 
 def _shape_place(context: bpy.types.Context, which: str) -> Place:

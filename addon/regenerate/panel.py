@@ -92,10 +92,10 @@ def _draw_variations(layout: bpy.types.UILayout, context: bpy.types.Context) -> 
     number, count = place_among(armature) if armature is not None else (0, 0)
     if not count:
         return
+    layout.label(text=f"Shown: variation {number} of {count}" if number else f"Shown: the take; {count} variations")
     row = layout.row(align=True)
-    row.operator("cospeech.step_variation", text="", icon="TRIA_LEFT").by = -1
-    row.label(text=f"No. {number} of {count}" if number else f"Take, {count} more")
-    row.operator("cospeech.step_variation", text="", icon="TRIA_RIGHT").by = 1
+    row.operator("cospeech.step_variation", text="Previous", icon="TRIA_LEFT").by = -1
+    row.operator("cospeech.step_variation", text="Next", icon="TRIA_RIGHT").by = 1
     row.operator("cospeech.keep_variation", text="Keep")
 
 

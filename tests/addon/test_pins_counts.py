@@ -84,9 +84,9 @@ def test_every_operator_of_pins_is_in_a_menu(addon):
         assert getattr(bpy.ops.cospeech, name.partition(".")[2]).get_rna_type().description
 
 
-def test_labels_fit_a_narrow_sidebar(addon):
+def test_labels_fit_a_narrow_sidebar(addon):  # 16 letters were seen whole in half a row at 960x600
     source = Path(menus.__file__).with_name("panel.py").read_text()
-    assert all(len(text) <= 12 for text in re.findall(r'text="([^"]*)"', source))
+    assert all(len(text) <= 16 for text in re.findall(r'text="([^"]*)"', source))
 
 
 def test_a_minute_is_collected_in_a_moment(mia, blank, record_property):

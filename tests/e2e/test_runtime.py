@@ -143,7 +143,7 @@ def test_set_up_engine_from_an_archive_then_a_take_then_repair_and_diagnostics(i
     archive = make_archive(tmp_path, linked(packages))
     report = reported(started(START + SET_UP + END, resources, str(LINE), str(archive)))
     assert "press Set Up Engine" in report["before"]
-    assert "Choose the runtime archive" in report["no archive"]
+    assert "needs a runtime archive" in report["no archive"]
     assert "No engine was set up here" in report["no runtime"]
     assert "Online access is off" in report["online"]
     assert report["set up"] == ["FINISHED"], report["set up"]
