@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from engine.errors import CospeechError
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
@@ -142,7 +143,7 @@ def _codec_size(state: Mapping[str, Tensor], folder: Path) -> CodecSize:
 
 def _built(make: Callable[[Size], Model], size: Size, state: State, folder: Path, source: str) -> Model:
     """The module of that size with these tensors as its own: nothing is initialised or copied."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         module = make(size)
     try:
         missing, unknown = module.load_state_dict(state, strict=False, assign=True)
@@ -155,6 +156,17 @@ def _built(make: Callable[[Size], Model], size: Size, state: State, folder: Path
             f"The weights in {folder} {what}{f' and {count - 1} more' if count > 1 else ''}; choose {source}"
         )
     return module
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out the filling of new parameters: on the meta device there is nothing to fill, and asking for it makes
+    torch import its compiler for a second."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", "") == nn.init.__name__ or func in (Tensor.normal_, Tensor.uniform_):
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def read_state(folder: Path, source: str) -> State:

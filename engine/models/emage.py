@@ -66,7 +66,8 @@ class Emage(nn.Module):
         super().__init__()
         self.size = size
         wide = size.hidden
-        self.mask_embedding = nn.Parameter(torch.randn(1, 1, size.channels) * wide**-0.5)
+        self.mask_embedding = nn.Parameter(torch.empty(1, 1, size.channels))
+        nn.init.normal_(self.mask_embedding, std=wide**-0.5)
         self.audio_encoder_face = WaveEncoder(size.audio)
         self.audio_encoder_body = WaveEncoder(size.audio)
         self.speaker_embedding_body = nn.Embedding(size.speakers, wide)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -86,12 +87,11 @@ class PeriodicPositions(nn.Module):
 
     def __init__(self, width: int, period: int, dropout: float = 0.1) -> None:
         super().__init__()
-        place = torch.arange(period).unsqueeze(1)
-        pace = torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
-        table = torch.zeros(period, width)
-        table[:, 0::2] = torch.sin(place * pace)
-        table[:, 1::2] = torch.cos(place * pace)
-        self.register_buffer("pe", table.repeat(2, 1).unsqueeze(0))
+        pace = np.exp(np.arange(0, width, 2) * (-math.log(10000.0) / width))
+        angles = np.arange(period)[:, None] * pace
+        table = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(period, width)
+        both = np.concatenate([table, table])[None].astype(np.float32)
+        self.register_buffer("pe", torch.from_numpy(both))
         self.drop = nn.Dropout(dropout)
 
     def forward(self, sequence: Tensor) -> Tensor:
