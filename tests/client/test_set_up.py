@@ -132,8 +132,8 @@ def test_an_interrupted_set_up_goes_on_where_it_was(plan):
     assert job.state == CANCELLED
     assert runtimes.current(plan.base, "1.0") is None
     packages = runtimes.site_packages(job.partial)
-    installed = sorted(packages.glob("*.dist-info"))
-    (installed[0] / "INSTALLER").unlink()  # as if the power had gone while it was written
+    installed = sorted(packages.glob("*.dist-info/INSTALLER"))  # the kill itself may have left another one half written
+    installed[0].unlink()  # as if the power had gone while it was written
     wheels = plan.base / "1.0.wheels"
     before = {path.name: path.stat().st_mtime_ns for path in wheels.glob("*.whl")}
     made = (job.partial / "pyvenv.cfg").stat().st_mtime_ns
