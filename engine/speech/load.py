@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +22,13 @@ _MIN_JUDGED = 8
 def load_speech(
     audio_path: str | Path,
     transcript: str | Path | None = None,
-    word_times: Mapping[int, tuple[float, float]] | None = None,
     progress: Progress | None = None,
 ) -> Speech:
     """Read, align and analyse a line of dialogue.
 
     ``transcript``: a file (.txt, .srt, .vtt, .TextGrid), the text itself, or None (then phones are decoded and there
-    are no words). ``word_times``: word index -> (start, end) seconds, to correct the aligner. ``progress(stage,
-    fraction)`` is called with the stages "audio", "align", "prosody"; what it raises (Cancelled) passes through.
+    are no words). ``progress(stage, fraction)`` is called with the stages "audio", "align", "prosody"; what it raises
+    (Cancelled) passes through. Words are corrected afterwards, by :func:`engine.speech.correct.corrected`.
 
     The same files give the same result. Raises AudioError and TranscriptError with one sentence for the user.
     """
@@ -37,11 +36,8 @@ def load_speech(
     report("audio", 0.0)
     text = read_transcript(transcript) if transcript is not None else None
     waveform, digest = load_audio(Path(audio_path))
-    seconds = len(waveform) / SAMPLE_RATE
     if text is not None:
-        text = _with_times(text, word_times or {}, seconds)
-    elif word_times:
-        raise TranscriptError("Word times need a transcript; add the transcript or leave the times out")
+        text = _checked(text, len(waveform) / SAMPLE_RATE)
     report("align", 0.0)
     from engine.speech.align import align, decode
     from engine.speech.prosody import analyse
@@ -78,15 +74,9 @@ def _ignore(_stage: str, _fraction: float) -> None:
     return
 
 
-def _with_times(transcript: Transcript, times: Mapping[int, tuple[float, float]], seconds: float) -> Transcript:
-    """The transcript with times given by the user, checked together with those it brought along."""
+def _checked(transcript: Transcript, seconds: float) -> Transcript:
+    """The transcript, the times that it brought along checked against the audio's length and each other."""
     words = list(transcript.words)
-    for index, (start, end) in times.items():
-        if not 0 <= index < len(words):
-            raise TranscriptError(
-                f"Word times are given for word {index}, but the transcript has words 0 to {len(words) - 1}"
-            )
-        words[index] = replace(words[index], times=(float(start), float(end)), phones=())
     previous = 0.0
     for index, word in enumerate(words):
         if word.times is None:

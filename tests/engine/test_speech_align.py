@@ -12,6 +12,7 @@ import soundfile
 
 from engine.errors import AudioError, Cancelled, TranscriptError
 from engine.speech.align import align
+from engine.speech.correct import corrected
 from engine.speech.load import load_speech
 from engine.speech.transcript import transcript_from_text
 from engine.speech.types import SILENCE, Speech
@@ -129,7 +130,7 @@ def test_numbers_and_odd_words(tmp_path: Path) -> None:
 
 def test_word_times_correct_the_aligner() -> None:
     times = {2: (0.55, 0.9), 6: (1.5, 1.7)}
-    speech = load_speech(CLIP, TEXT, word_times=times)
+    speech = corrected(load_speech(CLIP, TEXT), times)
     for index, (start, end) in times.items():
         assert (speech.words[index].start, speech.words[index].end) == (start, end)
         assert speech.words[index].phones[0].start == start
@@ -149,7 +150,7 @@ def test_word_times_correct_the_aligner() -> None:
 )
 def test_impossible_word_times(times: dict[int, tuple[float, float]]) -> None:
     with pytest.raises(TranscriptError):
-        load_speech(CLIP, TEXT, word_times=times)
+        corrected(load_speech(CLIP, TEXT), times)
 
 
 def test_textgrid_times_are_honoured(tmp_path: Path) -> None:
