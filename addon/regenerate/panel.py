@@ -23,8 +23,11 @@ def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     except SpanError:
         return
     asked = asked_by_settings(context)
-    where = range_text(context, armature, span, asked)
-    draw_sentence(layout, f"{where}, {scope_text(armature, settings.edit_scope, settings.parts)}", "TIME")
+    where, found = range_text(context, armature, span, asked)
+    if found:
+        draw_sentence(layout, f"{where}, {scope_text(armature, settings.edit_scope, settings.parts)}", "TIME")
+    else:
+        draw_sentence(layout, where, "INFO")
     targets = sum(target.enabled for target in armature.cospeech_targets)
     draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
 

@@ -175,8 +175,8 @@ def scope_text(armature: bpy.types.Object, scope: str, parts: Collection[str]) -
     return ", ".join(name.lower() for part, name in PART_NAMES.items() if part in parts) or "nothing"
 
 
-def range_text(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan, asked: Any) -> str:
-    """Which frames, as the panel says it, or why none; looks at the keys' selection only now and then."""
+def range_text(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan, asked: Any) -> tuple[str, bool]:
+    """Which frames, as the panel says it, and True; or why none, and False. Looks at the keys' selection only now and then."""
     playing = context.screen is not None and context.screen.is_animation_playing
     moment = 0 if playing else int(time.monotonic() * LOOKS_A_SECOND)
     preview = (context.scene.use_preview_range, context.scene.frame_preview_start, context.scene.frame_preview_end)
@@ -201,8 +201,8 @@ class _Looked:
 
 
 @lru_cache(maxsize=4)
-def _range_text(looked: _Looked, asked: Any) -> str:
+def _range_text(looked: _Looked, asked: Any) -> tuple[str, bool]:
     try:
-        return find_range(looked.context, looked.armature, looked.span, asked).text
+        return find_range(looked.context, looked.armature, looked.span, asked).text, True
     except ScopeError as error:
-        return str(error)
+        return str(error), False
