@@ -176,7 +176,10 @@ def scope_text(armature: bpy.types.Object, scope: str, parts: Collection[str]) -
 
 
 def range_text(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan, asked: Any) -> tuple[str, bool]:
-    """Which frames, as the panel says it, and True; or why none, and False. Looks at the keys' selection only now and then."""
+    """Which frames, as the panel says it, and True; or why none, and False.
+
+    Looks at the keys' selection only now and then.
+    """
     playing = context.screen is not None and context.screen.is_animation_playing
     moment = 0 if playing else int(time.monotonic() * LOOKS_A_SECOND)
     preview = (context.scene.use_preview_range, context.scene.frame_preview_start, context.scene.frame_preview_end)
