@@ -115,9 +115,10 @@ def make_generator(options: TakeOptions) -> Generator:
 def published_generator(name: str, weights: str, device: str) -> Generator:
     """A published system from the user's folder, kept from take to take; CheckpointError says what is unfit."""
     from engine.inspection import devices
+    from engine.models.checkpoints import weight_files
 
     folder = Path(weights)
-    found = sorted(path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file())
+    found = [path.stat().st_mtime_ns for path in weight_files(folder)]
     chosen = "cuda" if device != "cpu" and "cuda" in devices() else "cpu"
     return _published_generator(name, folder, chosen, tuple(found))
 

@@ -110,21 +110,6 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
     return Decision(plan, hints, standing, given=given, past=Past(root), born=born, steps=past.steps)
 
 
-def without_gestures(decision: Decision) -> Decision:
-    """The same for a generator that follows no plan: no gestures and nods where it moves arms and head."""
-    plan, given, hints = decision.plan, decision.given, decision.hints
-    if hints is None or given is None:
-        return replace(decision, plan=replace(plan, phrases=(), head=()))
-    from engine.plan.links import linked
-
-    first, end = _span(hints)
-    free = hints.free_joints
-    arms, head = (free[list(joints)].any() for joints in ((*ARM_JOINTS["left"], *ARM_JOINTS["right"]), HEAD_JOINTS))
-    phrases = [phrase for phrase in given.phrases if not (arms and first <= phrase.apex < end)]
-    nods = tuple(nod for nod in given.head if not (head and first <= nod.apex < end))
-    return replace(decision, plan=linked(replace(plan, phrases=given.phrases, head=nods), phrases))
-
-
 def new_plan(options: TakeOptions, speech: Speech) -> GesturePlan:
     """A plan of the whole line for the options' role, style, energy and seed."""
     if options.role == "speak":

@@ -21,7 +21,7 @@ from engine.face.curves import face_curves
 from engine.generators.base import Progress, Request
 from engine.generators.eyes import eye_angles
 from engine.generators.life import base_motion
-from engine.models.checkpoints import FILES, EmageModels, load_emage
+from engine.models.checkpoints import EmageModels, load_emage, weight_files
 from engine.models.emage_motion import CHANNELS, DecodedMotion, whole_body
 from engine.models.emage_windows import (
     FRAME_RATE,
@@ -267,7 +267,7 @@ def fitted(clip: Motion, fps: float, frames: int, offset: float = 0.0) -> Motion
 def fingerprint(folder: Path) -> str:
     """A short hash of the weights in a folder, from the sizes, heads and tails of its files: reading all takes long."""
     digest = hashlib.sha256()
-    for path in sorted(found for name in FILES for found in folder.rglob(name)):
+    for path in weight_files(folder):
         size = path.stat().st_size
         digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
         with path.open("rb") as stream:

@@ -52,7 +52,7 @@ def load_emage(folder: Path, device: str = "cpu") -> EmageModels:
     state = read_state(folder, EMAGE_SOURCE)
     state = {key: value for key, value in state.items() if not key.startswith(TEMPLATES)}
     model = _built(Emage, emage_size(state, folder), state, folder, EMAGE_SOURCE)
-    together = load_codecs({part: folder / "emage_vq" / part for part in (*PARTS, "global")})
+    together = load_codecs(codec_folders(folder))
     for part in PARTS:
         codes = together.codec(part).size.codes
         if codes != model.size.codes:
@@ -61,6 +61,17 @@ def load_emage(folder: Path, device: str = "cpu") -> EmageModels:
                 f"take both from {EMAGE_SOURCE}"
             )
     return EmageModels(model.eval().to(device), together.eval().to(device), read_config(folder))
+
+
+def codec_folders(folder: Path) -> dict[str, Path]:
+    """Where a release keeps each codec and the auto-encoder "global"."""
+    return {part: folder / "emage_vq" / part for part in (*PARTS, "global")}
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a release that are there, by path; nothing else of the folder is looked at."""
+    places = [folder, *codec_folders(folder).values()]
+    return sorted(place / name for place in places for name in FILES if (place / name).is_file())
 
 
 def load_codecs(folders: Mapping[str, Path]) -> EmageCodecs:

@@ -7,7 +7,6 @@ is read where it lies, else contacts are worked out. Nothing is fetched.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,19 +137,3 @@ def _contacts(folder: Path, entry: Entry, poses: Floats, trans: Floats, skeleton
 def windows(clips: Iterable[Clip], length: int = WINDOW, stride: int = STRIDE) -> list[Piece]:
     """All windows of the clips: starts every ``stride`` frames that leave a frame after the window."""
     return [Piece(index, start) for index, clip in enumerate(clips) for start in range(0, clip.frames - length, stride)]
-
-
-def write_list(path: Path, clips: list[Clip], pieces: list[Piece], length: int = WINDOW) -> None:
-    """The windows as the published JSON list, for other tools."""
-    rows = [
-        {
-            "video_id": clips[piece.clip].entry.name,
-            "motion_path": f"smplxflame_30/{clips[piece.clip].entry.name}.npz",
-            "audio_path": f"wave16k/{clips[piece.clip].entry.name}.wav",
-            "mode": clips[piece.clip].entry.split,
-            "start_idx": piece.start,
-            "end_idx": piece.start + length,
-        }
-        for piece in pieces
-    ]
-    path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
