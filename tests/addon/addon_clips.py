@@ -9,7 +9,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from addon.client.take_file import Take, arkit_names
+from addon.rig.armature import create_armature
 from addon.rig.convert import SMPLX_TO_BLENDER
+from addon.takes.apply import apply_take
 from engine.skeleton import Skeleton, default_skeleton
 
 PLAN = {
@@ -72,6 +74,17 @@ def seen_joints(armature: bpy.types.Object, bones: list[str], frames: range) -> 
         world = armature.matrix_world
         out.append([world @ armature.pose.bones[bone].head for bone in bones])
     return np.array(out)
+
+
+def lively_character(scene: bpy.types.Scene, frames: int, start: int, mode: str = "QUATERNION") -> bpy.types.Object:
+    """The scene's character Mia with a face, all bones in a rotation mode, and a lively take from ``start`` on."""
+    armature = create_armature(bpy.context, "Mia")
+    add_face(armature)
+    for bone in armature.pose.bones:
+        bone.rotation_mode = mode
+    scene.cospeech.character = armature
+    apply_take(bpy.context, armature, lively_take(frames, 24.0), start_frame=start)
+    return armature
 
 
 def add_face(armature: bpy.types.Object) -> bpy.types.Object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from addon_clips import add_face, curves_of, key_values, lively_take
+from addon_clips import curves_of, key_values, lively_character, lively_take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from regenerate_shot import everything, regenerate
@@ -14,7 +14,6 @@ from addon.client.take_file import read_take
 from addon.layers import stack as stacks
 from addon.layers.offsets import combined, offsets
 from addon.pins.collect import collect
-from addon.rig.armature import create_armature
 from addon.rig.skeleton import JOINTS
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
@@ -26,19 +25,9 @@ EXACT = 1e-5
 WRIST = bone_path("left_wrist", "rotation_quaternion")
 
 
-def character(scene, mode: str = "QUATERNION"):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    for bone in armature.pose.bones:
-        bone.rotation_mode = mode
-    scene.cospeech.character = armature
-    apply_take(bpy.context, armature, lively_take(FRAMES, 24.0), start_frame=START)
-    return armature
-
-
 @pytest.fixture
 def mia(blank):
-    return character(blank)
+    return lively_character(blank, FRAMES, START)
 
 
 def of(action, path: str, index: int = 0):
@@ -186,7 +175,7 @@ def test_merging_makes_edits_and_pins_of_it_again_and_looks_the_same(mia):
 
 @pytest.mark.parametrize("mode", ["AXIS_ANGLE", "XYZ", "ZXY"])
 def test_every_rotation_mode(blank, mode):
-    mia = character(blank, mode)
+    mia = lively_character(blank, FRAMES, START, mode)
     generated = seen(mia)
     channel = "rotation_axis_angle" if mode == "AXIS_ANGLE" else "rotation_euler"
     curve = of(mia.animation_data.action, bone_path("left_elbow", channel), 0)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
-from addon_clips import add_face, curves_of, key_values, lively_take
+from addon_clips import curves_of, key_values, lively_character
 from regenerate_shot import everything, regenerate
 
 from addon.layers.groups import LIMBS
 from addon.layers.measure import Body
 from addon.pins import reference
 from addon.pins.collect import collect
-from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS, REST
-from addon.takes.apply import action_meta, apply_take
+from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.span import take_span
 
@@ -24,19 +23,9 @@ WATCHED = [JOINTS[joint] for joint in dict.fromkeys(Body(REST).joints.tolist())]
 BEZIER = 2
 
 
-def character(scene, mode: str = "QUATERNION"):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    for bone in armature.pose.bones:
-        bone.rotation_mode = mode
-    scene.cospeech.character = armature
-    apply_take(bpy.context, armature, lively_take(FRAMES, 24.0), start_frame=START)
-    return armature
-
-
 @pytest.fixture
 def mia(blank):
-    return character(blank)
+    return lively_character(blank, FRAMES, START)
 
 
 def simplify(**options) -> str:
@@ -109,7 +98,7 @@ def test_what_is_seen_stays_within_the_bounds_on_every_frame(mia, keys):
 
 @pytest.mark.parametrize("mode", ["AXIS_ANGLE", "XYZ", "ZXY"])
 def test_every_rotation_mode(blank, mode):
-    mia = character(blank, mode)
+    mia = lively_character(blank, FRAMES, START, mode)
     before = seen(mia)
     simplify(places=4.0, turns=np.radians(2.0))
     millimetres, degrees, _ = apart(seen(mia), before)
