@@ -12,11 +12,14 @@ from types import ModuleType
 # classes (settings, menu entries, handlers) also has attach() and detach().
 MODULES = (
     "generate.props",
+    "speakers.props",
     "plan.props",
     "pins.props",
     "generate.ops",
     "generate.panel",
     "generators.ops",
+    "speakers.ops",
+    "speakers.panel",
     "setup.props",
     "setup.ops",
     "setup.runtime_ops",

@@ -42,7 +42,7 @@ def generate(
     plan: Annotated[str, typer.Option(help="A gesture plan (JSON) to follow instead of planning anew.")] = "",
     hints: Annotated[str, typer.Option(help="What is fixed, and the window to make anew (.npz).")] = "",
     style: Annotated[str, typer.Option(help="calm, explain, narrate or excited.")] = "explain",
-    speaker: Annotated[str, typer.Option(help="Speaker preset; for published generators a number.")] = "default",
+    speaker: Annotated[str, typer.Option(help="Speaker preset or its .json file; for published generators a number.")] = "default",
     energy: Annotated[float, typer.Option(help="0.5 to 1.5: rate and size of gestures.")] = 1.0,
     parts: Annotated[str, typer.Option(help="Comma-separated body parts.")] = ",".join(PARTS),
     in_place: Annotated[bool, typer.Option("--in-place", help="Keep pelvis and feet where they stand.")] = False,

@@ -14,6 +14,7 @@ from engine.course import Course
 from engine.errors import CospeechError
 from engine.generators.base import PARTS, ROLES, Generator, Progress, Request
 from engine.motion import Motion
+from engine.plan.speakers import NOBODY, Speaker, find_speaker
 from engine.plan.types import STYLES, GesturePlan
 from engine.skeleton import default_skeleton
 from engine.speech.types import Speech
@@ -66,8 +67,8 @@ class TakeOptions:
             raise CospeechError(f"There is no style '{self.style}'; choose one of: {', '.join(STYLES)}")
         if self.generator != "default":
             self._check_published()
-        elif self.speaker != "default":
-            raise CospeechError(f"There is no speaker '{self.speaker}'; this version knows only 'default'")
+        else:
+            find_speaker(self.speaker)
         if unknown or not self.parts:
             named = ", ".join(unknown) or "none"
             raise CospeechError(f"Body parts asked for: {named}; choose from: {', '.join(PARTS)}")
@@ -83,6 +84,10 @@ class TakeOptions:
             raise CospeechError(f"There is no role '{self.role}'; choose one of: {', '.join(ROLES)}")
         self._check_changes()
         return self
+
+    def identity(self) -> Speaker:
+        """Whose ways the plan has; published systems have speakers of their own."""
+        return find_speaker(self.speaker) if self.generator == "default" else NOBODY
 
     def _check_changes(self) -> None:
         if self.window not in ("", "auto"):

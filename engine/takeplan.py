@@ -115,11 +115,11 @@ def new_plan(options: TakeOptions, speech: Speech) -> GesturePlan:
     if options.role == "speak":
         from engine.plan.planner import plan_gestures
 
-        return plan_gestures(speech, options.style, options.energy, options.seed)
+        return plan_gestures(speech, options.style, options.energy, options.seed, options.identity())
     from engine.plan.listener import plan_idle, plan_listener
 
     make = plan_listener if options.role == "listen" else plan_idle
-    return make(speech, options.style, options.energy, options.seed)
+    return make(speech, options.style, options.energy, options.seed, options.identity())
 
 
 def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints) -> GesturePlan:
@@ -127,7 +127,8 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     from engine.plan.revise import Parts, planned_anew, planned_with
 
     span = _span(hints)
-    alike = (options.style, options.energy) == (given.style, given.energy)
+    speaker = options.identity()
+    alike = (options.style, options.energy, speaker) == (given.style, given.energy, given.speaker)
     if alike and planned_with(given, span, options.seed):
         return given
     arms = [side for side, joints in ARM_JOINTS.items() if hints.free_joints[list(joints)].any()]
@@ -140,7 +141,7 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     if hints.window == (0, hints.frames) and len(parts.arms) == 2 and hints.free_trans:  # another take
         if parts.head and parts.face and all(phrase.rule != USER for phrase in given.phrases):
             return fresh
-        given = replace(given, seed=options.seed, style=options.style, energy=options.energy)
+        given = replace(given, seed=options.seed, style=options.style, energy=options.energy, speaker=speaker)
     return planned_anew(given, fresh, span, options.seed, parts)
 
 

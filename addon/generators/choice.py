@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ..setup.engine import preferences
+from ..speakers.props import speaker_option
 
 DEFAULT, EMAGE = "default", "emage"
 GENERATORS = (
@@ -23,17 +24,16 @@ ALL_ALIKE = "EMAGE moves the body alike every time, so its variations would be e
 
 @dataclass(frozen=True)
 class Choice:
-    """A generator; of one with published weights also the speaker's number and the weights' folder, "" where unset."""
+    """A generator and its speaker, of one with published weights a number; the weights' folder, "" where unset."""
 
     generator: str
-    speaker: int = 0
+    speaker: str
     weights: str = ""
 
     def options(self) -> dict[str, Any]:
         """As options of the engine."""
-        if self.generator == DEFAULT:
-            return {"generator": DEFAULT}
-        return {"generator": self.generator, "speaker": str(self.speaker), "weights": self.weights}
+        options = {"generator": self.generator, "speaker": self.speaker}
+        return options if self.generator == DEFAULT else {**options, "weights": self.weights}
 
 
 def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
@@ -42,8 +42,8 @@ def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
     """
     settings = scene.cospeech
     if settings.generator == DEFAULT or role != SPEAK:
-        return Choice(DEFAULT)
-    return Choice(settings.generator, int(settings.speaker), weights_folder())
+        return Choice(DEFAULT, speaker_option(scene))
+    return Choice(settings.generator, str(settings.speaker), weights_folder())
 
 
 def weights_folder() -> str:

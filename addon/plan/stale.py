@@ -11,7 +11,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..generators.choice import DEFAULT
+from ..generators.choice import chosen
+from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
 from .made import file_changed
 from .pinprint import WATCH, target_print
@@ -31,7 +32,7 @@ def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None)
         return []
     made = _made(action)
     reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
-    return [*reasons, *_setting_reasons(context.scene.cospeech, made), *_pin_reasons(action, made)]
+    return [*reasons, *_setting_reasons(context.scene, made), *_pin_reasons(action, made)]
 
 
 def stale_text(reasons: list[str]) -> str:
@@ -94,11 +95,12 @@ def _transcript(audio: str, named: str, _: int) -> str:
     return str(found) if found is not None and found.is_file() else ""
 
 
-def _setting_reasons(settings: Any, made: dict[str, Any]) -> list[str]:
+def _setting_reasons(scene: bpy.types.Scene, made: dict[str, Any]) -> list[str]:
+    settings = scene.cospeech
     reasons = []
     if settings.generator != made.get("generator", settings.generator):
         reasons.append("Generator differs")
-    elif made.get("generator", DEFAULT) != DEFAULT and str(settings.speaker) != made.get("speaker"):
+    elif "generator" in made and not same_speaker(chosen(scene).speaker, str(made.get("speaker"))):
         reasons.append("Speaker differs")
     if "style" in made and settings.style != made["style"]:
         reasons.append("Style differs")

@@ -24,7 +24,7 @@ from engine.generators.headgaze import (
 )
 from engine.generators.legs import LEG_JOINTS, SOFT_KNEE, Feet, choose_feet, highest_pelvis, solve_legs
 from engine.generators.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
-from engine.generators.postures import ARM_JOINTS, MIRROR, RestTracks, life_table, rest_tracks, spine_rest
+from engine.generators.postures import ARM_JOINTS, MIRROR, RestTracks, life_style, life_table, rest_tracks, spine_rest
 from engine.generators.stance import Stance, carried, default_stance
 from engine.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
 from engine.plan.types import Event, GesturePlan
@@ -112,7 +112,7 @@ def build_life(
     stood, stood_seed = standing if standing is not None else (plan, seed)
     place = (stood.seed, stood_seed)
     table = life_table()
-    style = table["styles"].get(plan.style, table["styles"]["explain"])
+    style = life_style(plan.style, plan.speaker)
     key = (plan.seed, seed)
     drive = 0.75 + 0.25 * plan.energy
     low, high = table["sway_band"]
@@ -139,8 +139,7 @@ def build_life(
 @lru_cache(maxsize=8)
 def rests_for(plan: GesturePlan, seed: int, style: str) -> RestTracks:
     """Rest postures are costly to draw on a long line, and parts of a take made anew keep those of the take."""
-    styles = life_table()["styles"]
-    return rest_tracks(plan, seed, styles.get(style, styles["explain"]))
+    return rest_tracks(plan, seed, life_style(style, plan.speaker))
 
 
 def _fidgets(plan: GesturePlan, rng: np.random.Generator) -> tuple[tuple[Event, int, Array], ...]:
@@ -257,7 +256,7 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
 def aim_eyes(local: Array, plan: GesturePlan, times: NDArray[np.floating[Any]], seed: int) -> Array:
     """The same rotations (T, 55, 3, 3) with the eyes on their targets again, after other layers moved trunk or head."""
     table = life_table()
-    style = table["styles"].get(plan.style, table["styles"]["explain"])
+    style = life_style(plan.style, plan.speaker)
     return aimed(local, build_head(plan, seed, style, table["head"]), np.asarray(times, dtype=np.float64), None)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.bodyshape import arm_samples, body_distance
 from engine.generators.noise import Blend, Steps, seeded, steps
 from engine.kinematics import hinge_limb, look_frame, rotation_x, rotation_y, swing_twist
+from engine.plan.speakers import Speaker
 from engine.plan.types import GesturePhrase, GesturePlan
 from engine.rotations import matrix_to_axis_angle
 from engine.skeleton import ASSETS, default_skeleton
@@ -53,6 +54,12 @@ def arm_table() -> dict[str, Any]:
 def life_table() -> dict[str, Any]:
     """assets/postures/life.json."""
     return dict(json.loads((ASSETS / "postures" / "life.json").read_text(encoding="utf-8")))
+
+
+def life_style(style: str, speaker: Speaker) -> dict[str, Any]:
+    """The numbers of a style's body life for this speaker; those of "explain" where the style is unknown."""
+    styles = life_table()["styles"]
+    return speaker.life(styles.get(style, styles["explain"]))
 
 
 def spine_rest() -> Array:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.plan.rules import Hit, find_hits
+from engine.plan.speakers import Speaker
 from engine.plan.tables import Style, Tables, load_tables
 from engine.plan.text import Token, TopicBoundary, read_tokens, topic_boundaries
 from engine.speech.types import Accent, Speech
@@ -55,9 +56,9 @@ def _voice(speech: Speech) -> tuple[float, float]:
     return max(0.0, min(starts)), min(speech.seconds, max(ends))
 
 
-def build_context(speech: Speech, style: str, energy: float, seed: int, handedness: str) -> Context:
+def build_context(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker) -> Context:
     """Read the tables and the line; style and energy are already checked."""
-    tables = load_tables()
+    tables = speaker.tables(load_tables())
     tokens = read_tokens(speech, tables.lexicon) if speech.transcribed else ()
     accents = tuple(sorted(speech.prosody.accents, key=lambda accent: accent.time))
     return Context(
@@ -67,7 +68,7 @@ def build_context(speech: Speech, style: str, energy: float, seed: int, handedne
         style=tables.styles[style],
         energy=energy,
         seed=seed,
-        right_handed=handedness == "right",
+        right_handed=speaker.handedness == "right",
         tokens=tokens,
         hits=find_hits(tokens, tables),
         accents=accents,

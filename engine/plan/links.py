@@ -22,7 +22,7 @@ def class_times(gclass: str) -> ClassTimes:
 def style_of(plan: GesturePlan) -> Style:
     """The numbers of a plan's style."""
     styles = load_tables().styles
-    return styles.get(plan.style, styles["explain"])
+    return plan.speaker.style(styles.get(plan.style, styles["explain"]))
 
 
 def in_order(phrases: Iterable[GesturePhrase]) -> list[GesturePhrase]:

@@ -7,6 +7,7 @@ import numpy as np
 from engine.plan.context import Context, build_context
 from engine.plan.gaze import smile_events
 from engine.plan.lanes import Wish, clip, settle
+from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import Event, GesturePlan
 from engine.speech.types import Speech
 
@@ -26,17 +27,18 @@ MIRRORED_SMILE = 0.7
 QUESTION_BROW = 0.8
 
 
-def plan_listener(speech: Speech, style: str, energy: float, seed: int) -> GesturePlan:
+def plan_listener(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:
     """What a listener does while the line is said: eyes on the speaker, nods and brows where one answers without words,
     smiles at what is friendly, blinks after pauses, weight shifts. Hands rest, and the plan has no words: the mouth
     stays closed. Deterministic per seed."""
-    ctx = build_context(speech, style, energy, seed, "right")
+    ctx = build_context(speech, style, energy, seed, speaker)
     nods = _nods(ctx, ctx.rng("listener nods"))
     return GesturePlan(
         seconds=speech.seconds,
         style=style,
         seed=int(seed),
         energy=float(energy),
+        speaker=speaker,
         phrases=(),
         head=nods,
         brows=_brows(ctx, ctx.rng("listener brows")),
@@ -47,7 +49,7 @@ def plan_listener(speech: Speech, style: str, energy: float, seed: int) -> Gestu
     )
 
 
-def plan_idle(speech: Speech, style: str, energy: float, seed: int) -> GesturePlan:
+def plan_idle(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:
     """Somebody who stands there: looks about, blinks, breathes, shifts weight. Deterministic per seed."""
     rng = np.random.default_rng([int(seed), 77])
     seconds = speech.seconds
@@ -56,6 +58,7 @@ def plan_idle(speech: Speech, style: str, energy: float, seed: int) -> GesturePl
         style=style,
         seed=int(seed),
         energy=float(energy),
+        speaker=speaker,
         phrases=(),
         blinks=_blinks(speech, rng, "idle"),
         shifts=_shifts(seconds, rng),

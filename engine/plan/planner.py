@@ -10,27 +10,26 @@ from engine.plan.gaze import blink_events, gaze_events, smile_events
 from engine.plan.head import brow_events, head_events
 from engine.plan.phrases import build_phrases
 from engine.plan.scheduler import choose
+from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import STYLES, GesturePlan
 from engine.speech.types import Speech
 
 ENERGY = (0.5, 1.5)
 
 
-def plan_gestures(speech: Speech, style: str, energy: float, seed: int, handedness: str = "right") -> GesturePlan:
+def plan_gestures(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:
     """What the character will do while it says ``speech``: hands, head, brows, gaze, blinks, breath, shifts, smiles.
 
-    ``style`` is calm, explain, narrate or excited; ``energy`` 0.5..1.5 scales rate and size; ``handedness`` is the
-    dominant hand, right or left. Without a transcript beats, head and face follow the prosody alone. The same
+    ``style`` is calm, explain, narrate or excited; ``energy`` 0.5..1.5 scales rate and size; ``speaker`` is whose
+    ways they are. Without a transcript beats, head and face follow the prosody alone. The same
     arguments give the same plan on every machine; another seed another one. Linear but for sorting: O(n log n).
-    Raises CospeechError for an unknown style or hand, or an energy outside its range.
+    Raises CospeechError for an unknown style, or an energy outside its range.
     """
     if style not in STYLES:
         raise CospeechError(f"There is no style {style!r}; choose one of {', '.join(STYLES)}")
     if not ENERGY[0] <= energy <= ENERGY[1]:
         raise CospeechError(f"The energy {energy} is out of range; choose a number from {ENERGY[0]} to {ENERGY[1]}")
-    if handedness not in ("left", "right"):
-        raise CospeechError(f"The handedness {handedness!r} is unknown; choose right or left")
-    ctx = build_context(speech, style, float(energy), int(seed), handedness)
+    ctx = build_context(speech, style, float(energy), int(seed), speaker)
     phrases = build_phrases(ctx, choose(ctx, all_candidates(ctx)))
     return GesturePlan(
         seconds=speech.seconds,
@@ -47,4 +46,5 @@ def plan_gestures(speech: Speech, style: str, energy: float, seed: int, handedne
         smiles=smile_events(ctx, phrases),
         words=tuple((word.text, float(word.start), float(word.end)) for word in speech.words),
         accents=tuple(float(accent.time) for accent in ctx.accents),
+        speaker=speaker,
     )

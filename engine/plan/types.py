@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from engine.errors import CospeechError
+from engine.plan.speakers import NOBODY, Speaker
 
 STYLES = ("calm", "explain", "narrate", "excited")
 HANDS = ("left", "right", "both")
@@ -79,10 +80,13 @@ class GesturePlan:
     smiles: tuple[Event, ...] = ()
     words: tuple[tuple[str, float, float], ...] = field(default=())
     accents: tuple[float, ...] = ()
+    speaker: Speaker = NOBODY
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
-        return asdict(self)
+        """A JSON-ready dictionary; the speaker stands in it where it is somebody in particular."""
+        data = asdict(self)
+        del data["speaker"]
+        return data if self.speaker == NOBODY else {**data, "speaker": self.speaker.to_dict()}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> GesturePlan:
@@ -97,6 +101,7 @@ class GesturePlan:
             for group in ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles"):
                 values[group] = tuple(Event(**event) for event in data.get(group, ()))
             values["words"] = tuple((str(w[0]), float(w[1]), float(w[2])) for w in data.get("words", ()))
+            values["speaker"] = Speaker.from_dict(data.get("speaker", {}), "The plan's speaker")
             values["accents"] = tuple(float(time) for time in data.get("accents", ()))
             return GesturePlan(**values)
         except (KeyError, TypeError, ValueError, IndexError) as error:

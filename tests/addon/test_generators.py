@@ -224,7 +224,7 @@ def test_a_listener_is_always_performed_by_the_default(scene):
     from addon.generators.choice import chosen
 
     assert chosen(scene).generator == "emage"
-    assert chosen(scene, "listen").options() == {"generator": "default"}
+    assert chosen(scene, "listen").options() == {"generator": "default", "speaker": "default"}
 
 
 def test_an_unknown_speaker_is_a_sentence(scene):

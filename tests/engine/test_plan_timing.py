@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from plan_speech import TALK, say
 
 from engine.plan.planner import plan_gestures
+from engine.plan.speakers import Speaker
 from engine.plan.tables import load_tables
 from engine.plan.types import STYLES, GesturePhrase, GesturePlan
 from engine.speech.types import Speech
@@ -124,7 +125,7 @@ def test_hands_split_as_the_profile_says(handedness: str) -> None:
     counts: Counter[str] = Counter()
     for talk in talks():
         for seed in range(3):
-            plan = plan_gestures(talk, "explain", 1.0, seed, handedness)
+            plan = plan_gestures(talk, "explain", 1.0, seed, Speaker(handedness=handedness))
             counts.update(phrase.hands for phrase in plan.phrases)
             for phrase, following in pairwise(plan.phrases):
                 if phrase.join != "rest" and {phrase.hands, following.hands} == {"left", "right"}:

@@ -1,0 +1,1 @@
+"""Speakers: whose ways the character has, as presets that can be saved."""

@@ -1,0 +1,107 @@
+"""Choose, save and delete speaker presets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..setup.engine import user_folder
+from ..ui import allowed
+from .presets import DEFAULT, PresetError, bundled, file_name, nobody, own, read, write
+
+
+def presets_folder() -> Path:
+    """Where the user's presets lie: they outlive updates."""
+    return user_folder() / "speakers"
+
+
+class COSPEECH_OT_choose_speaker(bpy.types.Operator):
+    """Take the ways of this speaker: hands, rate, size, tempo, rests, head, eyes and face"""
+
+    bl_idname = "cospeech.choose_speaker"
+    bl_label = "Choose Speaker"
+    bl_options = {"REGISTER", "UNDO"}
+
+    preset: bpy.props.StringProperty(name="Preset", description="The preset's name", options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Fill the settings from the preset."""
+        name = self.preset or DEFAULT
+        path = {**bundled(), **own(presets_folder())}.get(name)
+        if path is None and name != DEFAULT:
+            self.report({"ERROR"}, f"There is no speaker '{name}' any more; choose another one")
+            return {"CANCELLED"}
+        try:
+            context.scene.cospeech_speaker.take(nobody() if path is None else read(path))
+        except PresetError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_save_speaker(bpy.types.Operator):
+    """Save these settings as a speaker of your own, for every file"""
+
+    bl_idname = "cospeech.save_speaker"
+    bl_label = "Save Speaker"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.StringProperty(name="Name", description="What the speaker is called", options={"SKIP_SAVE"})
+    about: bpy.props.StringProperty(name="About", description="What this speaker is like", options={"SKIP_SAVE"})
+    replace: bpy.props.BoolProperty(
+        name="Replace", description="Replace your speaker of this name", default=False, options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+        """Ask for a name; one of the user's own may be kept."""
+        speaker = context.scene.cospeech_speaker
+        self.about = speaker.about
+        if speaker.preset in own(presets_folder()):
+            self.name, self.replace = speaker.preset, True
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write the preset; the scene's speaker is that one from now on."""
+        speaker = context.scene.cospeech_speaker
+        try:
+            values = {**speaker.values(), "name": file_name(self.name), "about": self.about}
+            path = write(presets_folder(), values, self.replace)
+        except PresetError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        speaker.take(values)
+        self.report({"INFO"}, f"Saved speaker '{path.stem}'")
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_delete_speaker(bpy.types.Operator):
+    """Delete your speaker's preset; the settings stay as they are"""
+
+    bl_idname = "cospeech.delete_speaker"
+    bl_label = "Delete Speaker"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for presets of the user's own."""
+        mine = context.scene.cospeech_speaker.preset in own(presets_folder())
+        return allowed(cls, "" if mine else "Only speakers that you saved can be deleted")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask first."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Remove the file."""
+        name = context.scene.cospeech_speaker.preset
+        try:
+            own(presets_folder())[name].unlink()
+        except OSError as error:
+            self.report({"ERROR"}, f"'{name}' can't be deleted ({error.strerror}); check the folder {presets_folder()}")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Deleted speaker '{name}'")
+        return {"FINISHED"}
+
+
+CLASSES = (COSPEECH_OT_choose_speaker, COSPEECH_OT_save_speaker, COSPEECH_OT_delete_speaker)
