@@ -11,6 +11,7 @@ from types import ModuleType
 # In the order in which they need each other. Each names its classes in CLASSES; one that adds more to Blender than
 # classes (settings, menu entries, handlers) also has attach() and detach().
 MODULES = (
+    "face.props",
     "generate.props",
     "speakers.props",
     "plan.props",
@@ -27,6 +28,8 @@ MODULES = (
     "speech.panel",
     "rig.ops",
     "rig.panel",
+    "face.ops",
+    "face.panel",
     "pins.counts",
     "pins.ops",
     "pins.pose_ops",

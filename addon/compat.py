@@ -67,10 +67,10 @@ def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any) -> N
 
 
 def slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> Any:
-    """The slot of the Action that was made for ``owner``, or None."""
+    """The slot of the Action that was made for ``owner``, or None: the one of its name, else one that nobody uses."""
     fitting = [slot for slot in action.slots if slot.target_id_type == owner.id_type]
     named = [slot for slot in fitting if slot.name_display == owner.name]
-    return (named or fitting or [None])[0]
+    return (named or [slot for slot in fitting if not slot.users()] or [None])[0]
 
 
 def new_curve(channels: Channels, path: str, index: int, group: str) -> Any:

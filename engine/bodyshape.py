@@ -46,7 +46,8 @@ class Capsule:
 
 @dataclass(frozen=True, eq=False)
 class ArmSamples:
-    """Spheres on one arm: points (T, N, 3), radii (N,), and ``share`` (N,): 0 at the elbow, 1 from the wrist on."""
+    """Spheres on one arm: points (T, N, 3), radii (N,), and ``share`` (N,): 0 at the elbow, 1 from the wrist on, below
+    0 on the upper arm (-1 at the shoulder)."""
 
     points: Array
     radii: Array
@@ -86,10 +87,11 @@ def _capsules() -> tuple[Capsule, ...]:
     )
 
 
-def arm_samples(skeleton: Skeleton, points: Array, side: int) -> ArmSamples:
-    """Spheres along forearm, palm and fingers of one arm; ``points`` (T, 55, 3) world joints."""
+def arm_samples(skeleton: Skeleton, points: Array, side: int, upper: bool = False) -> ArmSamples:
+    """Spheres along forearm, palm and fingers of one arm, with ``upper`` the upper arm too; ``points`` (T, 55, 3) world
+    joints."""
     table = body_table()["arm"]
-    _, elbow, wrist = ARMS[side]
+    shoulder, elbow, wrist = ARMS[side]
     hand = list(HANDS[side])
     knuckles, middles = hand[0:12:3], hand[1:12:3] + hand[2:12:3]
     thumb = hand[12:]
@@ -98,6 +100,10 @@ def arm_samples(skeleton: Skeleton, points: Array, side: int) -> ArmSamples:
         spots.append(points[:, elbow] * (1.0 - fraction) + points[:, wrist] * fraction)
         radii.append(radius)
         share.append(fraction)
+    for fraction, radius in table["upper_arm"] if upper else ():
+        spots.append(points[:, shoulder] * (1.0 - fraction) + points[:, elbow] * fraction)
+        radii.append(radius)
+        share.append(fraction - 1.0)
     spots.append(points[:, wrist])
     radii.append(table["wrist_radius"])
     for joint in knuckles:
@@ -136,7 +142,7 @@ def hand_distance(samples: ArmSamples, points: Array, world: Array, side: int) -
     wrist, hand = ARMS[side][2], HANDS[side]
     _keep_nearest(best, normal, *_palm_distance(table["palm"], samples.points, points[:, wrist], world[:, wrist], side))
     radius = float(table["finger_radius"])
-    for first in range(0, 12, 3):
+    for first in range(0, 15, 3):
         for joint in (hand[first], hand[first + 1]):
             ends = points[:, joint], points[:, joint + 1]
             _keep_nearest(best, normal, *_capsule_distance(samples.points, *ends, (radius, radius)))

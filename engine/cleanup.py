@@ -136,7 +136,7 @@ def _requests(local: Array, trans: Array, skeleton: Skeleton, frames: Indices, g
     points, world = skeleton.forward_matrices(local, trans)
     table = body_table()
     out = np.zeros((len(local), 2, 2, 3))
-    samples = [arm_samples(skeleton, points, side) for side in (0, 1)]
+    samples = [arm_samples(skeleton, points, side, upper=True) for side in (0, 1)]
     for side in (0, 1):
         distance, normal = body_distance(samples[side], points, world)
         deep = np.maximum(-distance - float(table["tolerance"]), 0.0)
@@ -178,19 +178,20 @@ def _add_hand_requests(
 
 
 def _add_requests(out: Array, deep: Array, normal: Array, share: Array) -> None:
-    """Deepest sphere of the hand moves the wrist; what forearm and elbow still need is split by the place along the
-    arm."""
+    """Deepest sphere of the hand moves the wrist; what forearm and upper arm still need is split by the place along the
+    arm: of the upper arm only the elbow can move."""
     rows = np.arange(len(deep))
-    for group in (share >= 1.0, share < 1.0):
+    for group in (share >= 1.0, (share >= 0.0) & (share < 1.0), share < 0.0):
         index = np.flatnonzero(group)
         worst = index[deep[:, index].argmax(axis=1)]
         direction = normal[rows, worst]
-        t = share[worst][:, None]
-        given = np.sum((out[:, 0] * (1.0 - t) + out[:, 1] * t) * direction, axis=-1)
+        along = share[worst][:, None]
+        elbow, wrist = 1.0 - np.abs(along), np.maximum(along, 0.0)
+        given = np.sum((out[:, 0] * elbow + out[:, 1] * wrist) * direction, axis=-1)
         open_ = np.maximum(_OVERSHOOT * deep[rows, worst] - np.where(deep[rows, worst] > 0.0, given, 0.0), 0.0)
-        push = open_[:, None] * direction / (t**2 + (1.0 - t) ** 2)
-        out[:, 0] += (1.0 - t) * push
-        out[:, 1] += t * push
+        push = open_[:, None] * direction / (elbow**2 + wrist**2)
+        out[:, 0] += elbow * push
+        out[:, 1] += wrist * push
 
 
 def _spread(need: Array, fps: float) -> Array:

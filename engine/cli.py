@@ -12,12 +12,18 @@ import typer
 
 from engine.course import Course
 from engine.errors import CospeechError
+from engine.face.emotions import NEUTRAL
 from engine.generators.base import PARTS
 from engine.motion import Motion, check_target
 from engine.pipeline import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
+from engine.plan.types import STYLES
 from engine.training.commands import train_app
+from engine.training.semges_commands import COMMANDS as SEMGES_COMMANDS
+from engine.training.semtalk_commands import COMMANDS as SEMTALK_COMMANDS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+for _name, _command in (SEMGES_COMMANDS | SEMTALK_COMMANDS).items():
+    train_app.command(_name)(_command)
 app.add_typer(train_app, name="train")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -37,17 +43,29 @@ def generate(
     audio: Annotated[str, typer.Argument(help="Speech: wav, flac, ogg, mp3 ...")],
     out: Annotated[Path, typer.Option(help="The take to write (.npz).")],
     transcript: Annotated[str, typer.Option(help="What is said: .txt, .srt or .TextGrid.")] = "",
-    generator: Annotated[str, typer.Option(help="default or emage.")] = "default",
+    generator: Annotated[str, typer.Option(help="default, emage, semtalk or semges.")] = "default",
     weights: Annotated[str, typer.Option(help="Folder of a published generator's weights.")] = "",
     plan: Annotated[str, typer.Option(help="A gesture plan (JSON) to follow instead of planning anew.")] = "",
     hints: Annotated[str, typer.Option(help="What is fixed, and the window to make anew (.npz).")] = "",
     style: Annotated[str, typer.Option(help="calm, explain, narrate or excited.")] = "explain",
-    speaker: Annotated[str, typer.Option(help="Speaker preset or its .json file; for published generators a number.")] = "default",
+    speaker: Annotated[
+        str, typer.Option(help="Speaker preset or its .json file; for published generators a number.")
+    ] = "default",
     energy: Annotated[float, typer.Option(help="0.5 to 1.5: rate and size of gestures.")] = 1.0,
+    emotion: Annotated[str, typer.Option(help="neutral, happy, sad, angry or surprised: how it feels.")] = NEUTRAL,
+    emotion_strength: Annotated[float, typer.Option(help="0 to 1: how much of the emotion shows.")] = 1.0,
     parts: Annotated[str, typer.Option(help="Comma-separated body parts.")] = ",".join(PARTS),
     in_place: Annotated[bool, typer.Option("--in-place", help="Keep pelvis and feet where they stand.")] = False,
     fps: Annotated[float | None, typer.Option(help="Frame rate of the take; the hints' own, else 30.")] = None,
+    smplx: Annotated[
+        str, typer.Option(help="Your SMPL-X model (file or folder): the face as its expression and jaw too.")
+    ] = "",
     role: Annotated[str, typer.Option(help="speak, listen (to this line) or idle.")] = "speak",
+    gaze: Annotated[str, typer.Option(help="Where to look: x,y,z in metres, left, up from the floor, forward.")] = "",
+    emphasis: Annotated[
+        list[str] | None,
+        typer.Option(help="START:END:VALUE, seconds and -1 to 1: words there show less or more. As often as needed."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another performance.")] = 0,
     variations: Annotated[int, typer.Option(min=1, help="Number of takes; seeds count up from --seed.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -63,6 +81,9 @@ def generate(
         style=style,
         speaker=speaker,
         energy=energy,
+        emotion=emotion,
+        emotion_strength=emotion_strength,
+        smplx=smplx,
         parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
         in_place=in_place,
         fps=30.0 if fps is None else fps,
@@ -70,17 +91,24 @@ def generate(
         device=device,
         hints=hints,
         role=role,
+        gaze=_place(gaze),
+        emphasis=tuple(_stretch(text) for text in emphasis or ()),
     ).checked()
-    paths = _targets(out, variations, seed, (audio, transcript, plan, hints))
-    if plan:
-        read_plan(plan)  # a wrong one is told before minutes of listening
     if hints and fps is None:
         options = replace(options, fps=rate_of(hints))
+    _write_takes(options, out, variations, as_json)
+
+
+def _write_takes(options: TakeOptions, out: Path, variations: int, as_json: bool) -> None:
+    """Make the takes of these options, seeds counting up, and say what came of them."""
+    paths = _targets(out, variations, options.seed, (options.audio, options.transcript, options.plan, options.hints))
+    if options.plan:
+        read_plan(options.plan)  # a wrong one is told before minutes of listening
     takes = []
     with _Bar(quiet=as_json) as bar:
         course = Course(bar, variations)
         speech = hear(options, course)
-        seeds = tuple(seed + index for index in range(variations))
+        seeds = tuple(options.seed + index for index in range(variations))
         for path, motion in zip(paths, make_takes(options, seeds, course, speech), strict=True):
             motion.save(path)
             takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **told(motion)})
@@ -91,6 +119,26 @@ def generate(
         print(f"{take['path']}: {take['frames']} frames at {take['fps']:g} fps")
         for warning in [*take["warnings"], *missed(take["targets"])]:
             print(f"  note: {warning}")
+
+
+def _stretch(text: str) -> tuple[float, float, float]:
+    """Start, end and amount of emphasis from "START:END:VALUE"."""
+    try:
+        start, end, amount = (float(part) for part in text.split(":"))
+    except ValueError:
+        raise CospeechError(f"--emphasis is '{text}'; give start, end and amount as 1.2:2.0:0.8") from None
+    return start, end, amount
+
+
+def _place(text: str) -> tuple[float, float, float] | None:
+    """A place from "x,y,z"; None where nothing is given."""
+    if not text.strip():
+        return None
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        raise CospeechError(f"--gaze is '{text}'; give three numbers x,y,z in metres: left, up, forward") from None
+    return x, y, z
 
 
 def _targets(out: Path, variations: int, seed: int, sources: tuple[str, ...]) -> list[Path]:
@@ -185,23 +233,79 @@ def convert(
 
 @app.command()
 def evaluate(
-    pred: Annotated[Path, typer.Option(help="Folder of generated takes (.npz).")],
-    gt: Annotated[Path, typer.Option(help="Folder of real takes of the same names.")],
+    pred: Annotated[Path | None, typer.Option(help="Folder of generated takes (.npz).")] = None,
+    gt: Annotated[Path | None, typer.Option(help="Folder of real takes of the same names.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Folder of their speech, for beat consistency.")] = None,
     extractor: Annotated[Path | None, typer.Option(help="The published feature network, for FGD.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Folder of BEAT2's semantic labels, for SRGR.")] = None,
+    smplx: Annotated[Path | None, typer.Option(help="Folder of SMPLX_NEUTRAL_2020.npz, for LVD and MSE.")] = None,
+    hints: Annotated[Path | None, typer.Option(help="Folder of the takes' hints, for pin errors.")] = None,
+    realism: Annotated[
+        bool, typer.Option("--realism", help="Bundled generator against realism bands instead.")
+    ] = False,
+    speech: Annotated[
+        Path | None, typer.Option(help="Realism: folder of speech with transcripts; else the demo.")
+    ] = None,
+    styles: Annotated[str, typer.Option(help="Realism: comma-separated styles.")] = ",".join(STYLES),
+    corpus: Annotated[Path | None, typer.Option(help="Realism: the gesture corpus, through the same rows.")] = None,
+    beat2: Annotated[Path | None, typer.Option(help="Realism: a BEAT2 take (.npz), its .wav beside it.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON too.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure generated takes against real ones."""
+    """Measure generated takes against real ones, or (--realism) against the bands of real motion."""
+    if realism:
+        _realism(speech, styles, corpus, beat2, out, as_json)
+        return
+    if pred is None or gt is None:
+        raise CospeechError("Give two folders of takes, --pred and --gt; or --realism for the bundled generator")
     from engine.evaluation.report import as_json as figures
     from engine.evaluation.report import evaluate as measure
     from engine.evaluation.report import table
 
-    rows = measure(pred, gt, audio, extractor, labels)
+    rows = measure(pred, gt, audio, extractor=extractor, labels=labels, smplx=smplx, hints=hints)
     if out is not None:
         out.write_text(json.dumps(figures(rows), indent=1), encoding="utf-8")
     print(json.dumps(figures(rows)) if as_json else "\n".join(table(rows)))
+
+
+def _realism(
+    speech: Path | None, styles: str, corpus: Path | None, beat2: Path | None, out: Path | None, as_json: bool
+) -> None:
+    from engine.evaluation.realism import as_json as figures
+    from engine.evaluation.realism import evaluate_realism, table
+
+    chosen = tuple(style.strip() for style in styles.split(",") if style.strip())
+    with _Bar(quiet=as_json) as bar:
+        found = evaluate_realism(speech, chosen, corpus, beat2, tell=bar)
+    if out is not None:
+        out.write_text(json.dumps(figures(found), indent=1), encoding="utf-8")
+    print(json.dumps(figures(found)) if as_json else "\n".join(table(found)))
+
+
+@app.command()
+def evaluate_gestures(
+    corpus: Annotated[Path, typer.Option(help="Folder of the gesture corpus.")],
+    designs: Annotated[
+        str, typer.Option(help="Comma-separated: basis, autodecoder, vae; controls: copies, smoothed, shaken.")
+    ] = "basis",
+    folds: Annotated[int, typer.Option(min=2, max=10, help="Folds by take.")] = 3,
+    per_class: Annotated[int, typer.Option(min=20, help="Generated clips a class and fold.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds, draws and trainings.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Does the gesture model make new gestures? Designs fitted without some takes, asked about them."""
+    from engine.evaluation.generalisation import Protocol
+    from engine.evaluation.generalisation_report import as_json as figures
+    from engine.evaluation.generalisation_report import evaluate_gestures as measure
+    from engine.evaluation.generalisation_report import table
+
+    chosen = tuple(name.strip() for name in designs.split(",") if name.strip())
+    with _Bar(quiet=as_json) as bar:
+        found = measure(corpus, chosen, Protocol(folds, per_class, seed), bar)
+    if out is not None:
+        out.write_text(json.dumps(figures(found), indent=1), encoding="utf-8")
+    print(json.dumps(figures(found)) if as_json else "\n".join(table(found)))
 
 
 @app.command()

@@ -81,18 +81,13 @@ def examine_installation() -> dict[str, Any]:
 
 def examine_weights(generator: str, folder: str) -> dict[str, Any]:
     """What a published system's folder holds: parts, speakers, parameters; CospeechError says what is missing."""
-    from engine.models.checkpoints import load_emage
-    from engine.pipeline import GENERATORS
+    from engine.generators.published import PUBLISHED, examine
 
-    if generator not in GENERATORS[1:]:
-        raise CospeechError(
-            f"There is no published generator '{generator}'; choose one of: {', '.join(GENERATORS[1:])}"
-        )
+    if generator not in PUBLISHED:
+        raise CospeechError(f"There is no published generator '{generator}'; choose one of: {', '.join(PUBLISHED)}")
     if not folder:
         raise CospeechError(f"Choose the folder of the published weights of '{generator}' first")
-    found = load_emage(Path(folder))
-    count = sum(p.numel() for module in (found.model, found.codecs) for p in module.parameters())
-    return {"generator": generator, "folder": folder, "parameters": count, "speakers": found.model.size.speakers}
+    return {"generator": generator, "folder": folder, **examine(generator, Path(folder))}
 
 
 def devices() -> list[str]:

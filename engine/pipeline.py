@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.course import Course
 from engine.errors import CospeechError
+from engine.face.emotions import NEUTRAL, find_emotion
 from engine.generators.base import PARTS, ROLES, Generator, Progress, Request
+from engine.generators.published import PUBLISHED
 from engine.motion import Motion
 from engine.plan.speakers import NOBODY, Speaker, find_speaker
 from engine.plan.types import STYLES, GesturePlan
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
     from engine.takeplan import Decision
 
-GENERATORS = ("default", "emage")
+GENERATORS = ("default", *PUBLISHED)
+WEIGHS_MEANING = ("default", "semtalk")
 ALIGNING = 0.93  # the share of the aligner in the time that listening takes
 JOINS = ("rest", "partial", "next")
 
@@ -36,7 +39,11 @@ class TakeOptions:
     ``hints``: a file of engine.hints; then only its window is made anew. ``edits``: plan edits (engine.plan.edit) on
     the plan given, ``words``: corrected word times (index, start, end) in seconds. ``window`` "auto" narrows the hints'
     window to what edits and words touch. ``role``: "speak", "listen" (reacts to the line, mouth closed) or "idle".
-    ``weights``: the folder of a published generator's weights.
+    ``weights``: the folder of a published generator's weights. ``emotion`` (assets/emotions.json) lies over the face
+    with a strength 0..1. ``gaze``: the place that is looked at, metres left, up and forward as a Motion has them.
+    ``emphasis``: stretches (start, end, amount) in seconds where words show more (to 1) or less (to -1), for generators
+    that weigh it (engine.plan.emphasis); without any a plan keeps its own, an amount of 0 takes it away. ``smplx``: the
+    user's own SMPL-X model (file or folder); then the default generator's face is written as expression and jaw too.
     """
 
     audio: str
@@ -57,6 +64,11 @@ class TakeOptions:
     window: str = ""
     role: str = "speak"
     weights: str = ""
+    emotion: str = NEUTRAL
+    emotion_strength: float = 1.0
+    gaze: tuple[float, float, float] | None = None
+    emphasis: tuple[tuple[float, float, float], ...] = ()
+    smplx: str = ""
 
     def checked(self) -> TakeOptions:
         """These options, or CospeechError with the first thing that is wrong with them."""
@@ -74,12 +86,19 @@ class TakeOptions:
             raise CospeechError(f"Body parts asked for: {named}; choose from: {', '.join(PARTS)}")
         if not 0.5 <= self.energy <= 1.5:
             raise CospeechError(f"The energy is {self.energy:g}; choose a value from 0.5 to 1.5")
+        find_emotion(self.emotion, self.emotion_strength)
+        if self.smplx:
+            from engine.face.expressions import check_smplx
+
+            check_smplx(self.smplx)
         if not 1.0 <= self.fps <= 240.0:
             raise CospeechError(f"The frame rate is {self.fps:g}; choose a rate from 1 to 240 frames per second")
         if self.seed < 0:
             raise CospeechError(f"The seed is {self.seed}; choose 0 or a whole number above it")
         if self.device not in ("auto", "cpu", "cuda"):
             raise CospeechError(f"There is no device '{self.device}'; choose auto, cpu or cuda")
+        if self.gaze is not None and not (len(self.gaze) == 3 and _are_numbers(*self.gaze)):
+            raise CospeechError("What is looked at is no place; give three numbers x,y,z in metres: left, up, forward")
         if self.role not in ROLES:
             raise CospeechError(f"There is no role '{self.role}'; choose one of: {', '.join(ROLES)}")
         self._check_changes()
@@ -94,6 +113,15 @@ class TakeOptions:
             raise CospeechError(f"The window is '{self.window}'; choose 'auto' or leave it out")
         if not all(len(entry) == 3 and _are_numbers(*entry) for entry in self.words):
             raise CospeechError("Corrected word times are a word's number, its start and its end in seconds; mend them")
+        if self.emphasis and self.generator not in WEIGHS_MEANING:
+            raise CospeechError(
+                f"'{self.generator}' does not weigh meaning, so emphasis can't be heard; use: "
+                f"{', '.join(WEIGHS_MEANING)}"
+            )
+        if self.emphasis and self.role != "speak":
+            raise CospeechError("Only who speaks has words to emphasise; leave the emphasis out")
+        if not all(len(e) == 3 and _are_numbers(*e) and 0 <= e[0] < e[1] and abs(e[2]) <= 1 for e in self.emphasis):
+            raise CospeechError("Emphasis is start and end in seconds and an amount from -1 to 1; mend it")
 
     def _check_published(self) -> None:
         """CospeechError for what a published system can't do, and where its weights are not given."""
@@ -104,6 +132,8 @@ class TakeOptions:
             )
         if self.edits:
             raise CospeechError(f"'{self.generator}' follows no gesture plan, so it can't be edited; use 'default'")
+        if self.gaze is not None:
+            raise CospeechError(f"'{self.generator}' can't be told where to look; use the default generator for that")
         if self.role != "speak":
             raise CospeechError(f"'{self.generator}' only speaks; use the default generator for listening")
 
@@ -113,26 +143,10 @@ def make_generator(options: TakeOptions) -> Generator:
     from engine.generators.default import BUNDLED_WEIGHTS
 
     if options.generator != "default":
+        from engine.generators.published import published_generator
+
         return published_generator(options.generator, options.weights, options.device)
     return _default_generator(BUNDLED_WEIGHTS.stat().st_mtime_ns if BUNDLED_WEIGHTS.exists() else 0)
-
-
-def published_generator(name: str, weights: str, device: str) -> Generator:
-    """A published system from the user's folder, kept from take to take; CheckpointError says what is unfit."""
-    from engine.inspection import devices
-    from engine.models.checkpoints import weight_files
-
-    folder = Path(weights)
-    found = [path.stat().st_mtime_ns for path in weight_files(folder)]
-    chosen = "cuda" if device != "cpu" and "cuda" in devices() else "cpu"
-    return _published_generator(name, folder, chosen, tuple(found))
-
-
-@lru_cache(maxsize=1)
-def _published_generator(_name: str, folder: Path, device: str, _written: tuple[int, ...]) -> Generator:
-    from engine.generators.emage import EmageGenerator
-
-    return EmageGenerator.from_folder(folder, device)
 
 
 @lru_cache(maxsize=1)
@@ -175,6 +189,8 @@ def _wrong_in(plan: GesturePlan) -> str:
                 event.start, event.apex, event.end, event.amount, event.hold, event.extra, event.cycles
             ):
                 return f"{group} {number} has a value that is not a number"
+    if not _are_numbers(*(plan.look_at or ())):
+        return "what it looks at is not three numbers"
     return "" if _are_numbers(plan.seconds, plan.energy, plan.seed) else "its seconds, energy or seed is not a number"
 
 
@@ -241,7 +257,7 @@ def make_takes(
         chosen = replace(options, seed=seed)
         decision = decide(chosen, speech, given, hints)
         if not generator.performs_plan:  # its hands know nothing of planned gestures, so the take claims none
-            decision = replace(decision, plan=unplanned(decision.plan, decision.hints))
+            decision = replace(decision, plan=unplanned(decision.plan, decision.hints, generator.performs_head))
         request = Request(
             speech=speech,
             plan=decision.plan,
@@ -250,14 +266,21 @@ def make_takes(
             style=options.style,
             speaker=options.speaker,
             energy=options.energy,
+            emotion=options.emotion,
+            emotion_strength=options.emotion_strength,
             parts=options.parts,
             in_place=options.in_place,
             role=options.role,
             hints=decision.hints,
             standing=decision.standing,
+            emphasis=options.emphasis,
             fixed=decision.fixed,
         )
         motion = generator.generate(request, course)
+        if options.smplx and options.generator == "default":  # the published ones have expressions of their own
+            from engine.face.expressions import with_expressions
+
+            motion = with_expressions(motion, options.smplx, decision.hints)
         yield _signed(motion, decision, chosen, speech)
 
 
@@ -312,10 +335,13 @@ def _of_window(decision: Decision, plan: Mapping[str, Any]) -> dict[str, Any]:
 def _as_json(options: TakeOptions) -> dict[str, Any]:
     """The options for the record; what was not asked for is left out where it came later than the first takes."""
     data = asdict(options)
-    later = ("hints", "edits", "words", "window", "role", "weights")
+    later = ("hints", "edits", "words", "window", "role", "weights", "gaze", "emphasis", "smplx")
     if options.hints:  # in a job's folder, whose name says nothing and is another one every time
         data |= {name: Path(data[name]).name for name in ("hints", "plan")}
-    return {name: value for name, value in data.items() if name not in later or value not in ("", (), "speak")}
+    kept = {name: value for name, value in data.items() if name not in later or value not in ("", (), "speak", None)}
+    if options.emotion == NEUTRAL:
+        kept = {name: value for name, value in kept.items() if not name.startswith("emotion")}
+    return kept
 
 
 def told(motion: Motion) -> dict[str, Any]:

@@ -250,7 +250,10 @@ def options_in(folder: Path, given: Any) -> TakeOptions:
             options[name] = str(folder / str(options[name]))
     options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
     options["edits"] = tuple(options.get("edits", ()))
-    options["words"] = tuple(tuple(entry) for entry in options.get("words", ()))
+    for name in ("words", "emphasis"):
+        options[name] = tuple(tuple(entry) for entry in options.get(name, ()))
+    if options.get("gaze") is not None:
+        options["gaze"] = tuple(options["gaze"])
     return TakeOptions(**options)
 
 

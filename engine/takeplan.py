@@ -80,9 +80,11 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         given = GesturePlan.from_dict(hints.base.plan)
     if given is None and options.edits:
         raise CospeechError("Plan edits need the plan that they change; give the take's plan with them")
+    options = _with_emphasis(options, given, hints)
     steps = () if hints is None else steps_of(hints.base.provenance)
     past = Past(given) if given is None or hints is None else rewound(given, steps, hints.window)
-    if given is None or (past.plan is None and not (options.edits or options.words)):
+    toned = given is not None and _is_toned(options, given)
+    if given is None or (past.plan is None and not (options.edits or options.words or toned)):
         plan = new_plan(options, speech)
         if hints is None:
             return Decision(plan)
@@ -90,13 +92,17 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         return Decision(plan, hints, Standing(plan, options.seed), given=given, past=Past(None))
     timed = retimed(given, speech) if options.words else given
     edited = edit_plan(timed, options.edits, speech)
+    if options.gaze is not None and options.gaze != edited.plan.look_at:
+        edited = replace(edited, plan=replace(edited.plan, look_at=options.gaze))
+    if toned or timed is not given:
+        edited = replace(edited, plan=toned_plan(edited.plan, options, speech, given))
     if hints is None:
         return Decision(edited.plan, fixed=edited.ids, notes=edited.notes, given=given)
-    if options.edits or timed is not given:
+    if options.edits or timed is not given or (toned and not _is_reseeded(options, given, hints)):
         standing = _standing(given, hints.base.provenance or {})
         untouched = False
         if options.window == "auto":
-            window = affected_window(given, edited.plan, hints.fps, hints.frames)
+            window = affected_window(given, edited.plan, hints.fps, hints.frames, options.generator != "default")
             window = None if window is None else _common(window, hints.window)
             untouched = window is None
             hints = replace(hints, window=window or hints.window)
@@ -115,11 +121,69 @@ def new_plan(options: TakeOptions, speech: Speech) -> GesturePlan:
     if options.role == "speak":
         from engine.plan.planner import plan_gestures
 
-        return plan_gestures(speech, options.style, options.energy, options.seed, options.identity())
+        plan = plan_gestures(speech, options.style, options.energy, options.seed, options.identity())
+        return toned_plan(replace(plan, look_at=options.gaze), options, speech)
     from engine.plan.listener import plan_idle, plan_listener
 
     make = plan_listener if options.role == "listen" else plan_idle
-    return make(speech, options.style, options.energy, options.seed, options.identity())
+    return replace(make(speech, options.style, options.energy, options.seed, options.identity()), look_at=options.gaze)
+
+
+def toned_plan(
+    plan: GesturePlan, options: TakeOptions, speech: Speech, before: GesturePlan | None = None
+) -> GesturePlan:
+    """The plan with the emphasis of the options in it; a generator that weighs meaning by itself is only told where.
+    ``before``: the plan with the words' times to which the emphasis that it has belongs."""
+    if not options.emphasis and plan.emphasis is None:
+        return plan
+    if options.generator == "default":
+        from engine.plan.emphasis import emphasised
+
+        return emphasised(plan, options.emphasis, speech, before)
+    from engine.plan.emphasis import recorded
+
+    return recorded(plan, plan, tuple(stretch for stretch in options.emphasis if stretch[2]))
+
+
+def _with_emphasis(options: TakeOptions, given: GesturePlan | None, hints: Hints | None) -> TakeOptions:
+    """The options with the emphasis that shall be in the plan: that of the plan given where they name none, and of its
+    words outside a window that is to stay as it is; on the words, whose times may change."""
+    if given is None or (given.emphasis is None and not options.emphasis):
+        return options
+    from engine.plan.emphasis import Tone, tone_of
+
+    before = tone_of(given)
+    asked = Tone(given.words, options.emphasis) if options.emphasis else before
+    if not given.words:
+        kept = () if given.emphasis is None else given.emphasis.stretches
+        return replace(options, emphasis=options.emphasis or kept)
+    low, high = (-np.inf, np.inf) if hints is None or options.window == "auto" else _span(hints)
+    times = {index: (start, end) for index, start, end in options.words}
+    stretches = []
+    for index, (_, start, end) in enumerate(given.words):
+        amount = (asked if low <= 0.5 * (start + end) < high else before).amounts[index]
+        if amount:
+            stretches.append((*times.get(index, (start, end)), amount))
+    return replace(options, emphasis=tuple(stretches))
+
+
+def _is_reseeded(options: TakeOptions, given: GesturePlan, hints: Hints) -> bool:
+    """Whether a window shall have another seed's gestures, which have their emphasis from the start."""
+    from engine.plan.revise import planned_with
+
+    return options.window != "auto" and not planned_with(given, _span(hints), options.seed)
+
+
+def _is_toned(options: TakeOptions, given: GesturePlan) -> bool:
+    """Whether the emphasis asked for is another one than the given plan's."""
+    if not options.emphasis and given.emphasis is None:
+        return False
+    from engine.plan.emphasis import Tone, tone_of
+
+    words, times = given.words, {index: (start, end) for index, start, end in options.words}
+    if times:
+        words = tuple((word[0], *times.get(index, word[1:])) for index, word in enumerate(words))
+    return not tone_of(given).same(Tone(words, options.emphasis))
 
 
 def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints) -> GesturePlan:
@@ -128,6 +192,7 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
 
     span = _span(hints)
     speaker = options.identity()
+    given = replace(given, look_at=options.gaze) if options.gaze != given.look_at else given
     alike = (options.style, options.energy, speaker) == (given.style, given.energy, given.speaker)
     if alike and planned_with(given, span, options.seed):
         return given
@@ -142,7 +207,14 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
         if parts.head and parts.face and all(phrase.rule != USER for phrase in given.phrases):
             return fresh
         given = replace(given, seed=options.seed, style=options.style, energy=options.energy, speaker=speaker)
-    return planned_anew(given, fresh, span, options.seed, parts)
+    anew = planned_anew(given, fresh, span, options.seed, parts)
+    if given.emphasis is None and fresh.emphasis is None:
+        return anew
+    from engine.plan.emphasis import recorded
+    from engine.plan.emphasis_undo import unemphasised
+
+    plain = planned_anew(unemphasised(given), unemphasised(fresh), span, options.seed, parts)
+    return recorded(anew, plain, options.emphasis)
 
 
 def _span(hints: Hints) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from .. import compat
 from ..client.take_file import arkit_names
 from ..generate.props import scene_rate
 from ..pins.reference import edited_keys, load
-from ..rig.character import face_keys
+from ..rig.character import face_shapes
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
@@ -84,14 +84,14 @@ def read_line(scene: bpy.types.Scene, armature: bpy.types.Object, rig: RigMap, a
 
 def _face(armature: bpy.types.Object, action: bpy.types.Action, frames: Array) -> Array | None:
     out: Array | None = None
-    for key in reversed(face_keys(armature)):
+    for key, names in reversed(face_shapes(armature).items()):
         channels = owner_channels(key, action)
         if channels is None:
             continue
         curves = live_curves(key, channels)
         out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
         for column, name in enumerate(arkit_names()):
-            curve = curves.get((shape_path(name), 0))
+            curve = curves.get((shape_path(names[name]), 0)) if name in names else None
             if curve is not None:
                 out[:, column] = sample(curve, frames)
     return out

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..client.jobs import Job
 from ..client.take_file import read_take, write_take
+from ..face.emotion import emotion_options
 from ..generate.props import scene_rate
 from ..rig.character import find_character
 from ..rig.convert import Array
@@ -105,6 +106,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
             "seed": settings.seed,
             "device": device(),
             "role": ROLE,
+            **emotion_options(settings),
         }
         return "generate", {"options": options}
 

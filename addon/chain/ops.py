@@ -12,6 +12,7 @@ import numpy as np
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import Job, JobFiles
 from ..client.take_file import Take, TakeFileError, read_take
+from ..face.emotion import emotion_options
 from ..generate.ops import by_uid
 from ..generate.props import scene_rate
 from ..layers.stack import visible_take
@@ -173,6 +174,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             "device": device(),
             "hints": HINTS_FILE,
             "windows": [list(gap) for gap in chain.gaps or (NO_GAP,)],
+            **emotion_options(settings),
         }
         return "bridge", {"options": options}
 

@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
+from ..face.emotion import emotion_options
 from ..generators.choice import choice_blocker, chosen
 from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device
@@ -84,6 +85,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
             "fps": scene_rate(scene),
             "seed": settings.seed,
             "device": device(),
+            **emotion_options(settings),
             **chosen(scene).options(),
         }
         return "generate", {"options": options}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..face.emotion import draw_emotion
 from ..generators.panel import draw_choice
 from ..plan.stale import stale_reasons, stale_text
 from ..regenerate.blocker import regenerate_blocker
@@ -91,6 +92,7 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         draw_choice(layout, settings)
         layout.prop(settings, "style")
         layout.prop(settings, "energy")
+        draw_emotion(layout, settings)
         layout.prop(settings, "seed")
         layout.prop(settings, "in_place")
         column = layout.column(heading="Body Parts")

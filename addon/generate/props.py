@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..face.emotion import EMOTIONS, NEUTRAL
 from ..generators.choice import DEFAULT, GENERATORS
 
 STYLES = (
@@ -79,6 +80,22 @@ class CospeechScene(bpy.types.PropertyGroup):
         description="How many gestures, and how large",
         min=0.5,
         max=1.5,
+        default=1.0,
+        subtype="FACTOR",
+        options=set(),
+    )
+    emotion: bpy.props.EnumProperty(
+        name="Emotion",
+        description="What the face shows while it speaks",
+        items=EMOTIONS,
+        default=NEUTRAL,
+        options=set(),
+    )
+    emotion_strength: bpy.props.FloatProperty(
+        name="Emotion Strength",
+        description="How much of the emotion shows",
+        min=0.0,
+        max=1.0,
         default=1.0,
         subtype="FACTOR",
         options=set(),

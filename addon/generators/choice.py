@@ -10,16 +10,16 @@ import bpy
 from ..setup.engine import preferences
 from ..speakers.props import speaker_option
 
-DEFAULT, EMAGE = "default", "emage"
-GENERATORS = (
-    (DEFAULT, "Default", "Bundled with Cospeech; performs a plan that you can edit"),
-    (EMAGE, "EMAGE", "The published network, with the weights whose folder is set in the preferences"),
+DEFAULT = "default"
+PUBLISHED = (
+    ("emage", "EMAGE", "The published network, with the weights whose folder is set in the preferences"),
+    ("semtalk", "SemTalk", "The published networks, which show where meaning is, with weights from a folder"),
+    ("semges", "SemGes", "The published network for arms and hands, with weights from a folder"),
 )
+GENERATORS = ((DEFAULT, "Default", "Bundled with Cospeech; performs a plan that you can edit"), *PUBLISHED)
 NAMES = {name: label for name, label, _ in GENERATORS}
+VARYING = (DEFAULT, "semtalk")  # whose body moves otherwise with another seed
 SPEAK = "speak"
-NO_WEIGHTS = "EMAGE needs its published weights; set their folder, EMAGE Weights, in Cospeech's preferences"
-NO_PLAN = "EMAGE follows no plan, and gestures of the plan were edited; reset them, or choose the generator Default"
-ALL_ALIKE = "EMAGE moves the body alike every time, so its variations would be equal; choose the generator Default"
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,41 @@ def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
     settings = scene.cospeech
     if settings.generator == DEFAULT or role != SPEAK:
         return Choice(DEFAULT, speaker_option(scene))
-    return Choice(settings.generator, str(settings.speaker), weights_folder())
+    return Choice(settings.generator, str(settings.speaker), weights_folder(settings.generator))
 
 
-def weights_folder() -> str:
-    """The folder of EMAGE's weights as the preferences have it; "" where it is not set."""
-    folder = str(getattr(preferences(), "emage_weights", ""))
+def weights_folder(generator: str) -> str:
+    """The folder of a published system's weights as the preferences have it; "" where it is not set."""
+    folder = str(getattr(preferences(), f"{generator}_weights", ""))
     return bpy.path.abspath(folder) if folder else ""
 
 
 def choice_blocker(choice: Choice) -> str:
     """Why the generator can't perform; empty where it can. Whether the weights fit is seen when they are read."""
-    return "" if choice.generator == DEFAULT or choice.weights else NO_WEIGHTS
+    if choice.generator == DEFAULT or choice.weights:
+        return ""
+    name = NAMES[choice.generator]
+    return f"{name} needs its published weights; set their folder, {name} Weights, in Cospeech's preferences"
+
+
+def edits_blocker(choice: Choice) -> str:
+    """Why the generator can't perform a plan's edits; empty where it can."""
+    if choice.generator == DEFAULT:
+        return ""
+    return (
+        f"{NAMES[choice.generator]} follows no plan, and gestures of the plan were edited; reset them, or choose the "
+        "generator Default"
+    )
+
+
+def alike_blocker(choice: Choice) -> str:
+    """Why the generator's variations would be equal; empty where they differ."""
+    if choice.generator in VARYING:
+        return ""
+    return (
+        f"{NAMES[choice.generator]} moves the body alike every time, so its variations would be equal; choose the "
+        "generator Default"
+    )
 
 
 def role_of(provenance: dict[str, Any]) -> str:

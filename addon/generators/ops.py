@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import bpy
 
 from ..client.jobs import DONE, Job
-from ..setup.engine import BUSY, SESSION
+from ..setup.engine import BUSY, SESSION, preferences
 from ..setup.ops import EngineJobOperator
 from ..ui import allowed
-from .choice import EMAGE, NAMES, weights_folder
+from .choice import NAMES, PUBLISHED, weights_folder
 
 MILLION = 1_000_000
-CHOOSE = "Set the folder EMAGE Weights first"
 
 
 @dataclass
@@ -32,7 +31,12 @@ def weights_blocker() -> str:
     """Why weights can't be tested now; empty where they can."""
     if SESSION.job is not None:
         return BUSY
-    return "" if weights_folder() else CHOOSE
+    return "" if weights_folder(published()) else f"Set the folder {NAMES[published()]} Weights first"
+
+
+def published() -> str:
+    """The published system that the preferences show."""
+    return str(getattr(preferences(), "published", PUBLISHED[0][0]))
 
 
 def found_text(found: dict[str, object]) -> str:
@@ -43,7 +47,7 @@ def found_text(found: dict[str, object]) -> str:
 
 
 class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):
-    """Read EMAGE's published weights, and say what they hold or what is missing"""
+    """Read the published weights, and say what they hold or what is missing"""
 
     bl_idname = "cospeech.test_weights"
     bl_label = "Test Weights"
@@ -56,8 +60,8 @@ class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own look at the folder."""
-        self._folder = weights_folder()
-        return "weights", {"generator": EMAGE, "folder_of_weights": self._folder}
+        self._folder = weights_folder(published())
+        return "weights", {"generator": published(), "folder_of_weights": self._folder}
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Say what was found."""

@@ -6,10 +6,8 @@ import bpy
 
 from ..setup.engine import SESSION
 from ..ui import draw_sentence
-from .choice import DEFAULT, weights_folder
-from .ops import FINDING, weights_blocker
-
-UNUSED = "EMAGE knows no styles: Style and Energy change only the face"
+from .choice import DEFAULT, NAMES, weights_folder
+from .ops import FINDING, published, weights_blocker
 
 
 def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -17,12 +15,15 @@ def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -
     layout.prop(settings, "generator")
     if settings.generator != DEFAULT:
         layout.prop(settings, "speaker")
-        draw_sentence(layout, UNUSED, "INFO")
+        draw_sentence(
+            layout, f"{NAMES[settings.generator]} knows no styles: Style and Energy change only the face", "INFO"
+        )
 
 
 def draw_weights(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:
-    """Folder, test, and under it what the test said of this folder, or why it is grey."""
-    layout.prop(preferences, "emage_weights")
+    """Which system, its folder, test, and under it what the test said of this folder, or why it is grey."""
+    layout.row().prop(preferences, "published", expand=True)
+    layout.prop(preferences, f"{preferences.published}_weights")
     row = layout.row()
     row.operator_context = "INVOKE_DEFAULT"
     row.operator("cospeech.test_weights", icon="CHECKMARK")
@@ -35,4 +36,4 @@ def draw_weights(layout: bpy.types.UILayout, preferences: bpy.types.AddonPrefere
 
 def is_found() -> bool:
     """Whether the folder that is set was tested since Blender started."""
-    return bool(FINDING.text) and FINDING.folder == weights_folder()
+    return bool(FINDING.text) and FINDING.folder == weights_folder(published())

@@ -12,7 +12,7 @@ import numpy as np
 from ..client.take_file import arkit_names
 from ..pins.collect import look
 from ..pins.reference import ARMATURE, edited_keys, load, thin
-from ..rig.character import keyable_faces
+from ..rig.character import face_shapes, keyable_faces
 from ..rig.convert import turn_axes
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
@@ -123,6 +123,7 @@ class _Take:
         self.kept = look(armature, rig, span).kept
         self.reference = load(span.action)
         self.guarded = 0
+        self.faces = {key.name: names for key, names in face_shapes(armature).items()}
         self.owners = {
             (ARMATURE if owner == armature else owner.name): _Owner(owner, self)
             for owner in (armature, *keyable_faces(armature))
@@ -317,7 +318,7 @@ class _FacePart(_Thinned):
         super().__init__(take)
         self.allowed, groups = bounds.shape, shape_groups(grouping)
         for owner, column, value in _shapes(take) if free.face else ():
-            path = shape_path(arkit_names()[column])
+            path = shape_path(take.faces[owner][arkit_names()[column]])
             take.values(owner, path, np.array([value]), self.part, int(groups[column]))
         nothing = np.zeros((int(groups.max()) + 1, len(take.frames)), np.bool_)
         self.prepare(nothing.copy(), nothing, still=STILL_SHAPE * bounds.shape)
@@ -339,7 +340,7 @@ def _shapes(take: _Take) -> Iterator[tuple[str, int, float]]:
     for name, owner in take.owners.items():
         if name != ARMATURE:
             for column, shape in enumerate(arkit_names()):
-                block = owner.id.key_blocks.get(shape)
+                block = owner.id.key_blocks.get(take.faces[name].get(shape, ""))
                 if block is not None:
                     yield name, column, float(block.value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import compat
 from ..client.take_file import arkit_names
+from ..rig.character import face_shapes
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import JOINTS, PELVIS
@@ -76,11 +77,12 @@ def collect(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSp
 def look(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Search:
     """The pins and edited keys of a take; no frame is evaluated."""
     search = Search(span, load(span.action))
+    faces = {key.name: names for key, names in face_shapes(armature).items()}
     for owner, channels in take_channels(armature, span.action):
         if owner == ARMATURE:
             search.look_at_body(armature, rig, channels)
         else:
-            search.look_at_face(owner, channels)
+            search.look_at_face(owner, channels, faces[owner])
     return search
 
 
@@ -129,11 +131,12 @@ class Search:
                 place = [keys for keys in curves.get(path, ()) if (path, keys.curve.array_index) not in driven]
                 self._add(ARMATURE, bone.name, place, self.trans_mask)
 
-    def look_at_face(self, owner: str, channels: compat.Channels) -> None:
-        """The ARKit shapes of one mesh."""
+    def look_at_face(self, owner: str, channels: compat.Channels, names: Mapping[str, str]) -> None:
+        """The shapes of one mesh; ``names``: ARKit name -> shape key."""
         curves = _by_path(edited_keys(channels, self._reference))
         for column, name in enumerate(arkit_names()):
-            self._add(owner, name, curves.get(shape_path(name), []), self.blendshape_mask[:, column])
+            if name in names:
+                self._add(owner, name, curves.get(shape_path(names[name]), []), self.blendshape_mask[:, column])
 
     def _add(self, owner: str, item: str, curves: list[CurveKeys], mask: Flags) -> None:
         """Put what is fixed in the curves of one item into its mask (T,), a view."""

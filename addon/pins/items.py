@@ -10,8 +10,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..client.take_file import arkit_names
-from ..rig.character import character_meshes, keyable_faces
+from ..rig.character import face_meshes, face_shapes, keyable_faces
 from ..rig.recognise import joint_bones
 from ..rig.skeleton import JOINTS, PELVIS
 from ..takes.curves import WIDTHS, guarded_channels, rotation_channel
@@ -61,11 +60,12 @@ def bone_items(armature: bpy.types.Object, bones: Collection[str] | None = None)
 
 
 def shape_items(armature: bpy.types.Object, shapes: Collection[str] | None = None) -> Iterator[Item]:
-    """The items of the face's ARKit shapes on every mesh, of all or of those named."""
+    """The items of the face's shapes on every mesh, of all or of those whose shape keys are named."""
+    names = face_shapes(armature)
     for key in keyable_faces(armature):
-        for name in arkit_names():
-            if name in key.key_blocks and (shapes is None or name in shapes):
-                yield Item(key, key.name, name, shape_path(name), 1, FACE_GROUP)
+        for block in names[key].values():
+            if shapes is None or block in shapes:
+                yield Item(key, key.name, block, shape_path(block), 1, FACE_GROUP)
 
 
 def all_items(armature: bpy.types.Object) -> Iterator[Item]:
@@ -80,7 +80,7 @@ def shown_items(context: bpy.types.Context, armature: bpy.types.Object) -> list[
     bones = compat.selected_bones(armature) if armature.mode == "POSE" else set()
     if (sheet is not None and not sheet.show_only_selected) or not bones:
         return list(all_items(armature))
-    picked = [mesh.data.shape_keys for mesh in character_meshes(armature) if mesh.select_get()]
+    picked = [mesh.data.shape_keys for mesh in face_meshes(armature) if mesh.select_get()]
     return [*bone_items(armature, bones), *(item for item in shape_items(armature) if item.owner in picked)]
 
 

@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat
 from ..layers.stack import shown_reason
-from ..rig.character import character_meshes, find_character
+from ..rig.character import face_meshes, find_character
 from ..takes.apply import META_KEY
 from ..takes.span import SpanError, TakeSpan, take_span
 from .items import KEY_EDITORS, Item, item_curves, selected_frames, selected_items, shown_items
@@ -116,7 +116,7 @@ def current_frame(context: bpy.types.Context, span: TakeSpan) -> float:
 
 def active_shape(context: bpy.types.Context, armature: bpy.types.Object) -> str:
     """Name of the active shape key: of the active object if it is a mesh of the character, else of any of them."""
-    meshes = character_meshes(armature)
+    meshes = face_meshes(armature)
     for mesh in sorted(meshes, key=lambda mesh: mesh != context.active_object):
         key = mesh.data.shape_keys
         block = mesh.active_shape_key

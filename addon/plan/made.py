@@ -34,7 +34,7 @@ def _inputs(meta: dict[str, Any]) -> dict[str, Any]:
     source = dict(meta.get("provenance") or {})
     options = dict(source.get("options") or {})
     made: dict[str, Any] = {}
-    for name in ("style", "energy"):
+    for name in ("style", "energy", "emotion", "emotion_strength"):
         if name in options:
             made[name] = options[name]
     if role_of(source) == SPEAK and generator_of(source):

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..face.emotion import emotion_differs
 from ..generators.choice import chosen
 from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
@@ -106,6 +107,8 @@ def _setting_reasons(scene: bpy.types.Scene, made: dict[str, Any]) -> list[str]:
         reasons.append("Style differs")
     if "energy" in made and abs(settings.energy - float(made["energy"])) > SAME_ENERGY:
         reasons.append("Energy differs")
+    if "style" in made and emotion_differs(settings, made):
+        reasons.append("Emotion differs")
     return reasons
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..generators.choice import ALL_ALIKE, DEFAULT, NO_PLAN, SPEAK, choice_blocker, chosen, role_of
+from ..generators.choice import SPEAK, alike_blocker, choice_blocker, chosen, edits_blocker, role_of
 from ..plan.stale import count_changed
 from ..setup.engine import SESSION
 from ..takes.span import SpanError, TakeSpan, glanced_span
@@ -39,8 +39,9 @@ def regenerate_blocker(context: bpy.types.Context) -> str:
 def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
     chain = bool(span.meta.get("lines"))
     choice = chosen(scene, SPEAK if chain else role_of(span.provenance))
-    if choice.generator != DEFAULT and not chain and count_changed(span.action.cospeech_plan.phrases):
-        return NO_PLAN
+    edits = "" if chain else edits_blocker(choice)
+    if edits and count_changed(span.action.cospeech_plan.phrases):
+        return edits
     return choice_blocker(choice)
 
 
@@ -50,4 +51,4 @@ def variations_blocker(context: bpy.types.Context) -> str:
     if reason:
         return reason
     span = glanced_span(context.scene, context.scene.cospeech.character)
-    return "" if chosen(context.scene, role_of(span.provenance)).generator == DEFAULT else ALL_ALIKE
+    return alike_blocker(chosen(context.scene, role_of(span.provenance)))

@@ -16,7 +16,8 @@ from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_words
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
-from ..generators.choice import DEFAULT, NO_PLAN, chosen
+from ..face.emotion import emotion_options
+from ..generators.choice import chosen, edits_blocker
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
 from ..rig.recognise import recognise
@@ -125,8 +126,8 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
     line = find_line(scene, span.provenance)
     free = free_channels(armature, rig, span.action, asked.scope, asked.parts)
     choice, edits = chosen(scene, line.role), span_edits(span)
-    if choice.generator != DEFAULT and edits:
-        raise ScopeError(NO_PLAN)
+    if edits and (reason := edits_blocker(choice)):
+        raise ScopeError(reason)
     if asked.edited and frames.source != "PLAN":
         _check_edits(span.action, frames)
     base, fixed = read_curves(armature, rig, span), look(armature, rig, span)
@@ -149,6 +150,7 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         "window": "auto" if frames.source == "PLAN" else "",
         "role": line.role,
         "device": device(),
+        **emotion_options(scene.cospeech),
         **choice.options(),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)

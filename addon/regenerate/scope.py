@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import compat
 from ..generate.props import PARTS
-from ..rig.character import character_meshes, keyable_faces
+from ..rig.character import face_meshes, keyable_faces
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import JAW, LEFT_EYE, PELVIS, RIGHT_EYE
 from ..takes.curves import WIDTHS, guarded_channels, rotation_channel
@@ -106,7 +106,7 @@ def _shown_curves(context: bpy.types.Context, armature: bpy.types.Object, action
     for curve in body.fcurves if body is not None else ():
         if not bones or not curve.data_path.startswith("pose.bones[") or _bone_of(curve.data_path) in bones:
             yield curve
-    picked = {mesh.data.shape_keys for mesh in character_meshes(armature) if mesh.select_get()}
+    picked = {mesh.data.shape_keys for mesh in face_meshes(armature) if mesh.select_get()}
     for key in keyable_faces(armature):
         face = owner_channels(key, action)
         if face is not None and (not bones or key in picked):

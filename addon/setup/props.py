@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..generators.choice import PUBLISHED
 from ..generators.ops import FINDING
 from ..generators.panel import draw_weights, is_found
 from .engine import BASE_PACKAGE, SESSION, user_folder
@@ -47,9 +48,22 @@ class CospeechPreferences(bpy.types.AddonPreferences):
     device: bpy.props.EnumProperty(
         name="Device", description="What the engine computes on", items=DEVICES, default="auto"
     )
+    published: bpy.props.EnumProperty(
+        name="Weights of", description="The published system whose folder is shown", items=PUBLISHED, default="emage"
+    )
     emage_weights: bpy.props.StringProperty(
         name="EMAGE Weights",
         description="Folder H-Liu1997/emage_audio as published, with its folder emage_vq",
+        subtype="DIR_PATH",
+    )
+    semtalk_weights: bpy.props.StringProperty(
+        name="SemTalk Weights",
+        description="Folder with SemTalk's released checkpoints, its vocabulary, HuBERT and CLIP",
+        subtype="DIR_PATH",
+    )
+    semges_weights: bpy.props.StringProperty(
+        name="SemGes Weights",
+        description="Folder with SemGes' released checkpoints, its vocabulary and HuBERT",
         subtype="DIR_PATH",
     )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..generators.choice import DEFAULT as DEFAULT_GENERATOR
+from ..generators.choice import NAMES
 from ..ui import CospeechPanel, draw_sentence
 from .ops import presets_folder
 from .presets import DEFAULT, bundled, factors, own
-
-NUMBERED = "EMAGE has speakers of its own: choose their number in Performance"
 
 
 def label(name: str) -> str:
@@ -48,7 +47,8 @@ class COSPEECH_PT_speaker(CospeechPanel, bpy.types.Panel):
         layout = self.layout
         speaker = context.scene.cospeech_speaker
         if context.scene.cospeech.generator != DEFAULT_GENERATOR:
-            draw_sentence(layout, NUMBERED, "INFO")
+            name = NAMES[context.scene.cospeech.generator]
+            draw_sentence(layout, f"{name} has speakers of its own: choose their number in Performance", "INFO")
         row = layout.row(align=True)
         row.operator_context = "INVOKE_DEFAULT"
         row.menu(COSPEECH_MT_speakers.bl_idname, text=label(speaker.preset), icon="USER")

@@ -14,7 +14,7 @@ from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
 from ..layers.stack import shown_reason
 from ..pins.reference import remember
-from ..rig.character import keyable_faces
+from ..rig.character import character_meshes, face_shapes, keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
@@ -51,6 +51,7 @@ def apply_take(
         raise ApplyError("No body part is chosen; choose at least one in Parts")
     rig = recognise(armature)
     with_face = "face" in asked and take.blendshapes is not None
+    names = face_shapes(armature)
     shapes = [key for key in keyable_faces(armature) if with_face or compat.current_channels(key) is not None]
     _check_editable(armature, shapes)
     fps = scene_rate(context.scene)
@@ -60,13 +61,13 @@ def apply_take(
     action.use_fake_user = True
     body = armature_curves(armature, rig, clip.quaternions, clip.trans, part_joints(asked))
     _fill(action, armature, body, owned_paths(rig, asked), start_frame)
+    owned = {shape_path(block) for key in shapes for block in names[key].values()} if with_face else set()
     for key in shapes:
-        face = _face_curves(key, clip) if with_face else []
-        owned = {shape_path(shape) for shape in arkit_names()} if with_face else set()
-        _fill(action, key, face, owned, start_frame)
+        _fill(action, key, _face_curves(names[key], clip) if with_face else [], owned, start_frame)
+    if with_face:
+        _drop_faces(armature, before, shapes)
     describe(action, take, start_frame, clip.frames, fps)
-    written = owned_paths(rig, asked) | ({shape_path(shape) for shape in arkit_names()} if with_face else set())
-    remember(action, start_frame, clip.frames, written=written, before=before)
+    remember(action, start_frame, clip.frames, written=owned_paths(rig, asked) | owned, before=before)
     from ..plan.changes import sync  # the plan's list builds on takes
 
     sync(action)
@@ -99,13 +100,21 @@ def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> 
             raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
 
 
-def _face_curves(key: bpy.types.Key, clip: Clip) -> list[Curve]:
-    present = set(key.key_blocks.keys())
+def _face_curves(names: dict[str, str], clip: Clip) -> list[Curve]:
     return [
-        Curve(shape_path(name), 0, FACE_GROUP, clip.blendshapes[:, column])
+        Curve(shape_path(names[name]), 0, FACE_GROUP, clip.blendshapes[:, column])
         for column, name in enumerate(arkit_names())
-        if name in present
+        if name in names
     ]
+
+
+def _drop_faces(armature: bpy.types.Object, before: bpy.types.Action | None, shapes: list[bpy.types.Key]) -> None:
+    """Meshes that receive the face no more must not play the take before this one."""
+    for key in {mesh.data.shape_keys for mesh in character_meshes(armature)} - {None, *shapes}:
+        channels = compat.current_channels(key)
+        if before is not None and channels is not None and channels.action == before and key.is_editable:
+            put_aside(key)
+            compat.assign(key, None, None)
 
 
 def _fill(

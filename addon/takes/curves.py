@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import compat
 from ..client.take_file import arkit_names
-from ..rig.character import face_keys
+from ..rig.character import face_shapes
 from ..rig.convert import Array, euler_to_quaternion
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
@@ -156,12 +156,12 @@ def key_places(curve: bpy.types.FCurve) -> Array:
 def _face(armature: bpy.types.Object, frames: Array) -> Array | None:
     """Shape values (T, 52); where several meshes have a shape, the first one's counts."""
     out: Array | None = None
-    for key in reversed(face_keys(armature)):
+    for key, names in reversed(face_shapes(armature).items()):
         curves = live_curves(key)
         out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
         for column, name in enumerate(arkit_names()):
-            block = key.key_blocks.get(name)
+            block = key.key_blocks.get(names.get(name, ""))
             if block is not None:
-                curve = curves.get((shape_path(name), 0))
+                curve = curves.get((shape_path(block.name), 0))
                 out[:, column] = block.value if curve is None else sample(curve, frames)
     return out

@@ -9,7 +9,7 @@ from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
 from ..layers.stack import visible_take
-from ..rig.character import character_meshes, face_keys
+from ..rig.character import face_meshes, face_shapes
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
@@ -56,15 +56,14 @@ def take_range(context: bpy.types.Context, armature: bpy.types.Object) -> tuple[
 
 def _face(context: bpy.types.Context, armature: bpy.types.Object, frames: range) -> np.ndarray | None:
     out: np.ndarray | None = None
-    wanted = face_keys(armature)
-    for mesh in reversed(character_meshes(armature)):  # where several meshes have a shape, the first one's value counts
-        key = mesh.data.shape_keys
-        if key is None or key not in wanted:
-            continue
+    wanted = face_shapes(armature)
+    meshes = {mesh.data.shape_keys: mesh for mesh in reversed(face_meshes(armature))}
+    for key, names in reversed(wanted.items()):  # where several meshes have a shape, the first one's value counts
+        mesh = meshes[key]
         values = shape_values(context, mesh, frames)
         out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
         for column, name in enumerate(arkit_names()):
-            position = key.key_blocks.find(name)
+            position = key.key_blocks.find(names.get(name, ""))
             if position >= 0:
                 out[:, column] = values[:, position]
     return out

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import compat
 from ..client.take_file import arkit_names
-from ..rig.character import keyable_faces
+from ..rig.character import face_shapes, keyable_faces
 from ..rig.convert import Array, axis_angle_to_quaternion, turn_axes
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
@@ -77,7 +77,8 @@ def write_window(
         if free.trans:
             changed += _write_place(writer, armature.pose.bones[rig.bones[PELVIS]], rig)
     if free.face and window.blendshapes is not None:
-        changed += sum(_write_face(key, span, window, kept) for key in keyable_faces(armature))
+        names = face_shapes(armature)
+        changed += sum(_write_face(key, names[key], span, window, kept) for key in keyable_faces(armature))
     span.action.update_tag()
     return changed
 
@@ -172,16 +173,16 @@ def _write_place(writer: _Writer, bone: bpy.types.PoseBone, rig: RigMap) -> int:
     return writer.write(path, bone.name, old, rig.pelvis_location(writer.window.trans), writer.fixed(path, 3))
 
 
-def _write_face(key: bpy.types.Key, span: TakeSpan, window: Window, kept: Kept) -> int:
+def _write_face(key: bpy.types.Key, names: Mapping[str, str], span: TakeSpan, window: Window, kept: Kept) -> int:
     channels = owner_channels(key, span.action)
     if channels is None or window.blendshapes is None:
         return 0
     writer = _Writer(key, key.name, channels, span, window, kept)
     changed = 0
     for column, name in enumerate(arkit_names()):
-        block = key.key_blocks.get(name)
+        block = key.key_blocks.get(names.get(name, ""))
         if block is not None:
-            path = shape_path(name)
+            path = shape_path(block.name)
             old, new = writer.old(path, (block.value,)), window.blendshapes[:, column : column + 1]
             changed += writer.write(path, FACE_GROUP, old, new, writer.fixed(path, 1))
     return changed

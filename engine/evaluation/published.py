@@ -1,26 +1,51 @@
-"""The metrics of the EMAGE evaluation, with its constants and its faults (emage.md section 6).
+"""The published metrics, with their constants and their faults (emage.md section 6, metrics.md sections 1-5).
 
 Positions are metres, 55 joints, 30 frames a second; what the published code computes wrongly is named where it is.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import sqrtm
 from scipy.signal import argrelextrema
 
+from engine.kinematics import steady_arctan2
+from engine.skeleton import ASSETS
+
 Array = NDArray[np.float64]
 
 FPS = 30.0
+AUDIO_RATE, AUDIO_HOP = 16000, 512  # of the onset detector
 BEAT_JOINTS = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-BEAT_SIGMA = 0.3
+BEAT_SIGMA = 0.3  # seconds; so wide that beats at random score 0.6 and more
+TIGHT_SIGMA = 0.1  # ours
+SHIFTS = (-7.0, -4.0, 4.0, 7.0)  # seconds by which onsets are shifted for the chance level
 BEAT_ORDER = 7
 BEAT_SPEED = 0.10
 MARGIN = 60  # frames left out at both ends
 REGULARISER = 1e-6
+FACE_JOINTS = (22, 23, 24)  # jaw and eyes
+SEMANTIC_DEGREES = 4.0  # SRGR: largest sum of a joint's three Euler differences, as BEAT and SemGes call it
+SEMANTIC_RADIANS = 0.1  # and the default of the same routine, which makes sense in radians alone
+SEMANTIC_SCALE = 0.165  # mean semantic score of BEAT's frames
+NO_JOINT = -1
+# BEAT's 47 joints in its order (semges.md 1.1) as joints of SMPL-X, which has no metacarpals: spine, neck, upper neck;
+# right collar, shoulder, elbow, wrist, middle, ring, little, index, thumb; the same on the left.
+BEAT_AS_SMPLX = (3, 12, 15, 14, 17, 19, 21, 43, 44, 45, NO_JOINT, 49, 50, 51, NO_JOINT, 46, 47, 48, NO_JOINT, 40, 41,
+                 42, 52, 53, 54, 13, 16, 18, 20, 28, 29, 30, NO_JOINT, 34, 35, 36, NO_JOINT, 31, 32, 33, NO_JOINT, 25,
+                 26, 27, 37, 38, 39)  # fmt: skip
+
+
+@cache
+def mean_speeds() -> Array:
+    """(55,) m/s by which BC scales each joint's speed: a statistic of BEAT2 (assets/evaluation)."""
+    stored = json.loads((ASSETS / "evaluation" / "mean_speed.json").read_text(encoding="utf-8"))
+    return np.array(stored["mean_speed"], dtype=np.float64)
 
 
 def frechet_distance(first: ArrayLike, second: ArrayLike) -> float:
@@ -65,6 +90,34 @@ def vertex_error(predicted: ArrayLike, target: ArrayLike) -> float:
     """MSE over all frames and coordinates (T, 3V), square metres."""
     a, b = np.asarray(predicted, dtype=np.float64), np.asarray(target, dtype=np.float64)
     return float(np.mean((a - b) ** 2))
+
+
+def vertex_distance_2024(predicted: ArrayLike, target: ArrayLike) -> float:
+    """What the 2024 code prints as LVD: mean absolute distance of the vertices (T, 3V), the first frame left out.
+
+    It takes the same vertices off both sides of its difference along time, so no velocity is left in it.
+    """
+    a, b = np.asarray(predicted, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    return float(np.abs(a[1:] - b[1:]).mean()) if len(a) > 1 else 0.0
+
+
+def euler_xyz(matrices: ArrayLike) -> Array:
+    """(..., 3, 3) -> (..., 3) radians a, b, c of Rx(a) Ry(b) Rz(c), as BEAT's files hold them."""
+    m = np.asarray(matrices, dtype=np.float64)
+    first = steady_arctan2(-m[..., 1, 2], m[..., 2, 2]).reshape(m.shape[:-2])
+    last = steady_arctan2(-m[..., 0, 1], m[..., 0, 0]).reshape(m.shape[:-2])
+    return np.stack([first, np.arcsin(np.clip(m[..., 0, 2], -1.0, 1.0)), last], axis=-1)
+
+
+def semantic_recall(predicted: ArrayLike, target: ArrayLike, weight: ArrayLike, threshold: float) -> float:
+    """SRGR: share of joints that come near the real take's, frames weighed by their semantic score (BEAT, section 5).
+
+    Euler angles (T, J, 3) in one unit with ``threshold``, which bounds the sum of a joint's three differences;
+    ``weight`` (T,). As published, angles that differ by a whole turn count as far apart.
+    """
+    a, b = np.asarray(predicted, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    near = np.abs(a - b).sum(axis=-1) < threshold
+    return float((near * np.asarray(weight, dtype=np.float64)[:, None]).mean() / SEMANTIC_SCALE)
 
 
 def joint_speeds(positions: ArrayLike) -> Array:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import CospeechError
 from engine.face.coarticulation import GRID_HOP, blend, covered, sample, segments
 from engine.face.contacts import contacts
+from engine.face.emotions import NEUTRAL, feel, find_emotion
 from engine.face.envelope import envelope_mouth
 from engine.face.eyes import gaze_angles, look
 from engine.face.mouth import apply_contacts, open_vowels, spread_channels
@@ -37,23 +38,29 @@ def face_curves(
     seed: int,
     energy: float = 1.0,
     eye_angles: NDArray[np.floating[Any]] | None = None,
+    emotion: str = NEUTRAL,
+    strength: float = 1.0,
 ) -> Floats:
     """ARKit-52 weights (T, 52) 0..1, order of assets/arkit52.json, at frame ``times`` (T,), ascending seconds.
 
     Mouth from the phones (from the energy where there are none), brows, blinks and smiles from the plan. The eyes look
     along ``eye_angles`` (T, 2, 2): left and right eye by yaw and pitch in degrees against the head, yaw positive to the
     character's left, pitch positive up; without it they follow ``plan.gaze``. ``energy`` 0.5..1.5 widens the mouth's
-    movement. Same arguments, same values. Raises CospeechError for times that do not ascend or angles that don't fit.
+    movement; ``emotion`` (assets/emotions.json) lies over it with a ``strength`` 0..1. Same arguments, same values.
+    Raises CospeechError for times that do not ascend, angles that don't fit and unknown emotions.
     """
+    mood = find_emotion(emotion, strength)
     frames = np.asarray(times, dtype=np.float64)
     _check(frames, eye_angles)
-    rng = [np.random.default_rng([seed, stream]) for stream in range(5)]
+    rng = [np.random.default_rng([seed, stream]) for stream in range(6)]
     curves = np.zeros((len(frames), len(arkit_names())))
     if len(frames) == 0:
         return curves.astype(np.float32)
     phones = [phone for phone in speech.phones if phone.end > phone.start]
-    spread_channels(_mouth(speech, phones, plan.style, frames, energy), curves, rng[0])
+    jaw, lips = mood.scales(strength)
+    spread_channels(_mouth(speech, phones, plan.style, frames, energy, jaw, lips), curves, rng[0])
     smiles(curves, plan, frames, rng[1])
+    feel(curves, mood, strength, frames, rng[5])
     touch = contacts(phones, frames)
     apply_contacts(curves, touch)
     open_vowels(curves, phones, frames, touch)
@@ -72,10 +79,12 @@ def _check(frames: Array, eye_angles: NDArray[np.floating[Any]] | None) -> None:
         raise CospeechError(f"eye_angles has shape {np.shape(eye_angles)}, expected {(len(frames), 2, 2)}")
 
 
-def _mouth(speech: Speech, phones: Sequence[Phone], style: str, frames: Array, energy: float) -> Array:
-    """(T, C) table channels at the frames."""
-    jaw = (0.75 + 0.25 * energy) * JAW_OF_STYLE.get(style, 1.0)
-    lips = 0.9 + 0.1 * energy
+def _mouth(
+    speech: Speech, phones: Sequence[Phone], style: str, frames: Array, energy: float, jaw: float, lips: float
+) -> Array:
+    """(T, C) table channels at the frames; ``jaw`` and ``lips`` are the mood's scales."""
+    jaw *= (0.75 + 0.25 * energy) * JAW_OF_STYLE.get(style, 1.0)
+    lips *= 0.9 + 0.1 * energy
     grid, first = _grid_for(frames, speech.seconds)
     if all(phone.label == SILENCE for phone in phones):
         return sample(envelope_mouth(speech.prosody, grid, jaw), frames, first)

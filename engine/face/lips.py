@@ -19,11 +19,14 @@ from engine.motion import arkit_names
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
-UPPER_UP = 0.35
-LOWER_DOWN = 0.45
+UPPER_UP = 0.25
+LOWER_DOWN = 0.30
 FUNNEL = 0.40
 STRETCH = 0.12
-ROLL_LOWER = 0.25
+ROLL_NEEDED = 0.79  # mouthRollLower that brings the lower lip to the upper teeth behind a nearly closed jaw
+ROLL_FREE = 0.06  # the opening up to which that is enough
+ROLL_PER_OPENING = 2.0  # more roll for a wider opening
+ROLL_GAP = 0.26  # of a whole roll
 
 CLOSED = 1e-3  # a gap at or below this is a closed mouth
 OPEN = 0.03  # a vowel whose gap stays below this is mis-closed
@@ -58,11 +61,14 @@ def lip_gap(curves: Floats) -> Array:
 def teeth_gap(curves: Floats) -> Array:
     """Distance of the lower lip from the upper teeth (T,); 0 or less is contact.
 
-    The jaw, ``mouthLowerDown`` and ``mouthFunnel`` take the lip away, ``mouthRollLower`` tucks it in. There is no
-    contact while the upper lip hangs over the teeth: what ``mouthUpperUp`` lacks of 0.12 counts as gap.
+    The jaw, ``mouthLowerDown`` and ``mouthFunnel`` take the lip away, ``mouthRollLower`` tucks it in: numbers from the
+    mannequin's mesh. There is no contact while the upper lip hangs over the teeth: what ``mouthUpperUp`` lacks of 0.12
+    counts as gap.
     """
-    away = curves[:, column("jawOpen")].astype(np.float64) + LOWER_DOWN * pair(curves, "mouthLowerDown")
-    away += FUNNEL * curves[:, column("mouthFunnel")] - ROLL_LOWER * curves[:, column("mouthRollLower")]
+    opening = curves[:, column("jawOpen")].astype(np.float64) + LOWER_DOWN * pair(curves, "mouthLowerDown")
+    opening += FUNNEL * curves[:, column("mouthFunnel")]
+    needed = ROLL_NEEDED + ROLL_PER_OPENING * np.maximum(opening - ROLL_FREE, 0.0)
+    away = ROLL_GAP * (needed - curves[:, column("mouthRollLower")])
     hidden = np.maximum(TEETH_SHOWN - pair(curves, "mouthUpperUp"), 0.0)
     return np.asarray(np.where(hidden > 0.0, np.maximum(away, hidden), away), dtype=np.float64)
 

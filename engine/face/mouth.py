@@ -16,9 +16,30 @@ Array = NDArray[np.float64]
 
 CLOSED_JAW = 0.14  # the jaw stays a little open behind closed lips
 SEAL = 0.16  # how firmly closed lips press at the least
-BITTEN_JAW = 0.09
-BITTEN_ROLL = 0.58
+BITTEN_JAW = 0.05
+BITTEN_ROLL = 0.83  # on the mesh the lower lip reaches the upper teeth from about 0.79 on
 BITTEN_UPPER = 0.22
+# What must go for the lips to meet all along their line: a lip that rolls in leaves the other one behind too.
+PARTING = (
+    "mouthFunnel",
+    "mouthUpperUp",
+    "mouthLowerDown",
+    "mouthStretch",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "tongueOut",
+)
+# And what would keep the lower lip from the upper teeth.
+HIDING = (
+    "mouthClose",
+    "mouthFunnel",
+    "mouthLowerDown",
+    "mouthPress",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "tongueOut",
+)
 VOWEL_GAP = 0.06  # every vowel opens at least this far on one of its frames
 ASYMMETRY = 0.05
 
@@ -51,9 +72,10 @@ def _close(curves: Array, weight: Array) -> None:
     curves[:, column("mouthClose")] = lowered * np.where(weight >= 1.0, 1.0, 1.0 - (1.0 - share) * (1.0 - weight))
     curves[:, column("jawOpen")] = lowered
     curves[:, column("mouthPucker")] = np.clip(pucker + 0.4 * weight * funnel, 0.0, 1.0)  # rounding goes on, sealed
-    for name in ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthStretch", "tongueOut"):
+    for name in PARTING:
         _scale(curves, name, 1.0 - weight)
     _scale(curves, "mouthSmile", 1.0 - 0.5 * weight)
+    _scale(curves, "mouthFrown", 1.0 - 0.5 * weight)
     for target in expand("mouthPress"):
         curves[:, target] = np.maximum(curves[:, target], SEAL * weight**2)
 
@@ -61,10 +83,11 @@ def _close(curves: Array, weight: Array) -> None:
 def _bite(curves: Array, weight: Array) -> None:
     jaw = curves[:, column("jawOpen")]
     curves[:, column("jawOpen")] = jaw - weight * np.maximum(jaw - BITTEN_JAW, 0.0)
-    for name in ("mouthClose", "mouthFunnel", "mouthLowerDown", "mouthPress", "mouthRollUpper", "tongueOut"):
+    for name in HIDING:
         _scale(curves, name, 1.0 - weight)
-    _scale(curves, "mouthPucker", 1.0 - 0.5 * weight)
+    _scale(curves, "mouthPucker", 1.0 - 0.85 * weight)
     _scale(curves, "mouthSmile", 1.0 - 0.4 * weight)
+    _scale(curves, "mouthFrown", 1.0 - 0.7 * weight)
     for name, least in (("mouthRollLower", BITTEN_ROLL), ("mouthUpperUp", BITTEN_UPPER)):
         for target in expand(name):
             curves[:, target] = np.maximum(curves[:, target], weight * least)

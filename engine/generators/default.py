@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.cleanup import clean
-from engine.face.curves import face_curves, silent
 from engine.generators.base import Progress, Request
-from engine.generators.eyes import eye_angles
+from engine.generators.face import perform_face
 from engine.generators.gestures import perform
 from engine.generators.life import aim_eyes, base_motion
 from engine.models.phase_gesture import GestureModel
@@ -42,6 +41,7 @@ class DefaultGenerator:
 
     name = "default"
     performs_plan = True
+    performs_head = True
 
     def __init__(self, model: GestureModel, weights_hash: str) -> None:
         self.model = model
@@ -74,13 +74,11 @@ class DefaultGenerator:
         local = perform(local, request.plan.phrases, times, request.seed, request.style, self.model)
         progress("body", 0.7)
         local, trans = clean(local, trans, request.fps, skeleton)
-        local = aim_eyes(local, request.plan, times, request.seed)  # gestures and cleanup turned the head
+        local = aim_eyes(local, request.plan, times, request.seed, trans)  # gestures and cleanup turned the head
         progress("face", 0.0)
         shapes = None
         if "face" in request.parts:
-            eyes = eye_angles(local)
-            speech = request.speech if request.role == "speak" else silent(request.speech)
-            shapes = face_curves(speech, request.plan, times, request.seed, request.energy, eye_angles=eyes)
+            shapes = perform_face(request, request.plan, times, local)
         progress("write", 0.0)
         poses = matrix_to_axis_angle(local)
         for part, joints in PART_JOINTS.items():
@@ -100,14 +98,14 @@ class DefaultGenerator:
         from engine.generators.window import make_window
         from engine.hints import satisfy
 
-        hints = _for_parts(hints, request.parts)
+        hints = for_parts(hints, request.parts)
         made = make_window(request, hints, self.model, progress)
         progress("pins", 0.0)
         motion = satisfy(replace(made, provenance={"weights": self._weights_hash}), hints)
         return replace(motion, plan=made.plan)
 
 
-def _for_parts(hints: Hints, parts: tuple[str, ...]) -> Hints:
+def for_parts(hints: Hints, parts: tuple[str, ...]) -> Hints:
     """The hints with the channels of other body parts closed."""
     open_joints = np.zeros(len(hints.free_joints), np.bool_)
     for part in parts:

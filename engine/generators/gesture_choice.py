@@ -8,15 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CospeechError
-from engine.models.phase_gesture import BEAT_CLASSES, MIRROR_CLASS, ClipInfo, GestureSource, Landmarks, Recipe
+from engine.models.phase_gesture import BEAT_CLASSES, MIRROR_CLASS, ClipInfo, GestureSource, Landmarks, Recipe, vary
 from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
 
-LATENT = 24
-MOST_MIX = 0.35
-SPREAD = 0.12
-LONE_SPREAD = 0.2
 VISIBLE_EXCURSION = 0.18
 MOST_GAIN = 1.8
 NEAR_START = 0.15
@@ -77,11 +73,7 @@ def choose(
     picked = candidates[int(rng.choice(len(candidates), p=weights / weights.sum()))]
     recent.append(picked.clip)
     kind = source.clips[picked.clip]
-    others = [c.clip for c in candidates if c.clip != picked.clip and _alike(source.clips[c.clip], kind)]
-    second = int(rng.choice(others)) if others else picked.clip
-    mix = float(rng.uniform(0.0, MOST_MIX)) if others else 0.0
-    noise = np.clip(rng.standard_normal(LATENT), -2.0, 2.0)
-    recipe = Recipe(picked.clip, second, mix, noise, SPREAD if others else LONE_SPREAD)
+    recipe = vary(source.clips, picked.clip, [candidate.clip for candidate in candidates], rng)
     gain = float(np.clip(VISIBLE_EXCURSION / max(kind.excursion, 0.01), 1.0, MOST_GAIN))
     return Choice(recipe, picked.mirror, picked.doubled, gain)
 
@@ -109,12 +101,6 @@ def _candidates(clips: tuple[ClipInfo, ...], phrase: GesturePhrase) -> list[_Can
 def _find(clips: tuple[ClipInfo, ...], gclass: str, hands: str) -> list[int]:
     alike = [i for i, clip in enumerate(clips) if clip.gclass == gclass and clip.hands == hands]
     return [i for i in alike if clips[i].shared] or alike
-
-
-def _alike(first: ClipInfo, second: ClipInfo) -> bool:
-    """Whether two clips may be mixed: of one kind and size, so that what lies between is a gesture too."""
-    ratio = max(first.excursion, 0.02) / max(second.excursion, 0.02)
-    return first.gclass == second.gclass and first.hands == second.hands and 0.67 < ratio < 1.5
 
 
 def _starts_near(clip: ClipInfo, phrase: GesturePhrase, wrists: Array, mirror: bool) -> float:

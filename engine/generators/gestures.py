@@ -43,7 +43,7 @@ TRUNK = "trunk"
 ARMS = {"left": LEFT_ARM, "right": RIGHT_ARM}
 FIRST_FINGER = 25
 # How much of a clip's trunk movement is laid over the base: spine 1-3, neck, head, collars.
-TORSO_SHARE = np.array([0.6, 0.6, 0.6, 0.4, 0.35, 1.0, 1.0])
+TORSO_SHARE = np.array([1.0, 1.0, 1.0, 0.6, 0.5, 1.0, 1.0])
 IDLE_COLLAR_SHARE = 0.3
 GATE = 0.12
 ROUNDS = 4

@@ -2,7 +2,7 @@
 
 Angles are degrees in a frame that faces +Z with Y up: yaw positive to the body's left, pitch positive *down*, roll
 positive to the body's right (semantics.md section 7). Eyes lead by a saccade of 30-60 ms; the head follows part of
-the way.
+the way. A plan may name a place to look at: then fixations lie on it, and aversions away from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.generators.noise import Steps, Wander, min_jerk, rise_and_fall, seeded, steps, wander
+from engine.kinematics import steady_arctan2
 from engine.plan.types import Event, GesturePlan
+from engine.skeleton import default_skeleton
 
 Array = NDArray[np.float64]
 
@@ -24,11 +26,21 @@ EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0
 _HEAD_LAG = 0.07
 _SPEECH_FADE = 0.25
 _PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # of the sideways scanning range
+EYE_JOINTS = (23, 24)
+FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # a place behind is looked at as far as a standing body turns
+_ON_TARGET = 0.16  # fixations on one place scatter this much of those over an audience: about its eyes and mouth
+_HEAD_ALONE, _BODILY = 20.0, 0.07  # degrees to a side that the trunk stays out of, and the share of each spine joint
+_EYES_ALONE = (12.0, 9.0)  # degrees of yaw and pitch to a place that head and trunk leave to the eyes, at most
 
 
 @dataclass(frozen=True, eq=False)
 class HeadTracks:
-    """Everything needed to evaluate head and gaze of one plan and seed at any time."""
+    """Everything needed to evaluate head and gaze of one plan and seed at any time.
+
+    ``bodily``: yaw in degrees that each joint of the spine takes of a place far to the side; ``target`` is the place
+    looked at, metres, or None; ``centre`` its direction from where the eyes rest; ``held`` how much the gaze is on it,
+    0..1.
+    """
 
     gaze: Steps
     follow: Steps
@@ -38,10 +50,19 @@ class HeadTracks:
     speaking: Steps
     pulses: tuple[tuple[float, float, Array], ...]
     events: tuple[Event, ...]
+    bodily: float
+    target: Array | None
+    centre: Array
+    held: Steps
 
     def gaze_angles(self, times: Array) -> Array:
         """World gaze direction (T, 2): yaw, pitch in degrees."""
         return np.asarray(self.gaze(times) + self.micro(times), dtype=np.float64)
+
+    def gaze_along(self, times: Array, away: Array) -> Array:
+        """The same where the place looked at lies ``away`` (T, 3) metres from the eyes, wherever the body carried
+        them."""
+        return np.asarray(self.gaze_angles(times) + self.held(times) * (_direction(away) - self.centre))
 
     def head_angles(self, times: Array) -> Array:
         """World head orientation (T, 3): yaw, pitch, roll in degrees, against a head that looks straight ahead."""
@@ -55,6 +76,21 @@ class HeadTracks:
             if event.start < end and event.end > begin:
                 _add_event(out, times, event)
         return out
+
+
+def _direction(away: Array) -> Array:
+    """(T, 3) metres -> (T, 2) yaw and pitch in degrees, within what a standing body can look at."""
+    yaw = np.degrees(steady_arctan2(away[..., 0], away[..., 2]))
+    pitch = -np.degrees(steady_arctan2(away[..., 1], np.hypot(away[..., 0], away[..., 2])))
+    limits = np.array([FURTHEST_YAW, FURTHEST_PITCH])
+    return np.asarray(np.clip(np.stack([yaw, pitch], axis=-1), -limits, limits))
+
+
+def resting_eyes() -> Array:
+    """(3,) metres: between the eyes of the upright body."""
+    skeleton = default_skeleton()
+    middle = skeleton.rest[list(EYE_JOINTS)].mean(axis=0)
+    return np.asarray(middle + np.array([0.0, skeleton.standing_height, 0.0]))
 
 
 def _pulse(times: Array, start: float, length: float) -> Array:
@@ -110,16 +146,22 @@ def build_head(plan: GesturePlan, seed: int, style: dict[str, Any], head: dict[s
     """The tracks of a plan; ``style`` and ``head`` are the tables of assets/postures/life.json."""
     drive = 0.7 + 0.3 * plan.energy
     key = (plan.seed, seed)
-    targets = _gaze_targets(plan, style, seeded("gaze", *key))
+    place = None if plan.look_at is None else np.array(plan.look_at, dtype=np.float64)
+    centre = np.zeros(2) if place is None else _direction((place - resting_eyes())[None])[0]
+    targets = _gaze_targets(plan, style, seeded("gaze", *key), centre)
     return HeadTracks(
         gaze=_saccades(targets),
-        follow=_follow(targets, head, seeded("follow", *key)),
+        follow=_follow(targets, head, seeded("follow", *key), centre),
+        bodily=_BODILY * float(np.copysign(max(abs(centre[0]) - _HEAD_ALONE, 0.0), centre[0])),
         micro=_micro_saccades(plan.seconds, seeded("micro", *key)),
         drift=wander(seeded("drift", *key), drive * np.array(style["drift"]), 0.08, 0.33),
         speech_motion=wander(seeded("speech", *key), drive * np.array(style["speech_head"]), 0.45, 1.7, 12),
         speaking=speaking_envelope(plan),
         pulses=_accent_pulses(plan, drive * float(style["accent"]), seeded("accent", *key)),
         events=tuple(sorted(plan.head, key=lambda event: event.start)),
+        target=place,
+        centre=centre,
+        held=_held(targets),
     )
 
 
@@ -141,8 +183,9 @@ def speaking_envelope(plan: GesturePlan) -> Steps:
 _Target = tuple[float, float, float, float, bool]  # time, yaw, pitch, roll of the head, whether it is an aversion
 
 
-def _gaze_targets(plan: GesturePlan, style: dict[str, Any], rng: np.random.Generator) -> list[_Target]:
-    """Fixations in time order: seeded scanning of the audience, overruled by planned gaze while that lasts."""
+def _gaze_targets(plan: GesturePlan, style: dict[str, Any], rng: np.random.Generator, centre: Array) -> list[_Target]:
+    """Fixations in time order: seeded scanning of the audience, or of the place at ``centre``, overruled by planned
+    gaze while that lasts."""
     scan, gap = float(style["scan_yaw"]), float(style["scan_gap"])
     planned = sorted(plan.gaze, key=lambda event: event.start)
     starts = np.array([word[1] for word in plan.words])
@@ -166,7 +209,20 @@ def _gaze_targets(plan: GesturePlan, style: dict[str, Any], rng: np.random.Gener
         clock = max(clock, when) + _interval(gap, rng)
         if queue and queue[0].start < clock:
             clock = queue[0].start
-    return sorted(out, key=lambda target: target[0])
+    out.sort(key=lambda target: target[0])
+    if plan.look_at is None:
+        return out
+    near = [1.0 if averted else _ON_TARGET for *_, averted in out]
+    return [
+        (time, centre[0] + share * yaw, centre[1] + share * pitch, roll, averted)
+        for share, (time, yaw, pitch, roll, averted) in zip(near, out, strict=True)
+    ]
+
+
+def _held(targets: Sequence[_Target]) -> Steps:
+    """1 while the gaze is on the audience or its place, 0 while it is averted; changed as fast as a saccade."""
+    moves = [(time, 0.045, 0.0 if averted else 1.0) for time, *_, averted in targets[1:]]
+    return steps(1.0, moves)
 
 
 def _interval(gap: float, rng: np.random.Generator) -> float:
@@ -212,17 +268,24 @@ def _micro_saccades(seconds: float, rng: np.random.Generator) -> Steps:
     return steps((0.0, 0.0), moves)
 
 
-def _follow(targets: Sequence[_Target], head: dict[str, Any], rng: np.random.Generator) -> Steps:
-    """The head turns after the eyes, part of the way, in 0.35-0.8 s; fixations too short to follow are skipped."""
+def _follow(targets: Sequence[_Target], head: dict[str, Any], rng: np.random.Generator, centre: Array) -> Steps:
+    """The head turns after the eyes, part of the way, in 0.35-0.8 s; fixations too short to follow are skipped.
+
+    To a place it turns all the way but for what eyes do alone.
+    """
     share = (float(head["follow_audience"]), float(head["follow_aversion"]))
-    last = np.array([targets[0][1] * share[0], targets[0][2] * share[0], targets[0][3]])
+    most = np.array(_EYES_ALONE)
+    turned = centre - most * np.tanh((1.0 - share[0]) * centre / most)
+    first_away = np.array(targets[0][1:3]) - centre
+    last = np.array([*(turned + share[0] * first_away), targets[0][3]])
     first, moves = last, []
     for index, (time, yaw, pitch, roll, averted) in enumerate(targets[1:], start=1):
         lasts = (targets[index + 1][0] if index + 1 < len(targets) else time + 3.0) - time
         if lasts < 0.35:
             continue
         part = share[1 if averted else 0] * rng.uniform(0.85, 1.15)
-        goal = np.array([yaw * part, pitch * part, last[2] * 0.5 if averted else roll])
+        away = np.array([yaw, pitch]) - centre
+        goal = np.array([*(turned + part * away), last[2] * 0.5 if averted else roll])
         size = float(np.linalg.norm(goal - last))
         duration = float(np.clip(0.34 + 0.035 * size + rng.normal(0.0, 0.04), 0.3, 0.85))
         moves.append((time + _HEAD_LAG * rng.uniform(0.5, 1.5), duration, goal))

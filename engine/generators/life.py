@@ -193,7 +193,7 @@ def _add_trunk(vectors: Array, life: BodyLife, times: Array, load: Array, breath
     side = load / (1e-3 * lean["unit_mm"])
     vectors[:, 0, 2] += np.radians(lean["pelvis_roll"]) * side
     vectors[:, 0, 1] += np.radians(lean["pelvis_yaw"]) * side
-    turn = np.radians(0.05 * head[:, 0])
+    turn = np.radians(0.05 * head[:, 0] + life.head.bodily)
     for index, joint in enumerate(TRUNK[1:]):
         vectors[:, joint, 2] += np.radians(lean["spine_roll"][index]) * side
         vectors[:, joint, 1] += np.radians(lean["spine_yaw"][index]) * side + turn
@@ -253,20 +253,35 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
     local[:, EYES] = (rotation_y(turn) @ rotation_x(tilt))[:, None]
 
 
-def aim_eyes(local: Array, plan: GesturePlan, times: NDArray[np.floating[Any]], seed: int) -> Array:
-    """The same rotations (T, 55, 3, 3) with the eyes on their targets again, after other layers moved trunk or head."""
-    table = life_table()
-    style = life_style(plan.style, plan.speaker)
-    return aimed(local, build_head(plan, seed, style, table["head"]), np.asarray(times, dtype=np.float64), None)
+def aim_eyes(
+    local: Array, plan: GesturePlan, times: NDArray[np.floating[Any]], seed: int, trans: Array | None = None
+) -> Array:
+    """The same rotations (T, 55, 3, 3) with the eyes on their targets again, after other layers moved trunk or head.
+
+    ``trans`` (T, 3) is where the body is, for a place that it looks at; None: at rest.
+    """
+    head = build_head(plan, seed, life_style(plan.style, plan.speaker), life_table()["head"])
+    skeleton = default_skeleton()
+    place = np.broadcast_to([0.0, skeleton.standing_height, 0.0], (len(local), 3)) if trans is None else trans
+    return aimed(local, head, np.asarray(times, dtype=np.float64), place, default_stance(planted_feet(plan, seed)))
 
 
-def aimed(local: Array, head: HeadTracks, times: Array, heading: Array | None) -> Array:
-    """:func:`aim_eyes` along tracks already built; ``heading`` (T, 3, 3) is how the whole body is turned, None: not."""
+def aimed(local: Array, head: HeadTracks, times: Array, trans: Array, stance: Stance) -> Array:
+    """:func:`aim_eyes` along tracks already built, for a body that stands as ``stance`` has it at ``trans`` (T, 3)."""
     out = np.array(local, dtype=np.float64, copy=True)
-    facing = out[:, 0] if heading is None else np.swapaxes(heading, -1, -2) @ out[:, 0]
+    heading, offsets = stance.heading(times), stance.skeleton.offsets
+    facing, place = out[:, 0], offsets[0] + trans
     for joint in (*TRUNK[1:], NECK, HEAD):
+        place = place + facing @ offsets[joint]
         facing = facing @ out[:, joint]
-    _add_eyes(out, facing, head.gaze_angles(times))
+    away = (
+        np.zeros_like(place) if head.target is None else head.target - place - facing @ offsets[list(EYES)].mean(axis=0)
+    )
+    if heading is not None:
+        facing = np.swapaxes(heading, -1, -2) @ facing
+        away = (np.swapaxes(heading, -1, -2) @ away[..., None])[..., 0]
+    gaze = head.gaze_angles(times) if head.target is None else head.gaze_along(times, away)
+    _add_eyes(out, facing, gaze)
     return out
 
 

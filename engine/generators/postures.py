@@ -151,7 +151,7 @@ def rest_tracks(plan: GesturePlan, seed: int, style: dict[str, Any]) -> RestTrac
     In :func:`free_gaps` they change by minimum-jerk moves of 0.8-1.4 s, one hand a little before the other. Under a
     gesture that ends at rest they change unseen, so that the hands come back to another rest than they left.
     """
-    schedule = _Schedule(seeded("rest", plan.seed, seed), style["rests"])
+    schedule = _Schedule(seeded("rest", plan.seed, seed), style["rests"], plan.phrases)
     moments: list[tuple[float, tuple[float, float] | GesturePhrase]] = [
         (gap[0], gap) for gap in free_gaps(plan.phrases, plan.seconds + 20.0)
     ]
@@ -167,10 +167,13 @@ def rest_tracks(plan: GesturePlan, seed: int, style: dict[str, Any]) -> RestTrac
 class _Schedule:
     """Collects the moves of both arms while a plan is walked through in time."""
 
-    def __init__(self, rng: np.random.Generator, rests: dict[str, float]) -> None:
+    def __init__(
+        self, rng: np.random.Generator, rests: dict[str, float], phrases: Sequence[GesturePhrase] = ()
+    ) -> None:
         self._rng, self._names = rng, list(rests)
         self._weights = np.array([rests[name] for name in self._names], dtype=np.float64)
-        self._current = self._first = self._draw(None)
+        self._ahead = sorted((phrase.onset, phrase.hands) for phrase in phrases)
+        self._current = self._first = self._draw(None, -np.inf)
         self._named = [(-np.inf, self._current.name)]
         self._slack: list[tuple[float, float, ArrayLike]] = []
         self._moves: tuple[list[tuple[float, float, ArrayLike]], list[tuple[float, float, ArrayLike]]] = ([], [])
@@ -182,7 +185,7 @@ class _Schedule:
         keen = 0.45 if np.isfinite(start) else 0.8
         while clock + _SHORTEST_GAP <= stop:
             if rng.random() < keen:
-                before, after = self._current, self._draw(self._current)
+                before, after = self._current, self._draw(self._current, clock)
                 duration, lag = float(rng.uniform(0.9, 1.25)), float(rng.uniform(0.05, 0.15))
                 leader = _leader(before, after, int(rng.integers(2)))
                 self._turn(after, leader, clock, duration)
@@ -197,7 +200,7 @@ class _Schedule:
         lets_go = len(used) == 1 and self._current.cover >= 0
         if not lets_go and (phrase.join != "rest" or self._rng.random() >= _NEW_REST):
             return
-        after = self._draw(self._current, apart=len(used) == 1)
+        after = self._draw(self._current, phrase.apex, apart=len(used) == 1)
         hidden = max(phrase.hold_end - phrase.apex, 0.1)
         for side in used:
             self._turn(after, side, phrase.apex, hidden)
@@ -222,8 +225,9 @@ class _Schedule:
         self._named.append((start, after.name))
         self._current = after
 
-    def _draw(self, current: RestPosture | None, apart: bool = False) -> RestPosture:
-        """Another posture than the current one, perhaps mirrored; ``apart`` bars those where hand lies on hand."""
+    def _draw(self, current: RestPosture | None, time: float, apart: bool = False) -> RestPosture:
+        """Another posture than the current one from ``time`` on, perhaps mirrored; ``apart`` bars those where hand lies
+        on hand. The hand that will gesture next lies on top: it can leave without passing through the other."""
         table = arm_table()["postures"]
         barred = [(current is not None and name == current.name) or (apart and "cover" in table[name])
                   for name in self._names]  # fmt: skip
@@ -231,7 +235,11 @@ class _Schedule:
         if not chance.any():
             chance = np.where([apart and "cover" in table[name] for name in self._names], 0.0, self._weights)
         name = self._names[int(self._rng.choice(len(self._names), p=chance / chance.sum()))]
-        return _varied(rest_posture(name, bool(self._rng.integers(2))), self._rng)
+        mirrored = bool(self._rng.integers(2))
+        leaving = next((hands for onset, hands in self._ahead if onset > time), "both")
+        if "cover" in table[name] and leaving != "both":
+            mirrored = table[name]["cover"] != leaving
+        return _varied(rest_posture(name, mirrored), self._rng)
 
 
 def _leader(before: RestPosture, after: RestPosture, chance: int) -> int:

@@ -14,16 +14,16 @@ ARMS = (16, 17, 18, 19, 20, 21)
 HEAD = (12, 15, 23, 24)
 
 
-def unplanned(plan: GesturePlan, hints: Hints | None) -> GesturePlan:
-    """``plan`` without gestures and nods; with hints those of their base stay outside the window, and inside of it
+def unplanned(plan: GesturePlan, hints: Hints | None, nods_stay: bool = False) -> GesturePlan:
+    """``plan`` without gestures, and without nods unless they stay; with hints those of their base stay outside the window, and inside of it
     where arms or head stay closed."""
     if hints is None or hints.base.plan is None:
-        return replace(plan, phrases=(), head=())
+        return replace(plan, phrases=(), head=plan.head if nods_stay else ())
     from engine.plan.links import linked
 
     before = GesturePlan.from_dict(hints.base.plan)
     first, end = (frame / hints.fps for frame in hints.window)
     arms, head = (bool(hints.free_joints[list(joints)].any()) for joints in (ARMS, HEAD))
     phrases = [phrase for phrase in before.phrases if not (arms and first <= phrase.apex < end)]
-    nods = tuple(nod for nod in before.head if not (head and first <= nod.apex < end))
+    nods = plan.head if nods_stay else tuple(nod for nod in before.head if not (head and first <= nod.apex < end))
     return linked(replace(plan, phrases=before.phrases, head=nods), phrases)

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.cleanup import clean
-from engine.face.curves import face_curves, silent
 from engine.generators.base import Progress, Request
-from engine.generators.eyes import eye_angles
+from engine.generators.face import perform_face
 from engine.generators.gesture_performance import SIDES
 from engine.generators.gesture_timing import arrival_time, reversal_time
 from engine.generators.gestures import perform, used_sides, wrists_at
@@ -98,9 +97,7 @@ def make_window(request: Request, hints: Hints, model: GestureSource, progress: 
     if shapes is not None and hints.free_face and "face" in request.parts:
         progress("face", 0.0)
         times = np.arange(*core) / base.fps
-        speech = request.speech if request.role == "speak" else silent(request.speech)
-        eyes = eye_angles(local)
-        made = face_curves(speech, plan, times, request.seed, request.energy, eye_angles=eyes)
+        made = perform_face(request, plan, times, local)
         shapes[first:end] = made[first - core[0] : end - core[0]]
     return replace(base, poses=poses, trans=trans, blendshapes=shapes, plan=plan.to_dict())
 
@@ -129,7 +126,7 @@ def _body(
         _, again, local, trans = _performed(request, hints, _nudged(plan, late), model)
         core = slice(reach.core[0] - again.far[0], reach.core[1] - again.far[0])
         body = clean(local[core], trans[core], hints.fps, hints.skeleton)
-    return plan, reach.core, aimed(body[0], life.head, times, life.stance.heading(times)), body[1]
+    return plan, reach.core, aimed(body[0], life.head, times, body[1], life.stance), body[1]
 
 
 def _late(local: Array, times: Array, plan: GesturePlan, ids: frozenset[int], fps: float) -> dict[int, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def load_emage(folder: Path, device: str = "cpu") -> EmageModels:
         raise CheckpointError(f"There is no folder {folder}; choose {EMAGE_SOURCE}")
     state = read_state(folder, EMAGE_SOURCE)
     state = {key: value for key, value in state.items() if not key.startswith(TEMPLATES)}
-    model = _built(Emage, emage_size(state, folder), state, folder, EMAGE_SOURCE)
+    model = built(Emage, emage_size(state, folder), state, folder, EMAGE_SOURCE)
     together = load_codecs(codec_folders(folder))
     for part in PARTS:
         codes = together.codec(part).size.codes
@@ -78,7 +79,7 @@ def load_codecs(folders: Mapping[str, Path]) -> EmageCodecs:
     """The codecs of face, upper, hands and lower, and the auto-encoder "global", each from its folder."""
     place = folders["global"]
     state = read_state(place, EMAGE_SOURCE)
-    globe = _built(MotionAutoencoder, _codec_size(state, place), state, place, EMAGE_SOURCE)
+    globe = built(MotionAutoencoder, _codec_size(state, place), state, place, EMAGE_SOURCE)
     return EmageCodecs({part: _codec(folders[part], part) for part in PARTS}, globe)
 
 
@@ -90,7 +91,7 @@ def load_feature_network(path: Path) -> FeatureNetwork:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, pickle and zip each have their own for a broken file
-        raise CheckpointError(f"{path} can't be read as weights ({_told(error)}); get it again: {source}") from error
+        raise CheckpointError(f"{path} can't be read as weights ({told(error)}); get it again: {source}") from error
     state = stored.get("model_state", stored) if isinstance(stored, dict) else {}
     prefix = "encoder."
     bare = {key.removeprefix("module."): value for key, value in state.items()}
@@ -101,7 +102,7 @@ def load_feature_network(path: Path) -> FeatureNetwork:
         widths.append((first.shape[1], first.shape[0], first.shape[0] if pool is None else pool.shape[0]))
     if not widths:
         raise CheckpointError(f"{path} holds no feature network; choose {source}")
-    return _built(FeatureNetwork, tuple(widths), encoder, path, source).eval()
+    return built(FeatureNetwork, tuple(widths), encoder, path, source).eval()
 
 
 def emage_size(state: Mapping[str, Tensor], folder: Path) -> EmageSize:
@@ -124,7 +125,7 @@ def emage_size(state: Mapping[str, Tensor], folder: Path) -> EmageSize:
         )
     except (KeyError, IndexError, ValueError) as error:
         raise CheckpointError(
-            f"The weights in {folder} are not EMAGE's audio model ({_told(error)}); choose {EMAGE_SOURCE}"
+            f"The weights in {folder} are not EMAGE's audio model ({told(error)}); choose {EMAGE_SOURCE}"
         ) from error
 
 
@@ -137,7 +138,7 @@ def _codec(folder: Path, part: str) -> MotionCodec:
             f"{folder} holds a codec of {size.channels} channels and {size.codes} codes, and {part} needs {wanted} "
             f"channels with a codebook; choose {EMAGE_SOURCE}"
         )
-    return _built(MotionCodec, size, state, folder, EMAGE_SOURCE)
+    return built(MotionCodec, size, state, folder, EMAGE_SOURCE)
 
 
 def _codec_size(state: Mapping[str, Tensor], folder: Path) -> CodecSize:
@@ -148,18 +149,18 @@ def _codec_size(state: Mapping[str, Tensor], folder: Path) -> CodecSize:
         return CodecSize(first.shape[1], first.shape[0], depth, 0 if book is None else book.shape[0])
     except (KeyError, IndexError) as error:
         raise CheckpointError(
-            f"The weights in {folder} are not a motion codec ({_told(error)}); choose {EMAGE_SOURCE}"
+            f"The weights in {folder} are not a motion codec ({told(error)}); choose {EMAGE_SOURCE}"
         ) from error
 
 
-def _built(make: Callable[[Size], Model], size: Size, state: State, folder: Path, source: str) -> Model:
+def built(make: Callable[[Size], Model], size: Size, state: State, folder: Path, source: str) -> Model:
     """The module of that size with these tensors as its own: nothing is initialised or copied."""
-    with torch.device("meta"), _Unfilled():
+    with torch.device("meta"), Unfilled():
         module = make(size)
     try:
         missing, unknown = module.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
-        raise CheckpointError(f"The weights in {folder} have other shapes ({_told(error)}); choose {source}") from error
+        raise CheckpointError(f"The weights in {folder} have other shapes ({told(error)}); choose {source}") from error
     if missing or unknown:
         what = f"lack {missing[0]}" if missing else f"hold the unknown {unknown[0]}"
         count = len(missing) + len(unknown)
@@ -169,7 +170,7 @@ def _built(make: Callable[[Size], Model], size: Size, state: State, folder: Path
     return module
 
 
-class _Unfilled(TorchFunctionMode):
+class Unfilled(TorchFunctionMode):
     """Leaves out the filling of new parameters: on the meta device there is nothing to fill, and asking for it makes
     torch import its compiler for a second."""
 
@@ -185,20 +186,24 @@ def read_state(folder: Path, source: str) -> State:
     found = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if found is None:
         raise CheckpointError(f"{folder} holds neither {' nor '.join(FILES)}; choose {source}")
-    try:
-        if found.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: State = load_file(found)
-        else:
-            state = torch.load(found, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch, pickle, zip and safetensors each have their own for a broken file
-        raise CheckpointError(
-            f"{found} can't be read as weights ({_told(error)}); it is damaged or another file, get it again: {source}"
-        ) from error
+    state = read_tensors(found, source)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(f"{found} holds no table of tensors; choose {source}")
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def read_tensors(path: Path, source: str) -> Any:
+    """What a weight file holds, mapped into memory where its format allows; a .bin may hold more than tensors."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # torch, pickle, zip and safetensors each have their own for a broken file
+        raise CheckpointError(
+            f"{path} can't be read as weights ({told(error)}); it is damaged or another file, get it again: {source}"
+        ) from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -210,6 +215,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """What an exception says, in one line."""
     text = str(error).strip().splitlines()
     return (text[-1].strip() if text else type(error).__name__)[:160]

@@ -73,17 +73,7 @@ class EmageCodecs(nn.Module):
 
     def decode_rows(self, rows: dict[str, Tensor]) -> DecodedMotion:
         """The same from codebook rows, or what lies between them, (B, T, D)."""
-        like = next(iter(rows.values()))[..., 0]
-        raw = {part: self.codec(part).decoder(rows[part]) for part in PARTS if part in rows}
-        axis_angle = torch.zeros((*like.shape, JOINTS, 3), device=like.device)
-        for part, values in raw.items():
-            joints = list(PART_JOINTS[part])
-            six = values[..., : 6 * len(joints)].unflatten(-1, (len(joints), 6))
-            axis_angle[:, :, joints] = six_to_axis_angle(six)
-        expression = raw["face"][..., 6:] if "face" in raw else torch.zeros((*like.shape, 100), device=like.device)
-        lower = raw["lower"] if "lower" in raw else _standing(like)
-        channels = whole_body(axis_angle, lower[..., LOWER_ROTATIONS:-4], lower[..., -4:])
-        return DecodedMotion(axis_angle, expression, lower, channels)
+        return assembled({part: self.codec(part).decoder(rows[part]) for part in PARTS if part in rows})
 
     def translation(self, lower: Tensor, start: Tensor) -> Tensor:
         """Root translation (B, T, 3) in metres from the lower codec's output (B, T, 61), from ``start`` (B, 3) on.
@@ -96,6 +86,21 @@ class EmageCodecs(nn.Module):
             out[..., axis] = integrate(found[..., axis], start[:, axis])
         out[..., 1] = found[..., 1]
         return out
+
+
+def assembled(raw: dict[str, Tensor]) -> DecodedMotion:
+    """What the parts' decoders put out, (B, T, C) each, as one body; absent parts stay in their zero pose, and eyes
+    always."""
+    like = next(iter(raw.values()))[..., 0]
+    axis_angle = torch.zeros((*like.shape, JOINTS, 3), device=like.device)
+    for part, values in raw.items():
+        joints = list(PART_JOINTS[part])
+        six = values[..., : 6 * len(joints)].unflatten(-1, (len(joints), 6))  # type: ignore[no-untyped-call]
+        axis_angle[:, :, joints] = six_to_axis_angle(six)
+    expression = raw["face"][..., 6:] if "face" in raw else torch.zeros((*like.shape, 100), device=like.device)
+    lower = raw["lower"] if "lower" in raw else _standing(like)
+    channels = whole_body(axis_angle, lower[..., LOWER_ROTATIONS:-4], lower[..., -4:])
+    return DecodedMotion(axis_angle, expression, lower, channels)
 
 
 def integrate(velocity: Tensor, start: Tensor) -> Tensor:

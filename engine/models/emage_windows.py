@@ -15,14 +15,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.models.codecs import MotionCodec
 from engine.models.emage import PARTS, Emage, EmageOutput, Heard
-from engine.models.emage_motion import CHANNELS, JOINTS, ROTATIONS, DecodedMotion, EmageCodecs
+from engine.models.emage_motion import CHANNELS, JOINTS, ROTATIONS, DecodedMotion, EmageCodecs, assembled, split_parts
 
 RATE = 16000
 FRAME_RATE = 30
 SAMPLES = RATE // FRAME_RATE
 WINDOW, SEED = 64, 4
 HOP = WINDOW - SEED
+FADE = 12  # frames: windows of different takes need as many to meet below the p99 inside them (docs/emage.md)
+OPENING = 24  # frames over which a line is faded in from the body that its first seed shows
+EXPRESSIONS = 100
+EDGE = 24  # frames beyond a line's ends: the codec of global motion looks 21 to each side
 HEARD_AT_ONCE = 8  # more is no faster, and takes 10 MB of memory a window
 LATENT_PARTS = frozenset({"face"})  # decoded from the latent; the others by the most likely code
 
@@ -31,7 +36,7 @@ LATENT_PARTS = frozenset({"face"})  # decoded from the latent; the others by the
 class Cutting:
     """How a line is cut. ``exact``: windows of speech begin where their motion does, not 0.625 ms a second early.
     ``whole``: the last window is filled with silence, so that no frame is lost and none is made from a sliver.
-    ``fade``: where two windows overlap, their latents are cross-faded before decoding, instead of cut."""
+    ``fade``: every window is faded in from the one before, instead of cut; needs ``whole``."""
 
     exact: bool
     whole: bool
@@ -82,12 +87,12 @@ def resting(batch: int, frames: int, device: torch.device) -> Tensor:
 
 def choose_codes(codecs: EmageCodecs, found: EmageOutput) -> dict[str, Tensor]:
     """Codes (B, T) of every part, as the release chooses them."""
-    return {
-        part: codecs.codec(part).quantizer.indices(found.latents[part])
-        if part in LATENT_PARTS
-        else found.logits[part].argmax(-1)
-        for part in PARTS
-    }
+    return {part: chosen_codes(codecs.codec(part), part, found) for part in PARTS}
+
+
+def chosen_codes(codec: MotionCodec, part: str, found: EmageOutput) -> Tensor:
+    """Codes (B, T) of one part."""
+    return codec.quantizer.indices(found.latents[part]) if part in LATENT_PARTS else found.logits[part].argmax(-1)
 
 
 def infer(
@@ -157,9 +162,9 @@ def last_frames(codecs: EmageCodecs, codes: dict[str, Tensor]) -> Tensor:
     return codecs.decode({part: values[:, -(SEED + sight) :] for part, values in codes.items()}).channels[:, -SEED:]
 
 
-def joined(pieces: list[EmageOutput], frames: int) -> EmageOutput:
+def joined(pieces: list[EmageOutput], frames: int, cutting: Cutting = PUBLISHED) -> EmageOutput:
     """The windows' outputs one after the other, as published: each but the last without its last 4 frames."""
-    kept = [window.kept for window in plan_windows(frames)]
+    kept = [window.kept for window in plan_windows(frames, cutting)]
     return EmageOutput(
         {p: torch.cat([o.latents[p][:, :n] for o, n in zip(pieces, kept, strict=True)], dim=1) for p in PARTS},
         {p: torch.cat([o.logits[p][:, :n] for o, n in zip(pieces, kept, strict=True)], dim=1) for p in PARTS},
@@ -172,20 +177,59 @@ def decode_line(codecs: EmageCodecs, codes: dict[str, Tensor], start: Tensor) ->
     return motion, codecs.translation(motion.lower, start)
 
 
-def faded_latents(codecs: EmageCodecs, pieces: list[EmageOutput], windows: list[Window]) -> dict[str, Tensor]:
-    """Codebook rows (B, T, D) of the whole line, cross-faded over the 4 frames where two windows overlap."""
-    rise = torch.arange(1, SEED + 1) / (SEED + 1.0)
-    rise = (rise * rise * (3.0 - 2.0 * rise))[None, :, None]
-    out: dict[str, Tensor] = {}
-    for part in PARTS:
-        quantizer = codecs.codec(part).quantizer
-        rows = [quantizer.rows(choose_codes(codecs, piece)[part]) for piece in pieces]
-        line = rows[0].new_zeros(len(rows[0]), windows[-1].start + windows[-1].length, rows[0].shape[-1])
-        for index, (window, own) in enumerate(zip(windows, rows, strict=True)):
-            overlap, share = slice(window.start, window.start + SEED), rise.to(own.device)
-            before = line[:, overlap].clone()
-            line[:, window.start : window.start + window.length] = own
-            if index:
-                line[:, overlap] = before * (1.0 - share) + own[:, :SEED] * share
-        out[part] = line[:, : windows[-1].start + windows[-1].kept]
-    return out
+def decode_faded(
+    codecs: EmageCodecs,
+    pieces: list[EmageOutput],
+    windows: list[Window],
+    start: Tensor,
+    opening: Tensor | None = None,
+) -> tuple[DecodedMotion, Tensor]:
+    """As :func:`decode_line`, of whole windows, each faded in from the one before; the last may go beyond the line.
+
+    ``opening`` (B, 337): the body from which the line's first frames are faded in, with a neutral face.
+    """
+    first: dict[str, Tensor | None] = dict.fromkeys(PARTS)
+    if opening is not None:
+        still = opening[:, None]
+        first |= split_parts(still, still.new_zeros(*still.shape[:2], EXPRESSIONS))
+    raw = {part: _faded(codecs.codec(part), part, pieces, windows, first[part]) for part in PARTS}
+    lower = raw["lower"]
+    ends = [lower[:, :1] if first["lower"] is None else first["lower"], lower[:, -1:]]
+    before, after = (end.expand(-1, EDGE, -1) for end in ends)  # no convolution sees the zeros beyond the line
+    trans = codecs.translation(torch.cat([before, lower, after], dim=1), start)[:, EDGE:-EDGE]
+    trans[..., [0, 2]] += (start - trans[:, 0])[:, None, [0, 2]]
+    return assembled(raw), trans
+
+
+def _faded(
+    codec: MotionCodec, part: str, pieces: list[EmageOutput], windows: list[Window], first: Tensor | None
+) -> Tensor:
+    """Motion (B, T, C) of one part: every window decoded by itself, and faded in from what goes before.
+
+    That is the window before, with 4 frames beside it, then its last code held; for the first one ``first`` (B, 1, C).
+    Motion is faded, not codes: halfway between two codes a decoder may be anywhere. A decoder sees the codes of the
+    window before, and held ones beyond a line's ends and a window's last: zeros there would throw the frames beside
+    them out of the motion.
+    """
+    sight, batch = codec.decoder.sight, len(pieces[0].logits[part])
+    rows = torch.cat([codec.quantizer.rows(chosen_codes(codec, part, piece)) for piece in pieces])
+    earlier = torch.cat([rows[:batch, :1].expand(-1, sight, -1), rows[:batch, :SEED]], dim=1)
+    earlier = torch.cat([earlier, rows[:-batch, -(sight + SEED) :]])
+    held = [earlier, rows[:, SEED:], rows[:, -1:].expand(-1, sight + FADE - SEED, -1)]
+    found = codec.decoder(torch.cat(held, dim=1))[:, sight:-sight].split(batch)
+    line = rows.new_zeros(batch, windows[-1].start + WINDOW, found[0].shape[-1])
+    before = None if first is None else first.expand(-1, OPENING, -1)
+    for window, own in zip(windows, found, strict=True):
+        line[:, window.start : window.start + WINDOW] = own[:, :WINDOW]
+        if before is not None:
+            rise = _rise(before)
+            start = slice(window.start, window.start + len(rise))
+            line[:, start] = before * (1.0 - rise) + own[:, : len(rise)] * rise
+        before = own[:, -FADE:]
+    return line[:, : windows[-1].start + windows[-1].kept]
+
+
+def _rise(like: Tensor) -> Tensor:
+    """(F, 1) weights from 0 to 1 over the frames of ``like`` (B, F, C), at rest at both ends."""
+    way = torch.arange(1, like.shape[1] + 1, device=like.device) / (like.shape[1] + 1.0)
+    return (way**2 * (3.0 - 2.0 * way))[:, None]

@@ -1,4 +1,8 @@
-"""The phase-functioned gesture network: (phase, class, latent) -> upper body and both hands. Inference is plain numpy.
+"""The phase-domain gesture model: recorded clips as tracks of eigenposes, and learned ways in which gestures differ.
+
+A performance is a clip's own track, warped in time, plus a smooth displacement that a low-dimensional latent decodes
+through a basis over *phase*: latents of two clips give what differs between them, learned directions what differs
+within a kind of gesture. So the fast detail of real motion stays, and only form and timing vary. Plain numpy.
 
 Canonical form: one-handed gestures are right-handed. Rotations are local, of SMPL-X joints, in the joint order of
 ``MODEL_JOINTS``. Phase runs through a clip's landmarks (Landmarks.phase_knots); seconds enter only through them.
@@ -7,15 +11,17 @@ Canonical form: one-handed gestures are right-handed. Rotations are local, of SM
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
+from scipy.fft import idct
+from scipy.interpolate import BSpline, PchipInterpolator, make_interp_spline
 
 from engine.errors import CospeechError
+from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -24,11 +30,19 @@ TORSO = (3, 6, 9, 12, 15, 13, 14)
 LEFT_ARM = (16, 18, 20, *range(25, 40))
 RIGHT_ARM = (17, 19, 21, *range(40, 55))
 MODEL_JOINTS = (*TORSO, *LEFT_ARM, *RIGHT_ARM)
-OUTPUTS = len(MODEL_JOINTS) * 6
-HARMONICS = 20
-PHASE_PERIOD = 8.0
+RATE = 30.0
 PHASE_RANGE = (-1.0, 5.0)
-FORMAT = 1
+GRID = np.linspace(*PHASE_RANGE, 61)
+LEAD = 0.4
+LEAST_GAP = 0.02
+FORMAT = 2
+NEAREST_RIDGE = 1e-3
+VARIATIONS = 24
+# Bands of the tracks' cosine transform, Hz: each has its own step, so that rounding stays far below the motion.
+BAND_EDGES = (0.0, 0.01, 0.4, 0.8, 1.6, 3.2, 6.4, 20.0)
+# A share of the way to another clip drawn from here keeps the spread of real gestures: an average alone would be tamer.
+LEAST_MIX, MOST_MIX = -0.3, 0.4
+SPREAD, LONE_SPREAD = 0.2, 0.3
 MIRROR_CLASS = {"indicate_left": "indicate_right", "indicate_right": "indicate_left"}
 BEAT_CLASSES = frozenset(["beat_low", "beat_mid", "beat_high", "beat_forward", "beat_flip", "chop"])
 
@@ -55,22 +69,42 @@ class Landmarks:
     def phase_knots(self) -> tuple[Array, Array]:
         """(6,) seconds and (6,) phases: start -0.5, onset 0, apex0 1, apex1 2, back 3, end 4, kept apart by 20 ms."""
         times = np.array([self.start, self.onset, self.apex0, self.apex1, self.back, self.end])
-        spread = 0.02 * np.arange(len(times))
+        spread = LEAST_GAP * np.arange(len(times))
         return np.maximum.accumulate(times - spread) + spread, np.array([-0.5, 0.0, 1.0, 2.0, 3.0, 4.0])
 
     def phase(self, seconds: ArrayLike) -> Array:
         """Phase at clip times (any shape), monotone and C1; linear outside start..end, within PHASE_RANGE."""
-        times, phases = self.phase_knots()
-        lead = 0.4
-        times = np.concatenate([[times[0] - lead], times, [times[-1] + lead]])
-        phases = np.concatenate([[PHASE_RANGE[0]], phases, [PHASE_RANGE[1]]])
+        times, phases = self._padded()
         inside = np.clip(np.asarray(seconds, dtype=np.float64), times[0], times[-1])
         return np.asarray(PchipInterpolator(times, phases)(inside), dtype=np.float64)
 
+    def warped(self, seconds: ArrayLike, other: Landmarks) -> Array:
+        """Times on ``other`` of the moments ``seconds`` on this clip, monotone and C1; seconds themselves where both
+        are the same."""
+        times = self._padded()[0]
+        inside = np.clip(np.asarray(seconds, dtype=np.float64), times[0], times[-1])
+        return np.asarray(PchipInterpolator(times, other._padded()[0])(inside), dtype=np.float64)
+
     def mixed(self, other: Landmarks, share: float) -> Landmarks:
-        """Landmarks ``share`` of the way towards ``other``."""
-        mine, theirs = asdict(self), asdict(other)
-        return Landmarks(**{name: mine[name] + share * (theirs[name] - mine[name]) for name in mine})
+        """Landmarks ``share`` of the way towards ``other`` (below 0: away from it): ratios of durations, so that every
+        phase keeps a length; the moments of the hold keep their place in its phase."""
+        mine, theirs = (marks.phase_knots()[0] for marks in (self, other))
+        logs = [np.log(np.diff(times)) for times in (mine, theirs)]
+        gaps = np.exp(logs[0] + share * (logs[1] - logs[0]))
+        times = mine[0] + np.concatenate([[0.0], np.cumsum(gaps)])
+        inner = (
+            np.interp([marks.settle, marks.leave, marks.beat], knots, np.arange(6.0))
+            for marks, knots in ((self, mine), (other, theirs))
+        )
+        first, second = inner
+        places = np.interp(first + share * (second - first), np.arange(6.0), times)
+        places[0] = min(places[0], places[1])
+        return Landmarks(*times.tolist(), *places.tolist())
+
+    def _padded(self) -> tuple[Array, Array]:
+        times, phases = self.phase_knots()
+        times = np.concatenate([[times[0] - LEAD], times, [times[-1] + LEAD]])
+        return times, np.concatenate([[PHASE_RANGE[0]], phases, [PHASE_RANGE[1]]])
 
 
 @dataclass(frozen=True)
@@ -93,7 +127,7 @@ class ClipInfo:
 @dataclass(frozen=True, eq=False)
 class Recipe:
     """Which performance to decode: clip ``first``, moved by ``mix`` towards clip ``second``, plus ``noise`` standard
-    normal values (24,) scaled by ``spread`` times the latents' own spread."""
+    normal values (24,) times ``spread`` along the learned directions in which gestures of a kind differ."""
 
     first: int
     second: int
@@ -103,9 +137,12 @@ class Recipe:
 
 
 class GestureSource(Protocol):
-    """Anything that can perform gestures: the network, or the corpus itself."""
+    """Anything that can perform gestures: the model, or the corpus itself."""
 
-    clips: tuple[ClipInfo, ...]
+    @property
+    def clips(self) -> tuple[ClipInfo, ...]:
+        """The clips that recipes name by place."""
+        ...
 
     def landmarks(self, recipe: Recipe) -> Landmarks:
         """The landmarks of a performance."""
@@ -116,14 +153,23 @@ class GestureSource(Protocol):
         ...
 
 
-def phase_features(phase: ArrayLike) -> Floats:
-    """(n,) phases -> (n, 2 * HARMONICS) float32 Fourier features over PHASE_PERIOD."""
-    angles = np.outer(np.asarray(phase, dtype=np.float64), np.arange(1, HARMONICS + 1)) * (2.0 * np.pi / PHASE_PERIOD)
-    return np.asarray(np.concatenate([np.sin(angles), np.cos(angles)], axis=1), dtype=np.float32)
+def alike(first: ClipInfo, second: ClipInfo) -> bool:
+    """Whether two clips may be mixed: of one kind and size, so that what lies between is a gesture too."""
+    ratio = max(first.excursion, 0.02) / max(second.excursion, 0.02)
+    return first.gclass == second.gclass and first.hands == second.hands and 0.67 < ratio < 1.5
+
+
+def vary(clips: tuple[ClipInfo, ...], first: int, among: list[int], rng: np.random.Generator) -> Recipe:
+    """Draw a new performance around clip ``first``: a clip like it ``among`` the given ones to mix in, and noise."""
+    others = [clip for clip in among if clip != first and alike(clips[clip], clips[first])]
+    second = int(rng.choice(others)) if others else first
+    mix = float(rng.uniform(LEAST_MIX, MOST_MIX)) if others else 0.0
+    noise = np.clip(rng.standard_normal(VARIATIONS), -2.0, 2.0)
+    return Recipe(first, second, mix, noise, SPREAD if others else LONE_SPREAD)
 
 
 def orthonormal_rows(six: ArrayLike) -> Array:
-    """(..., 6) -> (..., 3, 3) by Gram-Schmidt; network outputs, so never degenerate."""
+    """(..., 6) -> (..., 3, 3) by Gram-Schmidt; values of a spline, so never degenerate."""
     rows = np.asarray(six, dtype=np.float64)
     out = np.empty((*rows.shape[:-1], 3, 3))
     first, second = rows[..., :3], rows[..., 3:]
@@ -136,23 +182,34 @@ def orthonormal_rows(six: ArrayLike) -> Array:
     return out
 
 
-class GestureModel:
-    """The trained network with its clips. Weights: ``layer.N.weight`` (out, in), ``layer.N.bias``, ``classes``
-    (K, 16), ``latents`` (clips, 24), ``output_mean`` and ``output_std`` (258,)."""
+def band_of(frames: int) -> NDArray[np.intp]:
+    """(frames,) which band of BAND_EDGES each coefficient of a clip's cosine transform lies in."""
+    frequencies = 0.5 * RATE * np.arange(frames) / frames
+    return np.asarray(np.searchsorted(BAND_EDGES, frequencies, side="right") - 1)
 
-    def __init__(self, tensors: dict[str, Floats], metadata: dict[str, Any]) -> None:
-        self._tensors = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in tensors.items()}
-        depth = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
-        self._layers = [
-            (self._tensors[f"layer.{i}.weight"].T.copy(), self._tensors[f"layer.{i}.bias"]) for i in range(depth)
-        ]
-        self.class_names: tuple[str, ...] = tuple(metadata["classes"])
+
+class GestureModel:
+    """Eigenposes, tracks and variations, as ``engine train default`` writes them. P eigenposes, K latent dimensions.
+
+    ``joint_means`` (43, 3, 3) rotations; ``eigenposes`` (P, 129) rotation vectors after them; ``track`` (frames, P)
+    8-bit cosine coefficients of all clips in a row, in units of ``track_scale`` (clips, bands, P); ``track_places``
+    (clips, 2) row and number of the first frame (frame i is at i / 30 s on the clip); ``latents`` (clips, K);
+    ``basis`` (K, 61, P) and ``mean_curve`` (61, P) over GRID; ``variations`` (2, 24, K) for one and for two hands, of
+    unit noise.
+    """
+
+    def __init__(self, tensors: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> None:
+        self._tensors = tensors
+        self._means = orthonormal_rows(tensors["joint_means"][:, :2].reshape(-1, 6))
+        self._poses = tensors["eigenposes"].astype(np.float64)
+        self._latents = tensors["latents"].astype(np.float64)
+        self._basis = tensors["basis"].astype(np.float32).reshape(len(tensors["basis"]), -1)
+        self._tracks: dict[int, BSpline] = {}
         self.clips: tuple[ClipInfo, ...] = tuple(
             ClipInfo(**{**entry, "landmarks": Landmarks(**entry["landmarks"]), "rest": tuple(entry["rest"])})
             for entry in metadata["clips"]
         )
         self.metadata = metadata
-        self._spread = self._tensors["latents"].std(axis=0)
 
     @staticmethod
     def load(path: str | Path) -> GestureModel:
@@ -174,34 +231,79 @@ class GestureModel:
             )
         return GestureModel(tensors, metadata)
 
-    def latent_of(self, clip: int) -> Floats:
-        """(24,) the learned latent of a clip."""
-        return np.asarray(self._tensors["latents"][clip])
-
-    def latent(self, recipe: Recipe) -> Floats:
-        """(24,) the latent of a performance."""
-        latents = self._tensors["latents"]
-        between = latents[recipe.first] + np.float32(recipe.mix) * (latents[recipe.second] - latents[recipe.first])
-        return np.asarray(between + recipe.noise * recipe.spread * self._spread, dtype=np.float32)
-
     def landmarks(self, recipe: Recipe) -> Landmarks:
         """The landmarks of a performance, mixed like its latent."""
-        return self.clips[recipe.first].landmarks.mixed(self.clips[recipe.second].landmarks, recipe.mix)
+        first = self.clips[recipe.first].landmarks
+        return first if recipe.mix == 0.0 else first.mixed(self.clips[recipe.second].landmarks, recipe.mix)
 
     def decode(self, recipe: Recipe, seconds: Array) -> Array:
         """Local rotations (n, 43, 3, 3) of MODEL_JOINTS at clip times (n,)."""
-        gclass = self.clips[recipe.first].gclass
-        phase = self.landmarks(recipe).phase(seconds)
-        return self.evaluate(phase, self.class_names.index(gclass), self.latent(recipe))
+        marks, clip = self.landmarks(recipe), self.clips[recipe.first]
+        own = marks.warped(seconds, clip.landmarks)
+        track = self._track(recipe.first)
+        vectors = track(np.clip(own, track.t[0], track.t[-1])) @ self._poses
+        moved = self._displacement(recipe)
+        if moved is not None:
+            phase = clip.landmarks.phase(own)
+            vectors = vectors + np.asarray(make_interp_spline(GRID, moved, k=3)(phase))
+        return self._rotations(vectors)
 
-    def evaluate(self, phase: ArrayLike, class_index: int, latent: ArrayLike) -> Array:
-        """The network itself: phases (n,), one class, one latent (24,) -> rotations (n, 43, 3, 3)."""
-        features = phase_features(phase)
-        constant = np.concatenate([self._tensors["classes"][class_index], np.asarray(latent, dtype=np.float32)])
-        weight, bias = self._layers[0]
-        split = features.shape[1]
-        hidden = features @ weight[:split] + (constant @ weight[split:] + bias)
-        for weight, bias in self._layers[1:]:
-            hidden = (hidden / (1.0 + np.exp(-hidden))) @ weight + bias
-        six = hidden * self._tensors["output_std"] + self._tensors["output_mean"]
-        return orthonormal_rows(six.reshape(len(six), len(MODEL_JOINTS), 6))
+    def curve(self, latent: ArrayLike, phase: ArrayLike) -> Array:
+        """What a latent (K,) alone says, without a clip's detail: phases (n,) -> rotations (n, 43, 3, 3)."""
+        smooth = self._tensors["mean_curve"] + self._decoded(np.asarray(latent, dtype=np.float64))
+        return self._rotations(np.asarray(make_interp_spline(GRID, smooth, k=3)(phase)) @ self._poses)
+
+    def vectors(self, rotations: Array) -> Array:
+        """(n, 43, 3, 3) -> (n, 129) rotation vectors after the joint means."""
+        turns = np.swapaxes(self._means, -1, -2) @ rotations
+        return matrix_to_axis_angle(turns).reshape(len(rotations), -1)
+
+    def nearest(self, curve: Array, weights: Array) -> Array:
+        """(K,) the latent whose curve comes nearest to (61, 129) rotation vectors over GRID; ``weights`` (129,)."""
+        basis = (self._basis.astype(np.float64).reshape(-1, self._poses.shape[0]) @ self._poses) * weights
+        basis = basis.reshape(len(self._basis), -1)
+        wanted = ((curve - self._tensors["mean_curve"] @ self._poses) * weights).ravel()
+        return np.asarray(np.linalg.solve(basis @ basis.T + NEAREST_RIDGE * np.eye(len(basis)), basis @ wanted))
+
+    def _displacement(self, recipe: Recipe) -> Array | None:
+        """(61, 129) rotation vectors over GRID on top of the first clip's; none for the clip itself.
+
+        An arm that rests is left alone, and noise moves no finger: real ones hold their shape or change it as one.
+        """
+        two = self.clips[recipe.first].hands == "both"
+        out = None
+        if recipe.mix != 0.0 and recipe.second != recipe.first:
+            way = recipe.mix * (self._latents[recipe.second] - self._latents[recipe.first])
+            out = self._decoded(way) @ self._poses * _moving(two, fingers=True)
+        if recipe.spread != 0.0:
+            way = recipe.spread * (recipe.noise @ self._tensors["variations"][int(two)])
+            noise = self._decoded(way) @ self._poses * _moving(two, fingers=False)
+            out = noise if out is None else out + noise
+        return out
+
+    def _decoded(self, latent: Array) -> Array:
+        """(K,) -> (61, P) smooth eigenpose curves over GRID."""
+        return np.asarray(latent.astype(np.float32) @ self._basis, dtype=np.float64).reshape(len(GRID), -1)
+
+    def _rotations(self, vectors: Array) -> Array:
+        return np.asarray(self._means @ axis_angle_to_matrix(vectors.reshape(len(vectors), -1, 3)))
+
+    def _track(self, clip: int) -> BSpline:
+        """A clip's eigenpose values over its seconds, held outside."""
+        if clip not in self._tracks:
+            places = self._tensors["track_places"]
+            row, begin = (int(value) for value in places[clip])
+            until = int(places[clip + 1][0]) if clip + 1 < len(places) else len(self._tensors["track"])
+            scale = self._tensors["track_scale"][clip].astype(np.float64)[band_of(until - row)]
+            values = idct(self._tensors["track"][row:until] * scale, axis=0, norm="ortho")
+            self._tracks[clip] = make_interp_spline((begin + np.arange(until - row)) / RATE, values, k=3)
+        return self._tracks[clip]
+
+
+def _moving(two: bool, fingers: bool) -> Array:
+    """(129,) 1 for joints that a displacement may move: trunk, used arms, and ``fingers`` of used hands."""
+    used = np.ones((len(MODEL_JOINTS), 3))
+    for arm in (len(TORSO), len(TORSO) + len(LEFT_ARM)):
+        idle = arm == len(TORSO) and not two
+        used[arm if idle else arm + 3 : arm + len(LEFT_ARM)] = 0.0 if idle or not fingers else 1.0
+    return used.ravel()

@@ -12,6 +12,8 @@ from torch.nn import functional
 HEADS = 8
 SQUASH_SLOPE, SPEAKER_SLOPE = 0.2, 0.1
 PAIR = 2  # HuBERT frames that one motion frame is given
+FEATURE_RATE = 50.0
+FEATURE_MIDDLE = 0.0125  # seconds from a HuBERT frame's start to the middle of what it sees
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,17 @@ def paired(features: Tensor, frames: int) -> Tensor:
     return features[:, : PAIR * pairs].reshape(features.shape[0], pairs, -1)
 
 
-def heard_at(features: Tensor, frames: int) -> Tensor:
-    """HuBERT frames (B, N, D) that cover as much time as ``frames`` of motion, resampled to two a frame and paired."""
-    fine = functional.interpolate(features.transpose(1, 2), size=PAIR * frames, mode="linear", align_corners=False)
-    return paired(fine.transpose(1, 2), frames)
+def heard_at(features: Tensor, first: int, frames: int, fps: float) -> Tensor:
+    """Pairs (B, frames, 2 D) for motion frames ``first`` on, from a whole line's HuBERT frames (B, N, D).
+
+    Each half of a motion frame takes the features at its own middle, by linear interpolation; before the first and
+    after the last feature the line's ends are held.
+    """
+    halves = torch.arange(PAIR * frames, device=features.device, dtype=features.dtype)
+    times = (first + (halves + 0.5) / PAIR) / fps
+    places = ((times - FEATURE_MIDDLE) * FEATURE_RATE).clamp(0.0, features.shape[1] - 1.0)
+    low = places.floor().long().clamp(max=max(0, features.shape[1] - 2))
+    high = (low + 1).clamp(max=features.shape[1] - 1)
+    share = (places - low)[:, None]
+    fine = features[:, low] * (1.0 - share) + features[:, high] * share
+    return paired(fine, frames)

@@ -13,7 +13,7 @@ from engine.models.semges import Semges
 from engine.models.semges_codec import SemgesCodec
 
 WINDOW, OVERLAP = 34, 4
-HOP = WINDOW - OVERLAP
+SMPLX_WINDOW = 64  # at 30 frames a second as long as the release's 34 at 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,22 +31,24 @@ def published_windows(frames: int) -> int:
     return frames // WINDOW
 
 
-def window_count(frames: int) -> int:
+def window_count(frames: int, window: int = WINDOW) -> int:
     """How many windows cover a line, each OVERLAP frames into the one before."""
-    return max(1, math.ceil((frames - OVERLAP) / HOP))
+    return max(1, math.ceil((frames - OVERLAP) / (window - OVERLAP)))
 
 
 def latents_of(
     model: Semges, features: Iterable[Tensor], words: Tensor, speaker: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Latents (1, WINDOW, D) of hands and body, one pair a window. ``features`` are the windows' HuBERT pairs
-    (1, WINDOW, D'), ``words`` (1, N) the line's, of which every window takes its part; a last one is padded with the
-    last word, because the network norms over a window and must always see one of the same length."""
+    """Latents (1, W, D) of hands and body, one pair a window of W frames. ``features`` are the windows' HuBERT pairs
+    (1, W, D'), ``words`` (1, N) the line's, of which every window takes its part; a last one is padded with the last
+    word, because the network norms over a window and must always see one of the same length."""
     hands, body = [], []
     for index, heard in enumerate(features):
-        part = words[:, index * HOP : index * HOP + WINDOW]
-        if part.shape[1] < WINDOW:
-            part = torch.cat([part, part[:, -1:].expand(-1, WINDOW - part.shape[1])], dim=1)
+        window = heard.shape[1]
+        first = index * (window - OVERLAP)
+        part = words[:, first : first + window]
+        if part.shape[1] < window:
+            part = torch.cat([part, part[:, -1:].expand(-1, window - part.shape[1])], dim=1)
         out = model(heard, part, speaker)
         hands.append(out.hands)
         body.append(out.body)
@@ -75,7 +77,7 @@ def mended_line(
 
 
 def faded(windows: list[Tensor]) -> Tensor:
-    """Windows (1, WINDOW, D) joined, the overlap of neighbours cross-faded linearly: (1, OVERLAP + HOP n, D)."""
+    """Windows (1, W, D) joined, the overlap of neighbours cross-faded linearly: (1, OVERLAP + (W - OVERLAP) n, D)."""
     out = windows[0]
     rise = (torch.arange(OVERLAP, device=out.device) + 1.0)[:, None] / (OVERLAP + 1)
     for window in windows[1:]:

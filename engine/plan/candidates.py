@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from engine.plan.context import Context
 from engine.plan.rules import Hit
 from engine.plan.tables import ClassTimes, Gesture, Rule
 from engine.plan.text import Token
+from engine.speech.types import Accent
 
-# Drawn late in the allowed 80..260 ms: on the wrist a movement shows later than it was planned.
-LEAD_DRAWN, LEAD_MAX = 0.13, 0.26
+# Drawn in the middle of the allowed 80..260 ms: on the wrist a movement shows up to 0.1 s sooner or later than planned.
+LEAD_DRAWN, LEAD_MAX = (0.12, 0.22), 0.26
 LATE_MAX = 0.12
 STRETCH = 0.25
 BRISK = 0.82
@@ -84,7 +85,7 @@ def stroke_times(
     """
     latest = max(peak, stress_onset) + LATE_MAX
     shortest, longest = (1 - STRETCH) * times.prep, (1 + STRETCH) * times.prep
-    onset = stress_onset - rng.uniform(LEAD_DRAWN, LEAD_MAX)
+    onset = stress_onset - rng.uniform(*LEAD_DRAWN)
     wished = max(onset + BRISK * times.prep, peak - rng.normal(BEAT_LEAD, BEAT_SPREAD))
     if onset + shortest > latest:
         onset = latest - shortest
@@ -108,7 +109,8 @@ def _hold(ctx: Context, rule: Rule, times: ClassTimes, apex: float, phrase_end: 
     return min(natural, BEAT_HOLD[1]) if rule.timing == "beat" else max(natural, 0.25)
 
 
-def _fits(ctx: Context, candidate: Candidate) -> bool:
+def fits_line(ctx: Context, candidate: Candidate) -> bool:
+    """Whether there is time for it after the line's first voice and before its end."""
     earliest = max(0.0, ctx.voice[0] - PREPARE_BEFORE_VOICE)
     return candidate.onset >= earliest and candidate.earliest_return <= ctx.speech.seconds
 
@@ -175,35 +177,40 @@ def beat_candidates(ctx: Context, rng: np.random.Generator) -> Iterator[Candidat
 
     A word with a gesture of its own is left to that one: nobody says hello with a beat.
     """
-    beats = ctx.tables.beats
     before = ""
     plain = {token.index for token in ctx.tokens if not token.content}
     meant = {hit.word: hit.rule.p for hit in ctx.hits if hit.rule.gestures}
     for accent in ctx.accents:
-        gesture = pick_beat(beats, accent.strength, before, rng)
-        before = gesture.gclass
-        times = ctx.tables.durations[gesture.gclass]
-        onset, apex = beat_times(times, accent.time, rng)
-        value = beats.p * ctx.energy * (0.3 + 0.9 * accent.strength) * np.exp(rng.normal(0.0, NOISE))
-        value *= FUNCTION_WORD if accent.word in plain else 1.0
-        value *= max(0.1, 1.0 - 1.2 * meant.get(accent.word, 0.0))
-        hold = min(max(times.hold * ctx.style.hold * rng.uniform(0.7, 1.1), BEAT_HOLD[0]), BEAT_HOLD[1])
-        yield Candidate(
-            rule=beats,
-            gesture=gesture,
-            semantic=False,
-            word=accent.word,
-            accent=_rounded(accent.time),
-            stress_onset=_rounded(accent.syllable_start),
-            strength=accent.strength,
-            onset=_rounded(onset),
-            apex=_rounded(apex),
-            hold=_rounded(hold),
-            shortest=HOLD_MIN,
-            retract=times.retract,
-            value=float(value),
-            strict=False,
-        )
+        candidate = beat_on(ctx, accent, before, rng)
+        before = candidate.gesture.gclass
+        value = candidate.value * (FUNCTION_WORD if accent.word in plain else 1.0)
+        yield replace(candidate, value=value * max(0.1, 1.0 - 1.2 * meant.get(accent.word, 0.0)))
+
+
+def beat_on(ctx: Context, accent: Accent, before: str, rng: np.random.Generator) -> Candidate:
+    """A beat on an accent, of another class than the one ``before``, whatever word it is on."""
+    beats = ctx.tables.beats
+    gesture = pick_beat(beats, accent.strength, before, rng)
+    times = ctx.tables.durations[gesture.gclass]
+    onset, apex = beat_times(times, accent.time, rng)
+    value = beats.p * ctx.energy * (0.3 + 0.9 * accent.strength) * np.exp(rng.normal(0.0, NOISE))
+    hold = min(max(times.hold * ctx.style.hold * rng.uniform(0.7, 1.1), BEAT_HOLD[0]), BEAT_HOLD[1])
+    return Candidate(
+        rule=beats,
+        gesture=gesture,
+        semantic=False,
+        word=accent.word,
+        accent=_rounded(accent.time),
+        stress_onset=_rounded(accent.syllable_start),
+        strength=accent.strength,
+        onset=_rounded(onset),
+        apex=_rounded(apex),
+        hold=_rounded(hold),
+        shortest=HOLD_MIN,
+        retract=times.retract,
+        value=float(value),
+        strict=False,
+    )
 
 
 def all_candidates(ctx: Context) -> list[Candidate]:
@@ -218,4 +225,4 @@ def all_candidates(ctx: Context) -> list[Candidate]:
             value = _meaning_value(ctx, hit, ctx.tokens[hit.word], recent) * (PAIR if hit.rule.partner in said else 1.0)
             found.extend(_of_hit(ctx, hit, value, rng))
     found.extend(beat for beat in beat_candidates(ctx, ctx.rng("beats")) if beat.word not in fillers)
-    return sorted((entry for entry in found if _fits(ctx, entry)), key=lambda entry: (entry.onset, entry.apex))
+    return sorted((entry for entry in found if fits_line(ctx, entry)), key=lambda entry: (entry.onset, entry.apex))

@@ -21,6 +21,7 @@ LEAD_SECONDS = 0.6  # a gesture's first movement comes this much before its plan
 TAIL_SECONDS = 0.5  # and its last this much after the planned return
 CROSSING = 0.4  # a pose kept for a follower lives until this long after the follower's apex
 EVENT_SECONDS = 0.4
+EMPHASIS_SECONDS = 0.5  # beside a stretch, in which a network moves otherwise too
 GROUPS = ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles")
 
 
@@ -211,14 +212,20 @@ OPERATIONS: dict[str, _Operation] = {
 }
 
 
-def affected_window(old: GesturePlan, new: GesturePlan, fps: float, frames: int) -> tuple[int, int] | None:
+def affected_window(
+    old: GesturePlan, new: GesturePlan, fps: float, frames: int, weighs: bool = False
+) -> tuple[int, int] | None:
     """The frames (first, end) of a take of ``frames`` that differ between two plans: from a little before the earliest
-    changed onset to a little after the latest changed return, handovers included. None where no frame differs."""
+    changed onset to a little after the latest changed return, handovers included. None where no frame differs.
+    ``weighs``: the generator follows no gestures, but weighs the stretches of emphasis themselves."""
     spans = [span for plan, other in ((old, new), (new, old)) for span in _changed_phrases(plan, other)]
     for group in GROUPS:
         before, after = set(getattr(old, group)), set(getattr(new, group))
         spans += [_event_span(event) for event in before ^ after]
     spans += _changed_words(old, new)
+    if weighs:
+        before, after = (set(() if plan.emphasis is None else plan.emphasis.stretches) for plan in (old, new))
+        spans += [(start - EMPHASIS_SECONDS, end + EMPHASIS_SECONDS) for start, end, _ in before ^ after]
     if not spans:
         return None
     first = math.floor(min(start for start, _ in spans) * fps)

@@ -50,7 +50,7 @@ def chosen_moves(
                 yield hit, ctx.tokens[hit.word], move
 
 
-def _head_event(move: Move, token: Token, size: float, sign: float) -> Event:
+def head_event(move: Move, token: Token, size: float, sign: float) -> Event:
     """Times: a shake begins just before the stressed syllable, a nod's apex is at its end, a tilt leads the word."""
     amount = move.amount * size * (1.0 if move.signed or move.kind in PITCH else sign)
     if move.kind in ("shake", "turn"):
@@ -96,11 +96,15 @@ def _accent_nods(ctx: Context, rng: np.random.Generator) -> Iterator[Wish]:
         size, seconds = rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.35)
         if not happens:
             continue
-        final = any(0.0 <= end - accent.syllable_end < FINAL for end in _near(phrase_ends, accent.syllable_end))
-        apex = accent.time if final else accent.syllable_end
-        start = apex - 0.45 * seconds
-        event = Event("nod", start, apex, start + seconds, size * ctx.style.head, word=accent.word)
-        yield Wish(event, 20.0 + 10.0 * accent.strength)
+        yield Wish(accent_nod(ctx, accent, phrase_ends, size, seconds), 20.0 + 10.0 * accent.strength)
+
+
+def accent_nod(ctx: Context, accent: Accent, phrase_ends: Sequence[float], size: float, seconds: float) -> Event:
+    """A nod of ``size`` degrees whose apex is at the end of the accented syllable, of a last one on its accent."""
+    final = any(0.0 <= end - accent.syllable_end < FINAL for end in _near(phrase_ends, accent.syllable_end))
+    apex = accent.time if final else accent.syllable_end
+    start = apex - 0.45 * seconds
+    return Event("nod", start, apex, start + seconds, size * ctx.style.head, word=accent.word)
 
 
 def _near(sorted_times: Sequence[float], time: float) -> Sequence[float]:
@@ -115,7 +119,7 @@ def head_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, 
     tilts: list[Wish] = []
     sign = 1.0 if rng.random() < 0.5 else -1.0
     for hit, token, move in chosen_moves(ctx, "head", phrases, rng):
-        event = _head_event(move, token, ctx.style.head * rng.uniform(0.9, 1.15), sign)
+        event = head_event(move, token, ctx.style.head * rng.uniform(0.9, 1.15), sign)
         sign = -sign
         (tilts if move.kind == "tilt" else swings).append(Wish(event, hit.rule.priority))
     swings.extend(_accent_nods(ctx, ctx.rng("nods")))
@@ -124,7 +128,7 @@ def head_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, 
     return tuple(sorted(both, key=lambda event: (event.start, event.kind)))
 
 
-def _raise(ctx: Context, accent: Accent, amount: float, rng: np.random.Generator) -> Event:
+def brow_raise(ctx: Context, accent: Accent, amount: float, rng: np.random.Generator) -> Event:
     """A raise that starts 60..120 ms before the accented syllable and is highest on the accent."""
     start = accent.syllable_start - rng.uniform(*BROW_LEAD)
     seconds = rng.uniform(0.3, 0.5)
@@ -142,7 +146,7 @@ def _accent_raises(ctx: Context, rng: np.random.Generator) -> Iterator[Wish]:
         odds = ctx.style.brow if first else 0.5 * ctx.style.brow if index in nuclear else 0.0
         happens, amount = rng.random() < odds, rng.uniform(0.3, 0.5) * (1.2 if index == 0 else 1.0)
         if happens:
-            yield Wish(_raise(ctx, accent, amount, rng), 20.0 + 10.0 * accent.strength)
+            yield Wish(brow_raise(ctx, accent, amount, rng), 20.0 + 10.0 * accent.strength)
 
 
 def brow_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, ...]:

@@ -14,7 +14,9 @@ from engine.errors import CospeechError
 from engine.plan.types import GesturePhrase, GesturePlan
 
 STEPS, LIFE = "remade", "life"  # in provenance
-GROUPS = ("phrases", "head", "brows", "gaze", "blinks", "smiles")
+PLANNED = ("phrases", "head", "brows", "gaze", "blinks", "smiles")
+EMPHASISED = tuple(f"{side} {name}" for side in ("were", "now") for name in ("phrases", "head", "brows"))
+GROUPS = (*PLANNED, *EMPHASISED)
 HEADER = ("seed", "style", "energy")
 TIMES = ("id", "onset", "apex", "hold_end", "retract_end", "join", "hands")  # what rest postures hang on
 
@@ -47,8 +49,8 @@ def steps_of(provenance: Mapping[str, Any] | None) -> tuple[Step, ...]:
 def step_between(old: GesturePlan | None, new: GesturePlan, window: tuple[int, int]) -> dict[str, Any]:
     """What making the ``window`` (frames; first, end) anew changed in the plan, as JSON holds it."""
     bare = old is None
-    after = new.to_dict()
-    before = {**after, **dict.fromkeys(GROUPS, ())} if old is None else old.to_dict()
+    after = _flat(new.to_dict())
+    before = {**after, **dict.fromkeys(GROUPS, ())} if old is None else _flat(old.to_dict())
     was: dict[str, Any] = {name: before[name] for name in HEADER if before[name] != after[name]}
     now: dict[str, Any] = {name: after[name] for name in was}
     for name in GROUPS:
@@ -61,7 +63,7 @@ def step_between(old: GesturePlan | None, new: GesturePlan, window: tuple[int, i
 def rewound(plan: GesturePlan, steps: Sequence[Step], window: tuple[int, int]) -> Past:
     """The plan without what was made anew inside ``window``. A step that was built upon since can't be taken back and
     is forgotten, as are those that reach across a border."""
-    data, kept, life = plan.to_dict(), list[Step](), None
+    data, kept, life = _flat(plan.to_dict()), list[Step](), None
     for step in reversed(steps):
         first, end = step["window"]
         inside = window[0] <= first and end <= window[1]
@@ -79,7 +81,7 @@ def rewound(plan: GesturePlan, steps: Sequence[Step], window: tuple[int, int]) -
             return Past(None)
         data, life = earlier, step.get(LIFE, life)
     try:
-        found = GesturePlan.from_dict(data)
+        found = GesturePlan.from_dict(_folded(data))
     except CospeechError:
         return Past(plan, tuple(kept))
     return Past(plan if found == plan else found, tuple(kept), life)
@@ -112,6 +114,29 @@ def _timed(times: Mapping[str, Any]) -> GesturePhrase:
     )  # fmt: skip
 
 
+def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's data with the record of its emphasis as groups of their own."""
+    out = dict(data)
+    emphasis = out.pop("emphasis", None) or {"stretches": ()}
+    out["stretches"] = emphasis["stretches"]
+    for name in EMPHASISED:
+        side, group = name.split()
+        out[name] = emphasis.get(side, {}).get(group, ())
+    return out
+
+
+def _folded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Inverse of :func:`_flat`."""
+    out = {name: value for name, value in data.items() if name not in ("stretches", *EMPHASISED)}
+    record: dict[str, Any] = {"stretches": data["stretches"], "were": {}, "now": {}}
+    for name in EMPHASISED:
+        side, group = name.split()
+        record[side][group] = data[name]
+    if data["stretches"] or any(data[name] for name in EMPHASISED):
+        out["emphasis"] = record
+    return out
+
+
 def _undone(plan: Mapping[str, Any], step: Step) -> dict[str, Any] | None:
     """The plan's data before the step; None where what the step brought is no longer there as it brought it."""
     out = dict(plan)
@@ -124,7 +149,7 @@ def _undone(plan: Mapping[str, Any], step: Step) -> dict[str, Any] | None:
             left = _without(plan[name], values)
             if len(left) != len(plan[name]) - len(values):
                 return None
-            order = ("apex", "id") if name == "phrases" else ("start", "kind")
+            order = ("apex", "id") if name.endswith("phrases") else ("start", "kind")
             entries = [*left, *step["was"].get(name, ())]
             if not all(isinstance(entry, Mapping) and all(key in entry for key in order) for entry in entries):
                 return None

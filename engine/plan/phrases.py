@@ -113,7 +113,7 @@ class Handedness:
         return [hand for hand in self.shares if (hand == "both" and both) or (hand != "both" and one)]
 
 
-def _amplitude(ctx: Context, entry: Candidate, ranks: Sequence[float], rng: np.random.Generator) -> float:
+def amplitude_of(ctx: Context, entry: Candidate, ranks: Sequence[float], rng: np.random.Generator) -> float:
     """Base x (0.7 + 0.6 x percentile of prominence), +-10 %."""
     percentile = bisect.bisect_right(ranks, entry.strength) / len(ranks) if ranks else 0.5
     base = ctx.style.amplitude * (0.75 + 0.25 * ctx.energy)
@@ -167,7 +167,7 @@ def build_phrases(ctx: Context, chain: Sequence[Candidate]) -> tuple[GesturePhra
                 lexeme=entry.gesture.lexeme,
                 gclass=entry.gesture.gclass,
                 hands=hands,
-                amplitude=round(_amplitude(ctx, entry, ranks, rng), 3),
+                amplitude=round(amplitude_of(ctx, entry, ranks, rng), 3),
                 word=entry.word,
                 semantic=entry.semantic,
                 accent=entry.accent,

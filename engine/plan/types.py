@@ -63,8 +63,43 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Some of a plan's gestures, nods and brows."""
+
+    phrases: tuple[GesturePhrase, ...] = ()
+    head: tuple[Event, ...] = ()
+    brows: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True)
+class Emphasis:
+    """Where a plan shows more or less: ``stretches`` (start, end, amount -1..1) in seconds, and what that changed: the
+    plan's gestures and events as they ``were`` and as they are ``now``, so that it can be taken back."""
+
+    stretches: tuple[tuple[float, float, float], ...]
+    were: Marks = Marks()
+    now: Marks = Marks()
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Emphasis:
+        """Of ``asdict``; KeyError, TypeError or ValueError where it is something else."""
+        stretches = tuple((float(start), float(end), float(amount)) for start, end, amount in data["stretches"])
+        return Emphasis(stretches, *(_marks(data[name]) for name in ("were", "now")))
+
+
+def _marks(data: Mapping[str, Any]) -> Marks:
+    head, brows = (tuple(Event(**event) for event in data[name]) for name in ("head", "brows"))
+    return Marks(tuple(GesturePhrase(**phrase) for phrase in data["phrases"]), head, brows)
+
+
+@dataclass(frozen=True)
 class GesturePlan:
-    """Everything the engine intends for one line. ``words`` repeats text and times so that the plan reads alone."""
+    """Everything the engine intends for one line. ``words`` repeats text and times so that the plan reads alone.
+
+    ``look_at``: what is looked at while nothing else is planned, metres as a Motion has them (left, up, forward from
+    the floor where the body rests); None: an audience in front. ``emphasis``: what a person asked to show more or less,
+    as far as it is in the plan.
+    """
 
     seconds: float
     style: str
@@ -81,12 +116,21 @@ class GesturePlan:
     words: tuple[tuple[str, float, float], ...] = field(default=())
     accents: tuple[float, ...] = ()
     speaker: Speaker = NOBODY
+    look_at: tuple[float, float, float] | None = None
+    emphasis: Emphasis | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; the speaker stands in it where it is somebody in particular."""
+        """A JSON-ready dictionary; speaker, emphasis and what is looked at stand in it where they are something in
+        particular."""
         data = asdict(self)
-        del data["speaker"]
-        return data if self.speaker == NOBODY else {**data, "speaker": self.speaker.to_dict()}
+        del data["speaker"], data["look_at"]
+        if self.emphasis is None:
+            del data["emphasis"]
+        if self.speaker != NOBODY:
+            data["speaker"] = self.speaker.to_dict()
+        if self.look_at is not None:
+            data["look_at"] = list(self.look_at)
+        return data
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> GesturePlan:
@@ -101,6 +145,11 @@ class GesturePlan:
             for group in ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles"):
                 values[group] = tuple(Event(**event) for event in data.get(group, ()))
             values["words"] = tuple((str(w[0]), float(w[1]), float(w[2])) for w in data.get("words", ()))
+            if data.get("look_at") is not None:
+                x, y, z = data["look_at"]
+                values["look_at"] = (float(x), float(y), float(z))
+            if data.get("emphasis") is not None:
+                values["emphasis"] = Emphasis.from_dict(data["emphasis"])
             values["speaker"] = Speaker.from_dict(data.get("speaker", {}), "The plan's speaker")
             values["accents"] = tuple(float(time) for time in data.get("accents", ()))
             return GesturePlan(**values)

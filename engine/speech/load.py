@@ -58,6 +58,7 @@ def load_speech(
         transcribed=text is not None,
         audio_hash=digest,
         warnings=(*_language_warning(text), *aligned.warnings),
+        source=str(audio_path),
     )
 
 

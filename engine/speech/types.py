@@ -103,7 +103,7 @@ class Speech:
     """A line of dialogue: mono 16 kHz waveform (N,) in -1..1, words, phones (silences included), prosody.
 
     ``transcribed`` is False when there was no transcript: then ``words`` is empty and phones are decoded roughly.
-    ``warnings`` are sentences for the user.
+    ``warnings`` are sentences for the user, ``source`` is the path of the audio file, "" where there is none.
     """
 
     waveform: Floats
@@ -114,6 +114,7 @@ class Speech:
     transcribed: bool
     audio_hash: str
     warnings: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def seconds(self) -> float:

@@ -1,13 +1,14 @@
 """The BEAT2 layout on disk: takes with motion, speech and split, and windows over them (emage.md section 7).
 
 A folder holds ``smplxflame_30/<id>.npz``, ``wave16k/<id>.wav`` and ``train_test_split.csv``; ``footcontact/<id>.npy``
-is read where it lies, else contacts are worked out. Nothing is fetched.
+is read where it lies, else contacts are worked out on the user's SMPL-X model, or on our skeleton. Nothing
+is fetched.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from engine.errors import CospeechError
 from engine.motion import BETA_COUNT, EXPRESSION_COUNT, read_npz
-from engine.skeleton import JOINT_COUNT, Skeleton, default_skeleton
+from engine.skeleton import JOINT_COUNT, default_skeleton
 
 Floats = NDArray[np.float32]
+JointPlaces = Callable[[Floats, Floats, Floats, Floats], NDArray[np.float64]]
+"""Poses (T, 55, 3) as stored, trans (T, 3), betas (300,), expressions (T, 100) -> world joints (T, 55, 3)."""
 
 FPS = 30
 RATE = 16000
@@ -90,8 +93,11 @@ def _speaker(name: str) -> int:
     return int(first) if first.isdigit() else 0
 
 
-def read_clip(folder: Path, entry: Entry, skeleton: Skeleton | None = None) -> Clip:
-    """One take; CospeechError names the file that is missing or unfit. ``skeleton`` serves to work out contacts."""
+def read_clip(folder: Path, entry: Entry, places: JointPlaces | None = None) -> Clip:
+    """One take; CospeechError names the file that is missing or unfit.
+
+    ``places`` gives the joints from which contacts are worked out; None: those of our own skeleton.
+    """
     from engine.speech.audio import load_audio
 
     data = read_npz(folder / "smplxflame_30" / f"{entry.name}.npz")
@@ -104,13 +110,18 @@ def read_clip(folder: Path, entry: Entry, skeleton: Skeleton | None = None) -> C
     poses = poses.reshape(frames, JOINT_COUNT, 3)
     trans = np.asarray(data["trans"], np.float32)
     wave, _ = load_audio(folder / "wave16k" / f"{entry.name}.wav")
+    expressions = _columns(data.get("expressions"), frames, EXPRESSION_COUNT)
+    betas = _columns(np.atleast_2d(data.get("betas", np.zeros(BETA_COUNT))), 1, BETA_COUNT)[0]
+    contacts = _stored_contacts(folder, entry, frames)
+    if contacts is None:
+        contacts = still_feet((places or skeleton_places)(poses, trans, betas, expressions))
     return Clip(
         entry=entry,
         poses=poses,
-        expressions=_columns(data.get("expressions"), frames, EXPRESSION_COUNT),
+        expressions=expressions,
         trans=trans,
-        contacts=_contacts(folder, entry, poses, trans, skeleton or default_skeleton()),
-        betas=_columns(np.atleast_2d(data.get("betas", np.zeros(BETA_COUNT))), 1, BETA_COUNT)[0],
+        contacts=contacts,
+        betas=betas,
         wave=np.round(np.clip(wave, -1.0, 1.0) * 32767.0).astype(np.int16),
     )
 
@@ -123,15 +134,27 @@ def _columns(values: Any, rows: int, width: int) -> Floats:
     return out
 
 
-def _contacts(folder: Path, entry: Entry, poses: Floats, trans: Floats, skeleton: Skeleton) -> Floats:
-    stored = folder / "footcontact" / f"{entry.name}.npy"
-    if stored.is_file():
-        labels: Floats = np.load(stored, allow_pickle=False).astype(np.float32)
-        return labels[: len(poses)]
-    points, _ = skeleton.forward(poses, trans)
+def skeleton_places(poses: Floats, trans: Floats, _betas: Floats, _expressions: Floats) -> NDArray[np.float64]:
+    """Joints of our own skeleton, whoever speaks; hands, which are stored against a mean hand, are not right here."""
+    return default_skeleton().forward(poses, trans)[0]
+
+
+def still_feet(points: NDArray[np.float64]) -> Floats:
+    """(T, 4) contacts from world joints (T, 55, 3): 1 where an ankle or toe base goes less than 1 cm to the next frame.
+
+    The last frame has no next one and always counts as still (emage.md section 2.2).
+    """
     steps = np.linalg.norm(np.diff(points[:, list(CONTACT_JOINTS)], axis=0), axis=-1)
     still = np.concatenate([steps < CONTACT_STEP, np.ones((1, 4), bool)])
     return np.asarray(still, dtype=np.float32)
+
+
+def _stored_contacts(folder: Path, entry: Entry, frames: int) -> Floats | None:
+    stored = folder / "footcontact" / f"{entry.name}.npy"
+    if not stored.is_file():
+        return None
+    labels: Floats = np.load(stored, allow_pickle=False).astype(np.float32)
+    return labels[:frames]
 
 
 def windows(clips: Iterable[Clip], length: int = WINDOW, stride: int = STRIDE) -> list[Piece]:

@@ -12,6 +12,7 @@ import typer
 from engine.errors import CospeechError
 
 if TYPE_CHECKING:
+    from engine.body_model import BodyModel
     from engine.training.loop import Trained
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a model.")
@@ -23,6 +24,12 @@ Batch = Annotated[int, typer.Option(min=1, help="Windows a step and device.")]
 Seed = Annotated[int, typer.Option(help="Seed.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Bf16 = Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16 where that is safe.")]
+Smplx = Annotated[
+    Path | None, typer.Option(help="Folder of your SMPLX_NEUTRAL_2020.npz: losses on its mesh, contacts of its feet.")
+]
+PublishedStart = Annotated[
+    bool, typer.Option("--published-start", help="Torch's own first weights, as released, not ones from the data.")
+]
 Speakers = Annotated[str, typer.Option(help="Comma-separated speaker numbers; empty: all.")]
 
 
@@ -30,14 +37,24 @@ Speakers = Annotated[str, typer.Option(help="Comma-separated speaker numbers; em
 def train_default_command(
     corpus: Annotated[Path, typer.Option(help="Folder of the gesture corpus.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights.")],
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 9000,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
 ) -> None:
-    """Train the default generator's gesture realiser."""
+    """Train the default generator's gesture model: in closed form, in seconds."""
     from engine.training.default import train_default
 
-    metrics: dict[str, Any] = train_default(corpus, out, steps, seed, quiet)
+    metrics: dict[str, Any] = train_default(corpus, out, quiet)
     print(json.dumps(metrics, indent=1))
+
+
+@train_app.command("import-smartbody")
+def import_smartbody_command(
+    source: Annotated[Path, typer.Argument(help="SmartBody's folder data/behaviorsets, with its .skm and .sk files.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the gesture corpus.")],
+) -> None:
+    """Rebuild the gesture corpus from SmartBody's published motions."""
+    from engine.training.smartbody_corpus import import_smartbody
+
+    counts = import_smartbody(source, out, quiet)
+    print(f"{out}: {counts['clips']} clips; {counts['left_out']} motions left out")
 
 
 @train_app.command("sample-data")
@@ -64,26 +81,39 @@ def emage_vq_command(
     published_codebook: Annotated[
         bool, typer.Option("--published-codebook", help="Leave unused codes unused, as the release did.")
     ] = False,
+    published_start: PublishedStart = False,
+    smplx: Smplx = None,
+    published_face: Annotated[
+        bool, typer.Option("--published-face", help="The release's face mesh losses, jaw and expressions swapped.")
+    ] = False,
     speakers: Speakers = "",
     seed: Seed = 222,
     device: Device = "cpu",
     bf16: Bf16 = False,
 ) -> None:
     """Train EMAGE's codecs, each into its own folder of --out."""
+    import torch
+
     from engine.training.emage_data import read_data
-    from engine.training.emage_vq import BETAS, CODEC_PARTS, CodecTask, codec_size, mesh_note
+    from engine.training.emage_vq import BETAS, CODEC_PARTS, CodecTask, codec_size
     from engine.training.loop import RunOptions, train
+    from engine.training.mesh import mesh_note
 
     parts = CODEC_PARTS if part == "all" else (part,)
     if not set(parts) <= set(CODEC_PARTS):
         raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(CODEC_PARTS)}")
-    found = read_data(data, "train", numbers(speakers))
-    print(mesh_note())
+    body = body_model(smplx)
+    found = read_data(data, "train", numbers(speakers), body=body)
+    print(mesh_note(body, smplx))
     for name in parts:
         decay = 0 if name == "upper" else round(steps * 0.975)  # epoch 780 of 800
         options = RunOptions(steps, batch, rate, BETAS, decay_at=decay, seed=seed, device=device, bf16=bf16)
-        task = CodecTask(found, name, codec_size(name, latent, latent), revive=not published_codebook)
-        report(name, _shown(train(task, options, out / name, quiet)))
+        size, revive = codec_size(name, latent, latent), not published_codebook
+        torch.manual_seed(seed)  # of the first weights
+        task = CodecTask(
+            found, name, size, revive=revive, body=body, published_face=published_face, published_start=published_start
+        )
+        report(name, shown(train(task, options, out / name, quiet)))
 
 
 @train_app.command("emage")
@@ -94,23 +124,28 @@ def emage_command(
     steps: Steps = 100_000,
     batch: Batch = 56,
     hidden: Annotated[int, typer.Option(min=8, help="Width of the transformer, a multiple of 8.")] = 768,
+    rate: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1.5e-4,
     epochs: Annotated[float, typer.Option(min=0.01, help="Epochs over which the mask grows from 5 to 100 %.")] = 400.0,
     published_schedule: Annotated[
         bool, typer.Option("--published-schedule", help="The release's mask schedule, its fault included.")
     ] = False,
+    published_start: PublishedStart = False,
+    smplx: Smplx = None,
     speakers: Speakers = "",
     seed: Seed = 222,
     device: Device = "cpu",
     bf16: Bf16 = False,
 ) -> None:
     """Train EMAGE's transformer on trained codecs; ``--out``/release is a folder as published."""
+    import torch
+
     from engine.models.checkpoints import load_codecs
     from engine.models.emage import EmageSize
-    from engine.training.emage import RATE, TransformerTask
+    from engine.training.emage import TransformerTask
     from engine.training.emage_data import read_data
     from engine.training.loop import RunOptions, train
 
-    found = read_data(data, "train", numbers(speakers))
+    found = read_data(data, "train", numbers(speakers), body=body_model(smplx))
     folders = {name: codec_folder(codecs, name) for name in ("face", "upper", "hands", "lower", "global")}
     together = load_codecs(folders)
     size = EmageSize(
@@ -121,11 +156,19 @@ def emage_command(
         speakers=found.speakers,
         inner=2 * hidden,
     )
-    task = TransformerTask(found, together, size, batch, published_schedule, epochs)
-    options = RunOptions(steps, batch, RATE, seed=seed, device=device, bf16=bf16)
+    torch.manual_seed(seed)  # of the first weights
+    task = TransformerTask(found, together, size, batch, published_schedule, epochs, published_start)
+    options = RunOptions(steps, batch, rate, seed=seed, device=device, bf16=bf16)
     trained = train(task, options, out, quiet)
     write_release(out, folders)
-    report("emage", _shown(trained))
+    report("emage", shown(trained))
+
+
+def body_model(folder: Path | None) -> BodyModel | None:
+    """The user's SMPL-X model, where one is given."""
+    from engine.body_model import load_body_model
+
+    return None if folder is None else load_body_model(folder)
 
 
 def codec_folder(codecs: Path, part: str) -> Path:
@@ -167,7 +210,8 @@ def report(name: str, row: dict[str, Any]) -> None:
     print(json.dumps({"model": name, **row}), flush=True)
 
 
-def _shown(trained: Trained) -> dict[str, Any]:
+def shown(trained: Trained) -> dict[str, Any]:
+    """First and last loss of a run, and its step."""
     if not trained.history:  # not the first process of several
         return {"step": trained.step}
     first, last = trained.history[0], trained.history[-1]

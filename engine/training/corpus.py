@@ -39,11 +39,11 @@ PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
 class Clip:
     """A cleaned clip in canonical form. ``six`` (n, 43, 6) at RATE, frame i at ``(i - PAD) / RATE`` seconds.
 
-    ``split`` is train, val or test; ``actor`` the performer.
+    ``take`` names the recording, of which there may be several versions; ``actor`` the performer.
     """
 
     info: ClipInfo
-    split: str
+    take: str
     actor: str
     six: Array
 
@@ -51,6 +51,10 @@ class Clip:
     def seconds(self) -> Array:
         """(n,) clip times of the frames."""
         return (np.arange(len(self.six)) - PAD) / RATE
+
+    def span(self) -> Array:
+        """(n,) times at RATE from the first to the last movement."""
+        return np.arange(self.info.landmarks.start, self.info.landmarks.end, 1.0 / RATE)
 
     def at(self, seconds: Array) -> Array:
         """6D rotations (m, 43, 6) at clip times (m,), by a cubic spline; held outside the padded clip."""
@@ -110,7 +114,7 @@ def _clip(row: dict[str, str], poses: Array) -> Clip:
     begin = round(max(landmarks.start, 0.0) * RATE) + PAD
     rest = tuple(np.round((wrists[begin] @ chest[begin]).ravel(), 3).tolist())
     info = ClipInfo(row["clip"], gclass, hands, landmarks, round(excursion, 4), rest, shared)
-    return Clip(info, row["split"], row["actor"], matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
+    return Clip(info, row["split_group"], row["actor"], matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
 
 
 def _bridge_snaps(poses: Array) -> Array:

@@ -1,46 +1,47 @@
-"""Train the default gesture realiser: an auto-decoder over corpus clips (one latent a clip), in the phase domain."""
+"""Train the default gesture model: eigenposes, clip tracks and a latent space over phase, in closed form."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from scipy.fft import dct
+from scipy.ndimage import gaussian_filter1d
 
 from engine.errors import CospeechError
 from engine.models.phase_gesture import (
+    BAND_EDGES,
     FORMAT,
-    HARMONICS,
+    GRID,
+    LEAD,
     MODEL_JOINTS,
-    OUTPUTS,
     PHASE_RANGE,
-    ClipInfo,
+    RATE,
+    VARIATIONS,
     GestureModel,
-    phase_features,
+    Recipe,
+    band_of,
+    orthonormal_rows,
 )
-from engine.rotations import geodesic_angle, matrix_from_6d
-from engine.training.corpus import Clip, read_corpus
+from engine.rotations import geodesic_angle, matrix_from_6d, matrix_to_axis_angle
+from engine.training.corpus import PAD, Clip, read_corpus
 
 Progress = Callable[[str, float], None]
 Array = NDArray[np.float64]
 
-LATENT = 24
-CLASS_WIDTH = 16
-HIDDEN = (448, 448, 448, 448)
-GRID = 301
-BATCH = 1024
-PAIR_SHARE = 0.2
-LATENT_NOISE = 0.04
-LATENT_DECAY = 1e-6
-# Errors of the arm chain move the hand most; the idle arm of a one-handed clip matters little.
-TORSO_WEIGHT, ARM_WEIGHT, WRIST_WEIGHT, FINGER_WEIGHT, IDLE_WEIGHT = 2.0, 4.0, 2.0, 1.0, 0.1
+# Eigenposes a part: all for trunk and arms; fingers move together. Parts stay apart, so that what rests stays at rest.
+FINGER_POSES = 28
+LATENT = 84
+# Curves over phase are smoothed by this much phase (0.08 s of a preparation) before GRID samples them.
+PHASE_SMOOTHING = 0.2
+FINE = 601
+# Errors of the arm chain move the hand most.
+TORSO_WEIGHT, ARM_WEIGHT, WRIST_WEIGHT, FINGER_WEIGHT = 1.4, 2.0, 1.4, 1.0
 GROUPS = {
     "torso": tuple(range(7)),
     "left_arm": (7, 8, 9),
@@ -50,69 +51,156 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingSet:
-    """Clips on a common phase grid: ``targets`` (clips, GRID, 258), ``tables`` (clips, 256) phases at evenly spread
-    clip times, ``partners`` a list of clip indices of the same class and hands, ``classes`` (clips,)."""
+def train_default(corpus_dir: Path, out_dir: Path, progress: Progress) -> dict[str, Any]:
+    """Fit all usable clips and write ``default.safetensors`` into ``out_dir``; returns the metrics.
 
-    targets: Tensor
-    tables: Tensor
-    partners: list[list[int]]
-    classes: Tensor
-    weights: Tensor
-
-
-class PhaseNet(nn.Module):
-    """The torch twin of GestureModel: class embeddings, latents and an MLP; tensors are named alike."""
-
-    def __init__(self, clips: int, classes: int, mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.classes = nn.Parameter(torch.randn(classes, CLASS_WIDTH) * 0.5)
-        self.latents = nn.Parameter(torch.randn(clips, LATENT) * 0.3)
-        widths = (2 * HARMONICS + CLASS_WIDTH + LATENT, *HIDDEN, OUTPUTS)
-        self.layer = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.register_buffer("output_mean", mean)
-        self.register_buffer("output_std", std)
-
-    def forward(self, features: Tensor, class_index: Tensor, latent: Tensor) -> Tensor:
-        """(B, 40), (B,), (B, 24) -> (B, 258) normalised 6D."""
-        hidden: Tensor = self.layer[0](torch.cat([features, self.classes[class_index], latent], dim=1))
-        for layer in list(self.layer)[1:]:
-            hidden = layer(nn.functional.silu(hidden))
-        return hidden
-
-
-def train_default(corpus_dir: Path, out_dir: Path, steps: int, seed: int, progress: Progress) -> dict[str, Any]:
-    """Train on all usable clips and write ``default.safetensors`` into ``out_dir``; returns the metrics.
-
-    The same corpus, steps, seed and machine give the same bytes. ``progress(stage, fraction)`` may raise Cancelled.
+    The same corpus and machine give the same bytes. ``progress(stage, fraction)`` may raise Cancelled.
     """
-    if steps < 1:
-        raise CospeechError(f"Training needs at least one step, got {steps}; give --steps a positive number")
     progress("corpus", 0.0)
     clips = read_corpus(Path(corpus_dir))
-    net, class_names = _fit(clips, steps, seed, progress)
-    tensors = {name: value.detach().numpy().copy() for name, value in net.state_dict().items()}
-    config = _config(clips, class_names, steps, seed)
-    model = GestureModel(tensors, config)
+    progress("fit", 0.0)
+    tensors, config = fit(clips)
     progress("measure", 0.0)
-    config["errors_degrees"] = errors(model, clips)
+    config["errors_degrees"] = errors(GestureModel(tensors, config), clips)
     _write(Path(out_dir), tensors, config)
-    return {"clips": len(clips), "steps": steps, "seed": seed, **config["errors_degrees"]}
+    return {"clips": len(clips), **config["errors_degrees"]}
 
 
-def _config(clips: tuple[Clip, ...], class_names: list[str], steps: int, seed: int) -> dict[str, Any]:
-    return {
+def fit(clips: tuple[Clip, ...]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Tensors and metadata of a GestureModel of these clips."""
+    rotations = [orthonormal_rows(clip.six) for clip in clips]
+    means = _joint_means(np.concatenate(rotations))
+    vectors = [matrix_to_axis_angle(np.swapaxes(means, -1, -2) @ value) for value in rotations]
+    poses, weighted = _eigenposes(vectors)
+    tensors = {"joint_means": means.astype(np.float32), "eigenposes": poses.astype(np.float32)}
+    tensors |= _tracks(clips, weighted)
+    tensors |= _latent_space(clips, weighted)
+    config = {
         "format": FORMAT,
-        "classes": class_names,
         "clips": [asdict(clip.info) for clip in clips],
-        "steps": steps,
-        "seed": seed,
         "licence": "LGPL-2.1-or-later; derived from USC Institute for Creative Technologies, SmartBody",
+    }
+    return tensors, config
+
+
+def _joint_means(rotations: Array) -> Array:
+    """(n, 43, 3, 3) -> (43, 3, 3): the rotation nearest to the mean matrix."""
+    left, _, right = np.linalg.svd(rotations.mean(axis=0))
+    return np.asarray(left @ right)
+
+
+def _eigenposes(vectors: list[Array]) -> tuple[Array, list[Array]]:
+    """(P, 129) eigenposes, each of one part of the body, and every clip's values (n, P). Orthonormal under the joint
+    weights, so that distances between values are weighted rotation errors."""
+    weights = np.repeat(joint_weights(), 3)
+    flat = [value.reshape(len(value), -1) * weights for value in vectors]
+    moment = np.sum([value.T @ value for value in flat], axis=0)
+    chosen = []
+    for joints in GROUPS.values():
+        columns = np.concatenate([3 * joint + np.arange(3) for joint in joints])
+        _, directions = np.linalg.eigh(moment[np.ix_(columns, columns)])
+        own = np.zeros((min(len(columns), FINGER_POSES), len(weights)))
+        own[:, columns] = _signed(directions[:, ::-1][:, : len(own)].T)
+        chosen.append(own)
+    poses = np.concatenate(chosen)
+    return poses / weights, [value @ poses.T for value in flat]
+
+
+def joint_weights() -> Array:
+    """(43,) weights of the joints."""
+    weights = np.full(len(MODEL_JOINTS), FINGER_WEIGHT)
+    weights[list(GROUPS["torso"])] = TORSO_WEIGHT
+    for side in ("left", "right"):
+        arm = list(GROUPS[f"{side}_arm"])
+        weights[arm] = ARM_WEIGHT
+        weights[arm[-1]] = WRIST_WEIGHT
+    return weights
+
+
+def _signed(rows: Array) -> Array:
+    """Rows with their largest value positive: eigenvectors have no sign of their own."""
+    largest = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
+    return np.asarray(rows * np.sign(largest))
+
+
+def _tracks(clips: tuple[Clip, ...], values: list[Array]) -> dict[str, NDArray[Any]]:
+    """The clips from LEAD before their start to LEAD after their end, as 8-bit cosine coefficients."""
+    rows, scales, places = [], [], []
+    row = 0
+    for clip, value in zip(clips, values, strict=True):
+        knots, _ = clip.info.landmarks.phase_knots()
+        begin = max(int(np.floor((knots[0] - LEAD) * RATE)), -PAD)
+        until = min(int(np.ceil((knots[-1] + LEAD) * RATE)) + 1, len(value) - PAD)
+        coefficients = dct(value[begin + PAD : until + PAD], axis=0, norm="ortho")
+        bands = band_of(len(coefficients))
+        scale = np.zeros((len(BAND_EDGES) - 1, value.shape[1]))
+        for band in range(len(scale)):
+            scale[band] = np.abs(coefficients[bands == band]).max(axis=0, initial=0.0) / 127.0
+        scale = np.maximum(scale, 1e-6).astype(np.float16).astype(np.float64)
+        rows.append(np.clip(np.round(coefficients / scale[bands]), -127, 127).astype(np.int8))
+        scales.append(scale.astype(np.float16))
+        places.append((row, begin))
+        row += len(coefficients)
+    return {
+        "track": np.concatenate(rows),
+        "track_scale": np.array(scales),
+        "track_places": np.array(places, dtype=np.int32),
     }
 
 
-def _write(out_dir: Path, tensors: dict[str, NDArray[np.float32]], config: dict[str, Any]) -> None:
+def phase_curves(clips: tuple[Clip, ...], values: list[Array]) -> Array:
+    """(clips, 61, P) smooth values over GRID."""
+    fine = np.linspace(*PHASE_RANGE, FINE)
+    sigma = PHASE_SMOOTHING * (FINE - 1) / (PHASE_RANGE[1] - PHASE_RANGE[0])
+    curves = []
+    for clip, value in zip(clips, values, strict=True):
+        knots, _ = clip.info.landmarks.phase_knots()
+        seconds = np.linspace(knots[0] - LEAD, knots[-1] + LEAD, 4096)
+        spots = np.interp(fine, clip.info.landmarks.phase(seconds), seconds) * RATE + PAD
+        low = np.clip(spots, 0.0, len(value) - 1.001)
+        whole = low.astype(np.int64)
+        between = value[whole] + (low - whole)[:, None] * (value[whole + 1] - value[whole])
+        curves.append(gaussian_filter1d(between, sigma, axis=0, mode="nearest")[:: (FINE - 1) // (len(GRID) - 1)])
+    return np.array(curves)
+
+
+def _latent_space(clips: tuple[Clip, ...], values: list[Array]) -> dict[str, NDArray[Any]]:
+    """Principal components of the clips' curves over phase, and of what differs within kinds."""
+    curves = phase_curves(clips, values)
+    mean = curves.mean(axis=0)
+    flat = (curves - mean).reshape(len(clips), -1)
+    width = min(LATENT, len(clips) - 1)
+    basis = _signed(np.linalg.svd(flat, full_matrices=False)[2][:width])
+    latents = flat @ basis.T
+    return {
+        "mean_curve": mean.astype(np.float32),
+        "basis": basis.reshape(width, *mean.shape).astype(np.float16),
+        "latents": latents.astype(np.float32),
+        "variations": np.array([_variations(clips, latents, hands) for hands in ("right", "both")], dtype=np.float32),
+    }
+
+
+def _variations(clips: tuple[Clip, ...], latents: Array, hands: str) -> Array:
+    """(24, K): principal directions of the latents around their kind's mean, each one standard deviation long."""
+    kinds: dict[str, list[int]] = {}
+    for place, clip in enumerate(clips):
+        if clip.info.hands == hands:
+            kinds.setdefault(clip.info.gclass, []).append(place)
+    out = np.zeros((VARIATIONS, latents.shape[1]))
+    rows = [
+        (latents[places] - latents[places].mean(axis=0)) * np.sqrt(len(places) / (len(places) - 1.0))
+        for places in kinds.values()
+        if len(places) > 2
+    ]
+    if rows:
+        around = np.concatenate(rows)
+        _, lengths, directions = np.linalg.svd(around, full_matrices=False)
+        found = _signed(directions[:VARIATIONS]) * (lengths[:VARIATIONS] / np.sqrt(len(around)))[:, None]
+        out[: len(found)] = found
+    return out
+
+
+def _write(out_dir: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
     target = out_dir / "default.safetensors"
@@ -124,138 +212,13 @@ def _write(out_dir: Path, tensors: dict[str, NDArray[np.float32]], config: dict[
         raise CospeechError(f"Could not write {target} ({error.strerror}); choose another folder") from error
 
 
-def held_out_errors(corpus_dir: Path, steps: int, seed: int, progress: Progress) -> dict[str, float]:
-    """Errors in degrees on clips that the network never saw, for the model card: trained on the train split only, then
-    only a latent is fitted to every other clip (of a known class)."""
-    clips = read_corpus(Path(corpus_dir))
-    seen = tuple(clip for clip in clips if clip.split == "train")
-    net, class_names = _fit(seen, steps, seed, progress)
-    new = tuple(clip for clip in clips if clip.split != "train" and clip.info.gclass in class_names)
-    kinds = np.array([clip.info.gclass for clip in seen])
-    starts = [net.latents.detach()[kinds == clip.info.gclass].mean(dim=0) for clip in new]
-    net.latents = nn.Parameter(torch.stack(starts))
-    data = _training_set(new, class_names)
-    optimiser = torch.optim.Adam([net.latents], lr=1e-2)
-    _optimise(net, data, optimiser, max(1, steps // 5), np.random.default_rng(seed), progress)
-    tensors = {name: value.detach().numpy().copy() for name, value in net.state_dict().items()}
-    return errors(GestureModel(tensors, _config(new, class_names, steps, seed)), new)
-
-
-def _fit(clips: tuple[Clip, ...], steps: int, seed: int, progress: Progress) -> tuple[PhaseNet, list[str]]:
-    torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
-    class_names = sorted({clip.info.gclass for clip in clips})
-    data = _training_set(clips, class_names)
-    mean = data.targets.mean(dim=(0, 1))
-    std = data.targets.std(dim=(0, 1)).clamp(min=0.02)
-    net = PhaseNet(len(clips), len(class_names), mean, std)
-    optimiser = torch.optim.Adam(
-        [
-            {"params": net.layer.parameters(), "lr": 1.5e-3},
-            {"params": [net.latents, net.classes], "lr": 4e-3},
-        ]
-    )
-    _optimise(net, data, optimiser, steps, np.random.default_rng(seed), progress)
-    return net, class_names
-
-
-def _optimise(
-    net: PhaseNet,
-    data: TrainingSet,
-    optimiser: torch.optim.Optimizer,
-    steps: int,
-    rng: np.random.Generator,
-    progress: Progress,
-) -> None:
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
-    for step in range(steps):
-        loss = _loss(net, data, rng)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        if step % 50 == 0:
-            progress("train", step / steps)
-
-
-def _rate(step: int, steps: int) -> float:
-    """Warm-up over the first 2 %, then cosine to 1 %."""
-    warm = max(1, steps // 50)
-    return min(1.0, (step + 1) / warm) * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * step / steps))))
-
-
-def _training_set(clips: tuple[Clip, ...], class_names: list[str]) -> TrainingSet:
-    grid = np.linspace(*PHASE_RANGE, GRID)
-    targets, tables = [], []
-    for clip in clips:
-        marks = clip.info.landmarks
-        seconds = np.linspace(marks.start - 0.4, marks.end + 0.4, 2048)
-        phases = marks.phase(seconds)
-        targets.append(clip.at(np.interp(grid, phases, seconds)).reshape(GRID, OUTPUTS))
-        tables.append(np.interp(np.linspace(marks.start - 0.15, marks.end + 0.15, 256), seconds, phases))
-    kinds = [(clip.info.gclass, clip.info.hands) for clip in clips]
-    return TrainingSet(
-        targets=torch.from_numpy(np.array(targets, dtype=np.float32)),
-        tables=torch.from_numpy(np.array(tables, dtype=np.float32)),
-        partners=[[j for j, kind in enumerate(kinds) if kind == kinds[i]] for i in range(len(clips))],
-        classes=torch.tensor([class_names.index(clip.info.gclass) for clip in clips]),
-        weights=torch.from_numpy(np.array([_weights(clip.info) for clip in clips], dtype=np.float32)),
-    )
-
-
-def _weights(info: ClipInfo) -> NDArray[np.float32]:
-    """(258,) loss weights of a clip's outputs."""
-    joints = np.full(len(MODEL_JOINTS), FINGER_WEIGHT, dtype=np.float32)
-    joints[list(GROUPS["torso"])] = TORSO_WEIGHT
-    for side in ("left", "right"):
-        arm = list(GROUPS[f"{side}_arm"])
-        joints[arm] = ARM_WEIGHT
-        joints[arm[-1]] = WRIST_WEIGHT
-    if info.hands == "right":
-        joints[list(GROUPS["left_arm"] + GROUPS["left_fingers"])] = IDLE_WEIGHT
-    return np.repeat(joints, 6)
-
-
-def _loss(net: PhaseNet, data: TrainingSet, rng: np.random.Generator) -> Tensor:
-    """Weighted squared 6D error of a batch of random clip moments; PAIR_SHARE of them between two clips of a kind, so
-    that a latent between two clips decodes to the pose between theirs at the same phase."""
-    first = rng.integers(len(data.partners), size=BATCH)
-    second = np.array([data.partners[i][rng.integers(len(data.partners[i]))] for i in first])
-    share = rng.uniform(0.0, 0.5, BATCH) * (rng.random(BATCH) < PAIR_SHARE)
-    spot = rng.uniform(0.0, data.tables.shape[1] - 1.001, BATCH)
-    low = spot.astype(np.int64)
-    part = torch.from_numpy((spot - low).astype(np.float32))
-    table = data.tables[first]
-    rows = torch.arange(BATCH)
-    phase = table[rows, low] * (1.0 - part) + table[rows, low + 1] * part
-    mix = torch.from_numpy(share.astype(np.float32))[:, None]
-    target = _at(data.targets, first, phase) * (1.0 - mix) + _at(data.targets, second, phase) * mix
-    latent = net.latents[first] * (1.0 - mix) + net.latents[second] * mix
-    noise = torch.from_numpy(rng.normal(0.0, LATENT_NOISE, latent.shape).astype(np.float32))
-    features = torch.from_numpy(phase_features(phase.numpy()))
-    out = net(features, data.classes[first], latent + noise) * net.output_std + net.output_mean
-    weights = data.weights[first]
-    error = (weights * (out - target) ** 2).sum() / weights.sum()
-    return torch.as_tensor(error + LATENT_DECAY * (latent**2).mean())
-
-
-def _at(targets: Tensor, clip: NDArray[np.int64], phase: Tensor) -> Tensor:
-    """(B, 258) targets of clips at phases, linear on the grid."""
-    spot = ((phase - PHASE_RANGE[0]) / (PHASE_RANGE[1] - PHASE_RANGE[0]) * (GRID - 1)).clamp(0, GRID - 1.001)
-    low = spot.long()
-    part = (spot - low)[:, None]
-    index = torch.from_numpy(clip)
-    return targets[index, low] * (1.0 - part) + targets[index, low + 1] * part
-
-
 def errors(model: GestureModel, clips: tuple[Clip, ...]) -> dict[str, float]:
-    """Mean joint angle error in degrees against the clips, per joint group (used hands only) and over all."""
+    """Mean joint angle error in degrees of the model's own clips, per joint group (used hands only) and over all."""
     sums = {name: [0.0, 0.0] for name in GROUPS}
     for index, clip in enumerate(clips):
         marks = clip.info.landmarks
-        seconds = np.arange(marks.start, marks.end, 1.0 / 30.0)
-        latent = model.latent_of(index)
-        decoded = model.evaluate(marks.phase(seconds), model.class_names.index(clip.info.gclass), latent)
+        seconds = np.arange(marks.start, marks.end, 1.0 / RATE)
+        decoded = model.decode(Recipe(index, index, 0.0, np.zeros(VARIATIONS), 0.0), seconds)
         angles = np.degrees(geodesic_angle(decoded, matrix_from_6d(clip.at(seconds))))
         for name, joints in GROUPS.items():
             if name.startswith("left") and clip.info.hands == "right":

@@ -15,6 +15,7 @@ from engine.models.emage_motion import EmageCodecs, split_parts
 from engine.training.emage_data import EmageData
 from engine.training.emage_losses import EmageBatch, training_losses
 from engine.training.loop import Batch, RunOptions
+from engine.training.start import start_transformer
 
 RATE = 1.5e-4
 SCHEDULE_EPOCHS = 400
@@ -47,8 +48,9 @@ class TransformerLosses(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Named losses; their sum is trained on."""
-        codecs = self.codecs.to(batch["motion"].device)
-        with torch.no_grad():
+        device = batch["motion"].device
+        codecs = self.codecs.to(device)
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):  # in bfloat16 other codes are nearest
             parts = split_parts(batch["motion"], batch["expressions"])
             codes = {part: codecs.codec(part).to_indices(parts[part]) for part in PARTS}
         hidden = torch.rand_like(batch["motion"]) < batch["share"]
@@ -57,7 +59,11 @@ class TransformerLosses(nn.Module):
 
 
 class TransformerTask:
-    """EMAGE's transformer on windows of a data set."""
+    """EMAGE's transformer on windows of a data set.
+
+    ``published_start``: torch's own start, as the release had it, instead of one from the data (a mend, see
+    :mod:`engine.training.start`).
+    """
 
     kind = "emage"
 
@@ -69,8 +75,11 @@ class TransformerTask:
         batch: int,
         published_schedule: bool = False,
         epochs: float = float(SCHEDULE_EPOCHS),
+        published_start: bool = False,
     ) -> None:
         model = Emage(size)
+        if not published_start:
+            start_transformer(model, codecs, data.channels, codes_of(data, codecs))
         self.trained: nn.Module = model
         self.losses: nn.Module = TransformerLosses(model, codecs)
         self.items = len(data.pieces)
@@ -94,3 +103,10 @@ class TransformerTask:
             "speaker": speaker,
             "share": torch.tensor(share),
         }
+
+
+@torch.no_grad()
+def codes_of(data: EmageData, codecs: EmageCodecs) -> dict[str, list[Tensor]]:
+    """Every part's codes (1, T) of all clips."""
+    parts = list(data.clip_parts())
+    return {part: [codecs.codec(part).to_indices(values[part]) for values in parts] for part in PARTS}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.body_model import BodyModel
 from engine.errors import CospeechError
 from engine.models.emage_motion import split_parts, whole_body
 from engine.training.beat2 import SAMPLES, WINDOW, Clip, Piece, read_clip, read_list, windows
+from engine.training.mesh import model_places
 
 Progress = Callable[[str, float], None]
 
@@ -47,6 +49,15 @@ class EmageData:
         """The codecs' inputs of windows."""
         return split_parts(*self.motion(items))
 
+    def clip_parts(self) -> Iterator[dict[str, Tensor]]:
+        """The codecs' inputs (1, T, C) of every clip."""
+        for channels, expressions in zip(self.channels, self.expressions, strict=True):
+            yield split_parts(channels[None], expressions[None])
+
+    def betas(self, items: NDArray[np.int64]) -> Tensor:
+        """Body shapes (B, 300) of windows' speakers."""
+        return torch.from_numpy(np.stack([self.clips[self.pieces[item].clip].betas for item in items]))
+
     def speech(self, items: NDArray[np.int64], length: int = WINDOW) -> tuple[Tensor, Tensor]:
         """Waveforms (B, samples) in -1..1 and speakers (B,) of windows."""
         waves, speakers = [], []
@@ -59,16 +70,23 @@ class EmageData:
 
 
 def read_data(
-    folder: Path, split: str, speakers: tuple[int, ...] = (), progress: Progress = lambda *_: None
+    folder: Path,
+    split: str,
+    speakers: tuple[int, ...] = (),
+    progress: Progress = lambda *_: None,
+    body: BodyModel | None = None,
 ) -> EmageData:
-    """All takes of a split (of these speakers, or of all); CospeechError where there is none."""
+    """All takes of a split (of these speakers, or of all); CospeechError where there is none.
+
+    Contacts that the folder does not hold are worked out on ``body``, else on our own skeleton.
+    """
     entries = [e for e in read_list(folder) if e.split == split and (not speakers or e.speaker in speakers)]
     if not entries:
         raise CospeechError(f"{folder} lists no take of the split '{split}' for these speakers; choose others")
-    clips = []
+    clips, places = [], None if body is None else model_places(body)
     for index, entry in enumerate(entries):
         progress("read", index / len(entries))
-        clips.append(read_clip(folder, entry))
+        clips.append(read_clip(folder, entry, places))
     channels = [clip_channels(clip) for clip in clips]
     expressions = [torch.from_numpy(clip.expressions) for clip in clips]
     return EmageData(clips, channels, expressions, [clip.wave for clip in clips], windows(clips))

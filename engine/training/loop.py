@@ -34,7 +34,8 @@ class RunOptions:
     """How to train. ``batch`` is a device's; ``rate`` the learning rate, a tenth of it from step ``decay_at`` on (0:
     never).
 
-    ``clip`` limits the gradient's norm (0: not). ``bf16`` computes in bfloat16 where that is safe (autocast).
+    The optimiser is AdamW, which without ``weight_decay`` is Adam to the bit. ``clip`` limits the gradient's norm (0:
+    not). ``bf16`` computes in bfloat16 where that is safe (autocast).
     """
 
     steps: int

@@ -11,9 +11,11 @@ import numpy as np
 from engine.generators.base import Progress
 from engine.motion import Motion
 from engine.pipeline import TakeOptions, hear, make_take
+from engine.plan.types import GesturePlan
 from engine.skeleton import ASSETS
 from engine.speech.types import SAMPLE_RATE
 from engine.training.beat2 import FPS
+from engine.training.sample_text import write_text
 
 SPEAKER = 2
 STYLES = ("explain", "narrate", "excited", "calm")
@@ -38,6 +40,7 @@ def write_sample(folder: Path, clips: int, progress: Progress) -> list[str]:
         motion = make_take(replace(options, style=style, seed=index), progress, speech)
         _with_expressions(motion).to_beat2(folder / "smplxflame_30" / f"{name}.npz")
         soundfile.write(folder / "wave16k" / f"{name}.wav", speech.waveform, SAMPLE_RATE, subtype="PCM_16")
+        write_text(folder, name, speech, GesturePlan.from_dict(motion.plan or {}))
         rows.append((name, {3: "val", 4: "test"}.get(index % 5, "train")))
     with (folder / "train_test_split.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)

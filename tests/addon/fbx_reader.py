@@ -19,13 +19,14 @@ def read(job: dict) -> None:
     bpy.ops.wm.fbx_import(filepath=job["fbx"], anim_offset=0.0)
     (armature,) = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
     meshes = [obj for obj in bpy.data.objects if obj.type == "MESH"]
-    keys = next((mesh.data.shape_keys for mesh in meshes if mesh.data.shape_keys), None)
+    faces = [mesh.data.shape_keys.key_blocks for mesh in meshes if mesh.data.shape_keys]
+    blocks = {block.name: block for keys in reversed(faces) for block in keys}
     joints, shapes, vertices = [], [], []
     for frame in job["frames"]:
         scene.frame_set(frame)
         joints.append([armature.matrix_world @ armature.pose.bones[bone].head for bone in job["bones"]])
-        if keys:
-            shapes.append([keys.key_blocks[name].value for name in job["shapes"]])
+        if blocks:
+            shapes.append([blocks[name].value for name in job["shapes"]])
         if job.get("vertices"):
             seen = meshes[0].evaluated_get(bpy.context.evaluated_depsgraph_get())
             flat = np.empty(len(seen.data.vertices) * 3, np.float32)

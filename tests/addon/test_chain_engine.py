@@ -179,7 +179,7 @@ def test_regenerate_works_inside_a_line_of_a_chain(mia, blank):
     again = read_line(blank, mia, rig, chained)
     changed = np.flatnonzero((again.poses != second.poses).any(axis=(1, 2))) + before.start
     assert changed.min() >= 140 + 2
-    assert steps(again.poses)[:, :22].max() < max(steps(before.poses)[:, :22].max(), 0.3)
+    assert steps(again.poses)[:, :22].max() <= max(steps(before.poses)[:, :22].max(), 0.3)
     with pytest.raises(RuntimeError, match="are not inside one line of the chain"):
         bpy.ops.cospeech.regenerate(first=90, last=150)
 

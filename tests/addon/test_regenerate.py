@@ -47,7 +47,7 @@ def test_a_window_changes_and_nothing_outside_of_it_does(scene):
 
 
 def test_a_pinned_bone_keeps_its_keys_to_the_bit_and_the_way_to_it_is_smooth(scene):
-    names = pin("left_elbow", 90, (0.8, 0.0, 0.0, 0.6))
+    names = pin("left_elbow", 90, (0.8, 0.0, 0.0, -0.6))  # bent as elbows bend
     before = keys_at(take(), 90)
     note = regenerate()
     after = keys_at(take(), 90)

@@ -10,11 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import soundfile
 
-from tests.bench import emage
+from tests.bench import emage, semtalk
 from tests.bench.machine import machine
 from tests.bench.speech import ROOT, make_line
 
@@ -27,7 +28,9 @@ REACH = {
     "peak_rss_16min_mb": 1500.0,
     "scaling_16min_over_1min": 1.2,
     **emage.REACH,
+    **semtalk.REACH,
 }
+BEDS = {"pins": "pins", "face": "face", "emage": "emage_mends"}
 ONE_RUN = """
 import resource, sys, time
 from engine.pipeline import TakeOptions, make_take
@@ -94,7 +97,7 @@ def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
     key_seconds = [float(line.split()[1]) for line in keys.stdout.splitlines() if line.startswith("seconds ")]
     scale = [value * 60.0 / lengths[minute[0]] for value in warm]
     emage.write_weights(folder / "emage")
-    network = emage.measure(folder / "emage", runs)
+    network = emage.measure(folder / "emage", runs) | semtalk.measure(runs)
     return {
         **{name: result(values, name.rsplit("_", 1)[-1]) for name, values in network.items()},
         "generate_60s_s": result(scale, "s"),
@@ -108,13 +111,15 @@ def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
 
 def main() -> None:
     """Print a table; write JSON where asked."""
-    if "--pins" in sys.argv[1:]:
-        from tests.bench.pins import main as pins
-
-        pins([word for word in sys.argv[1:] if word != "--pins"])
-        return
+    for name in BEDS:
+        if f"--{name}" in sys.argv[1:]:
+            bed = import_module(f"tests.bench.{BEDS[name]}")
+            bed.main([word for word in sys.argv[1:] if word != f"--{name}"])
+            return
     parser = argparse.ArgumentParser(prog="build.py bench")
     parser.add_argument("--pins", action="store_true", help="the test bed of pins instead; takes --windows N too")
+    parser.add_argument("--face", action="store_true", help="the spoken face on the mesh instead; takes --clips N too")
+    parser.add_argument("--emage", action="store_true", help="what each mend of EMAGE does; takes --weights DIR too")
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()

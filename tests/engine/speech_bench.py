@@ -130,7 +130,7 @@ def _festival(voice: str, text: str, wav: Path) -> dict[str, list[list[object]]]
     return {"words": found["WORD"], "phones": found["SEG"]}
 
 
-class _Flite:
+class Flite:
     """The flite library through ctypes: its command prints no word times."""
 
     def __init__(self) -> None:
@@ -155,9 +155,11 @@ class _Flite:
         lib.utt_wave.argtypes = [pointer]
         lib.cst_wave_save_riff.argtypes = [pointer, ctypes.c_char_p]
         lib.delete_utterance.argtypes = [pointer]
+        lib.flite_feat_set_float.argtypes = [pointer, ctypes.c_char_p, ctypes.c_float]
         self.voices: dict[str, int] = {}
 
     def voice(self, name: str) -> int:
+        """The address of a voice."""
         if name not in self.voices:
             library = ctypes.PyDLL(f"libflite_cmu_us_{name}.so.1", ctypes.RTLD_GLOBAL)
             register = getattr(library, f"register_cmu_us_{name}")
@@ -166,8 +168,12 @@ class _Flite:
             self.voices[name] = register(None)
         return self.voices[name]
 
-    def speak(self, name: str, text: str, wav: Path) -> dict[str, list[list[object]]]:
+    def speak(self, name: str, text: str, wav: Path, stretch: float = 1.0) -> dict[str, list[list[object]]]:
+        """Write ``text`` as wav; words and phones with their times. ``stretch`` above 1 speaks more slowly."""
         lib = self.lib
+        # struct cst_voice begins: const char* name; cst_features* features
+        features = ctypes.cast(self.voice(name), ctypes.POINTER(ctypes.c_void_p))[1]
+        lib.flite_feat_set_float(features, b"duration_stretch", stretch)
         utterance = lib.flite_synth_text(text.encode(), self.voice(name))
         lib.cst_wave_save_riff(lib.utt_wave(utterance), str(wav).encode())
         found: dict[str, list[list[object]]] = {}
@@ -200,7 +206,7 @@ class _Flite:
 def make(folder: Path) -> None:
     """Synthesise every sentence in every voice into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    flite = _Flite()
+    flite = Flite()
     for index, text in enumerate(SENTENCES):
         for voice in (*FESTIVAL_VOICES, *FLITE_VOICES):
             wav = folder / f"{voice}_{index:02d}.wav"

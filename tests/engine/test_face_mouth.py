@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import pairwise
@@ -145,6 +146,20 @@ def test_fast_speech_undershoots_and_stress_and_loudness_open() -> None:
     assert jaws[1] < 0.85 * jaws[0]
     wide = face_curves(speech_of(phones), plan_of(1.0), times, 1, energy=1.5)[:, column("jawOpen")].max()
     assert wide > 1.05 * jaws[0]
+
+
+def test_quiet_vowels_of_a_line_open_less_than_loud_ones() -> None:
+    phones = phones_of([("T", 0.08), ("AA", 0.16)] * 6)
+    speech = speech_of(phones)
+    vowels = [phone for phone in phones if phone.is_vowel]
+    times = frames(phones[-1].end, 60.0)
+    energy = speech.prosody.energy.copy()
+    for phone in vowels[::2]:
+        energy[round(phone.start * 100) : round(phone.end * 100)] -= 14.0
+    quiet = replace(speech, prosody=replace(speech.prosody, energy=energy))
+    jaw = face_curves(quiet, plan_of(phones[-1].end), times, 1)[:, column("jawOpen")]
+    opened = [jaw[(times >= phone.start) & (times < phone.end)].max() for phone in vowels]
+    assert max(opened[2::2]) < 0.8 * min(opened[1::2])
 
 
 def test_visemes_differ_for_twenty_groups_and_name_all_phones() -> None:

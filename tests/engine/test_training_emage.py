@@ -17,6 +17,7 @@ from engine.errors import CospeechError
 from engine.generators.base import Request
 from engine.generators.emage import EmageGenerator
 from engine.models.checkpoints import load_emage
+from engine.models.emage import EmageSize
 from engine.models.emage_motion import PART_JOINTS, split_parts
 from engine.pipeline import TakeOptions, hear
 from engine.plan.planner import plan_gestures
@@ -24,14 +25,14 @@ from engine.rotations import axis_angle_to_matrix
 from engine.skeleton import default_skeleton
 from engine.training import commands
 from engine.training.beat2 import read_list, windows
-from engine.training.emage import hidden_share
+from engine.training.emage import TransformerTask, hidden_share
 from engine.training.emage_data import read_data
 from engine.training.emage_vq import CodecTask, codec_size, geodesic, lower_joints, rotations_of
 from engine.training.loop import RunOptions, batch_of, train
 from engine.training.sample_data import write_sample
 
 ROOT = Path(__file__).resolve().parents[2]
-LATENT = 64
+LATENT = 32
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,8 +54,8 @@ def data(tmp_path_factory):
 def trained(data, tmp_path_factory):
     """A release folder after a training of seconds, and the histories of its losses."""
     out = tmp_path_factory.mktemp("runs")
-    commands.emage_vq_command(data, out / "vq", steps=150, batch=4, latent=LATENT, rate=1e-3)
-    commands.emage_command(data, out / "vq", out / "emage", steps=30, batch=4, hidden=64, epochs=20.0)
+    commands.emage_vq_command(data, out / "vq", steps=120, batch=6, latent=LATENT, rate=1e-3)
+    commands.emage_command(data, out / "vq", out / "emage", steps=110, batch=6, hidden=64, rate=6e-4, epochs=200.0)
     runs = {part: out / "vq" / part for part in ("face", "upper", "hands", "lower", "global")} | {
         "emage": out / "emage"
     }
@@ -94,6 +95,23 @@ def test_losses_fall_and_codecs_beat_the_mean_pose(trained, data):
             assert float(geodesic(rebuilt, wanted)) < 0.9 * float(geodesic(mean, wanted)), part
 
 
+def test_masked_reconstruction_beats_the_mean_pose(trained, data):
+    """A third of all channels is hidden; what the network chooses for the whole is nearer than the data's mean pose."""
+    release, found = load_emage(trained[0]), read_data(data, "train")
+    items = np.arange(len(found.pieces))
+    motion, expressions = found.motion(items)
+    parts, (wave, speaker) = split_parts(motion, expressions), found.speech(items)
+    torch.manual_seed(0)
+    hidden = torch.rand_like(motion) < 0.33
+    with torch.inference_mode():
+        out = release.model(release.model.hear(wave, motion.shape[1]), speaker, motion, hidden)
+        for part, joints in (("upper", 13), ("hands", 30), ("lower", 9)):
+            made = rotations_of(release.codecs.codec(part).decode(out.logits[part].argmax(-1)), joints)
+            wanted = rotations_of(parts[part], joints)
+            mean = rotations_of(parts[part].mean(dim=(0, 1), keepdim=True), joints).expand_as(wanted)
+            assert float(geodesic(made, wanted)) < 0.95 * float(geodesic(mean, wanted)), part
+
+
 def test_a_take_comes_out_of_the_trained_weights(trained, data, tmp_path):
     demo = next(iter(sorted((ROOT / "assets/demo").glob("demo.[fw]*"))))
     speech = hear(TakeOptions(audio=str(demo), transcript=str(ROOT / "assets/demo/demo.txt")), commands.quiet)
@@ -101,6 +119,55 @@ def test_a_take_comes_out_of_the_trained_weights(trained, data, tmp_path):
     motion = EmageGenerator.from_folder(trained[0]).generate(request, commands.quiet)
     assert motion.frames == round(speech.seconds * 24)
     assert np.isfinite(motion.poses).all()
+
+
+def test_losses_are_written_for_tensorboard(data, tmp_path):
+    pytest.importorskip("tensorboard", reason="only the environments for development and training have TensorBoard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    task = CodecTask(read_data(data, "train"), "face", codec_size("face", 16, 16))
+    made = train(task, RunOptions(steps=3, batch=2, rate=1e-3, log_every=1), tmp_path, commands.quiet)
+    board = EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    totals = [(event.step, event.value) for event in board.Scalars("total")]
+    assert totals == [(row["step"], pytest.approx(row["total"])) for row in made.history]
+    assert "rotation" in board.Tags()["scalars"]
+
+
+def test_adamw_without_decay_is_adam():
+    made = []
+    for kind in (torch.optim.AdamW, torch.optim.Adam):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(5, 3)
+        optimiser = kind(layer.parameters(), lr=1e-2, betas=(0.5, 0.999), weight_decay=0.0)
+        for _ in range(5):
+            optimiser.zero_grad()
+            (layer(torch.ones(2, 5)) ** 2).sum().backward()
+            optimiser.step()
+        made.append(layer.weight.detach().numpy().tobytes())
+    assert made[0] == made[1]
+
+
+def test_a_transformer_starts_with_hints_that_reach_its_heads(trained, data):
+    """As released, hints change what the heads give by hundredths; the start from the data mends it."""
+    found, codecs = read_data(data, "train"), load_emage(trained[0]).codecs
+    size = EmageSize(hidden=64, audio=21, motion=21, codes=LATENT, speakers=3, inner=128)
+    items = np.arange(4)
+    motion, _ = found.motion(items)
+    wave, speaker = found.speech(items)
+    shares = {}
+    for published in (True, False):
+        torch.manual_seed(1)
+        model = TransformerTask(found, codecs, size, 4, published_start=published).trained.eval()
+        with torch.inference_mode():
+            heard = model.hear(wave, motion.shape[1])
+            shown, hidden = (
+                model(heard, speaker, motion, torch.full_like(motion, mask, dtype=torch.bool)).logits["upper"]
+                for mask in (False, True)
+            )
+        shares[published] = float((shown - hidden).std() / shown.std())
+    assert shares[True] < 0.05
+    assert shares[False] > 0.3
 
 
 def test_a_run_that_was_cut_goes_on_to_the_same_bytes(data, tmp_path):

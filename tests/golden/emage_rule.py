@@ -96,6 +96,12 @@ def feature_network(folder: Path) -> FeatureNetwork:
         for key, tensor in network.state_dict().items():
             if not key.endswith("mask") and ".common." not in key:
                 tensor.copy_(value("fgd", f"encoder.{key}", tuple(tensor.shape)))
+    return with_topology(network, folder).eval()
+
+
+@torch.no_grad()
+def with_topology(network: FeatureNetwork, folder: Path) -> FeatureNetwork:
+    """The network with masks and pools of the published skeleton."""
     topology = json.loads((folder / "fgd_topology.json").read_text(encoding="utf-8"))
     for level, (layer, (inputs, outputs, pooled)) in enumerate(zip(network.layers, PUBLISHED_WIDTHS, strict=True)):
         edges = topology["edges"][level]
@@ -109,7 +115,7 @@ def feature_network(folder: Path) -> FeatureNetwork:
                 for edge in group:
                     for channel in range(width):
                         layer[0].common[0].weight[row * width + channel, edge * width + channel] = 1.0 / len(group)
-    return network.eval()
+    return network
 
 
 def _near(edges: list[list[int]]) -> np.ndarray:

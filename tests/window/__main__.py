@@ -94,10 +94,24 @@ def stage(work: Path, package: Path, size: str, chapters: str) -> Path:
         "size": size,
         "chapters": chapters,
         "python": os.environ.get("COSPEECH_PYTHON") or str(ROOT / ".venv/bin/python"),
+        "weights": str(work / "emage audio"),
     }
+    write_weights(settings["python"], work / "emage audio")
     place = work / "settings.json"
     place.write_text(json.dumps(settings), encoding="utf-8")
     return place
+
+
+def write_weights(python: str, folder: Path) -> None:
+    """A small release in the layout of EMAGE's published one, made by the engine's Python."""
+    code = "import sys, pathlib, small_emage; small_emage.standing_release(pathlib.Path(sys.argv[1]))"
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests/engine")])
+    try:
+        subprocess.run(
+            [python, "-c", code, str(folder)], check=True, env={**os.environ, "PYTHONPATH": paths}, timeout=120
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise WindowError(f"small weights for EMAGE can't be made with {python} ({error})") from error
 
 
 def start(blender: list[str], work: Path, size: str, place: Path) -> int:

@@ -65,7 +65,7 @@ def gaze(face: Face, lids: Lids, azimuth: float, elevation: float) -> np.ndarray
     rel = face.points[ids] - hf.EYE
     delta[ids] = rel @ (about_z @ about_x).T - rel
     if elevation:
-        up, low = (6.0, 4.0) if elevation > 0 else (-12.0, -5.0)
+        up, low = (6.0, 4.0) if elevation > 0 else (-17.0, -6.0)
         delta += lids.move(lambda s: up * _bulge(s), lambda s: low * _bulge(s))
     return delta
 
@@ -82,12 +82,12 @@ def _brows(face: Face) -> dict[str, np.ndarray]:
     at = hf.at
     inner = face.near(at(0.0130, -0.082, 0.0250), (0.0120, 0.03, 0.0110))
     middle = face.near(at(0.0280, -0.078, 0.0280), (0.0130, 0.03, 0.0110))
-    outer = face.near(at(0.0460, -0.062, 0.0270), (0.0140, 0.03, 0.0120))
+    outer = face.near(at(0.0440, -0.064, 0.0270), (0.0170, 0.03, 0.0125))
     down = np.minimum(inner + 0.75 * middle + 0.25 * outer, 1.05) * left
     lower = face.slide(down[:, None] * np.array([-0.0026, 0.0, -0.0066]))
     lower += 0.0012 * (inner * left)[:, None] * face.outwards
     out = {"browDownLeft": lower, "browDownRight": face.flipped(lower)}
-    raise_outer = np.minimum(0.55 * middle + outer, 1.05) * left
+    raise_outer = np.minimum(0.6 * middle + outer, 1.0) * left
     outer_up = face.slide(raise_outer[:, None] * np.array([0.0, 0.0, 0.0082]))
     out |= {"browOuterUpLeft": outer_up, "browOuterUpRight": face.flipped(outer_up)}
     inner_up = face.slide(((inner + 0.35 * middle) * left)[:, None] * np.array([0.0006, 0.0, 0.0088]))

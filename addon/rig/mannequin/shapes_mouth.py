@@ -37,11 +37,10 @@ def mouth_close(face: Face, opened: np.ndarray) -> np.ndarray:
     """The lips brought together again: with equal weight it cancels the gap that ``opened`` (jawOpen) makes."""
     delta = face.zero()
     meet = face.rows["lip_meet"][0]
-    shut = (1.0 - CLOSE_FROM_BELOW) * (opened[meet] + opened[meet[::-1]])
-    by_column = shut - opened[meet]
+    by_column, other_side = (_closing(opened[row]) for row in (meet, face.mirror[meet]))
     border = face.rows["lip_skin"][-1]
     both = np.concatenate([border, face.mirror[border]])
-    values = np.concatenate([by_column, by_column * [-1, 1, 1]])
+    values = np.concatenate([by_column, other_side])
     skin = np.flatnonzero(face.head)
     rel = face.points[skin, None] - face.points[None, both]
     d2 = (rel**2).sum(-1)
@@ -56,8 +55,18 @@ def mouth_close(face: Face, opened: np.ndarray) -> np.ndarray:
     for i, row in enumerate(face.lip_rows):
         fade = 1.0 if i < 5 else (1.0, 0.55, 0.2, 0.05, 0.0)[i - 5]
         delta[row] = fade * by_column
-        delta[face.mirror[row]] = fade * by_column * [-1, 1, 1]
+        delta[face.mirror[row]] = fade * other_side
     return delta
+
+
+def _closing(moved: np.ndarray) -> np.ndarray:
+    """What brings a row of lip contact (upper lip to the corner, lower lip back) together again."""
+    return (1.0 - CLOSE_FROM_BELOW) * (moved + moved[::-1]) - moved
+
+
+def _shut(face: Face, moved: np.ndarray) -> np.ndarray:
+    """A movement of the jaw that takes closed lips along, so that they stay closed."""
+    return moved + mouth_close(face, moved)
 
 
 def _corner(face: Face, move: tuple[float, float, float], radius: float, wide: float = 1.0) -> np.ndarray:
@@ -152,7 +161,10 @@ def sideways(face: Face) -> np.ndarray:
     return face.slide(delta)
 
 
-ROLL = ((0.0016, 0.0042), (0.0040, 0.0040), (0.0052, 0.0026), (0.0050, 0.0010), (0.0034, 0.0))
+# From the border of the red to the line where the lips meet, then the inside of the lip: back and towards the line.
+# The lower lip goes under the upper teeth's edge, which is what f and v need.
+ROLL_UPPER = ((0.0016, 0.0042), (0.0040, 0.0040), (0.0052, 0.0026), (0.0050, 0.0010), (0.0034, 0.0), (0.0020, 0.0))
+ROLL_LOWER = ((0.0022, 0.0046), (0.0056, 0.005), (0.0084, 0.0046), (0.0092, 0.003), (0.0076, 0.0014), (0.0056, 0.001))
 
 
 def roll(face: Face, lower: bool) -> np.ndarray:
@@ -164,8 +176,8 @@ def roll(face: Face, lower: bool) -> np.ndarray:
     sign = 1.0 if lower else -1.0
     skin = face.rows["lip_skin"]
     rows = [(row, (0.0010, 0.0036), ((i + 1) / len(skin)) ** 1.6) for i, row in enumerate(skin[:-1])]
-    rows += [(row, move, 1.0) for row, move in zip(face.lip_rows[:5], ROLL, strict=True)]
-    rows.append((face.lip_rows[5], (0.0020, 0.0), 1.0))
+    moves = ROLL_LOWER if lower else ROLL_UPPER
+    rows += [(row, move, 1.0) for row, move in zip(face.lip_rows[: len(moves)], moves, strict=True)]
     for row, (back, towards), share in rows:
         move = np.stack([np.zeros_like(s), back * full * share, sign * towards * full * share], 1)
         delta[row] = move
@@ -197,29 +209,33 @@ def shrug_upper(face: Face) -> np.ndarray:
     return lips[:, None] * np.array([0.0, -0.0036, 0.0030])
 
 
+def _half_lip(face: Face, height: float) -> np.ndarray:
+    """(n,) the left half of a lip, around a height over the mouth's line: level for most of its width."""
+    x = face.points[:, 0]
+    across = np.clip(1.0 - (np.abs(x) / hf.MOUTH_HALF) ** 3, 0.0, 1.0)
+    down = face.near(np.array([0.0, -0.088, hf.MOUTH_Z + height]), (0.0300, 0.04, 0.0120))
+    return down * across * face.left * (1.0 - face.bag_depth)
+
+
 def lower_down(face: Face) -> np.ndarray:
     """Left half of the lower lip down."""
-    bell = face.near(np.array([0.0080, -0.088, hf.MOUTH_Z - 0.005]), (0.0100, 0.04, 0.0120)) * (1 - face.upper)
-    ends = np.clip(1.0 - (np.abs(face.points[:, 0]) / hf.MOUTH_HALF) ** 4, 0, 1)
-    bell = bell * ends * face.left * (1 - face.bag_depth) * 1.15
-    return bell[:, None] * np.array([0.0010, 0.0002, -0.0088])
+    bell = 1.12 * _half_lip(face, -0.005) * (1 - face.upper)
+    return bell[:, None] * np.array([0.0010, 0.0002, -0.0080])
 
 
 def upper_up(face: Face) -> np.ndarray:
     """Left half of the upper lip up."""
-    bell = face.near(np.array([0.0080, -0.088, hf.MOUTH_Z + 0.005]), (0.0100, 0.04, 0.0110)) * face.upper
-    ends = np.clip(1.0 - (np.abs(face.points[:, 0]) / hf.MOUTH_HALF) ** 4, 0, 1)
-    bell = bell * ends * face.left * (1 - face.bag_depth) * 1.15
+    bell = 1.12 * _half_lip(face, 0.005) * face.upper
     fold = face.near(_at(0.0250, -0.075, -0.046), 0.010) * face.left
-    return bell[:, None] * np.array([0.0006, 0.0004, 0.0080]) + 0.0014 * fold[:, None] * face.outwards
+    return bell[:, None] * np.array([0.0006, 0.0004, 0.0072]) + 0.0014 * fold[:, None] * face.outwards
 
 
 def cheek_puff(face: Face) -> np.ndarray:
     """Both cheeks blown out."""
     delta = face.zero()
     for sign in (1, -1):
-        bell = face.near(_at(sign * 0.0440, -0.050, -0.066), (0.018, 0.022, 0.0165)) * (1 - face.bag_depth)
-        delta += 0.0105 * bell[:, None] * face.outwards
+        bell = face.near(_at(sign * 0.0430, -0.052, -0.061), (0.018, 0.022, 0.0165)) * (1 - face.bag_depth)
+        delta += 0.0130 * bell[:, None] * face.outwards
     lips = _mouth_bell(face, 0.022, 0.014)
     return delta + lips[:, None] * np.array([0.0, -0.0022, 0.0])
 
@@ -229,13 +245,14 @@ def cheek_squint(face: Face) -> np.ndarray:
     bell = face.near(_at(0.0365, -0.066, -0.026), (0.0140, 0.02, 0.0085)) * face.left
     below = smoothstep(face.points[:, 2] - hf.EYE[2], -0.006, -0.014)
     bell = bell * below
-    return face.slide(bell[:, None] * np.array([0.0, 0.0, 0.0070])) + 0.0028 * bell[:, None] * face.outwards
+    return face.slide(bell[:, None] * np.array([0.0, 0.0, 0.0085])) + 0.0048 * bell[:, None] * face.outwards
 
 
 def sneer(face: Face) -> np.ndarray:
     """Left wing of the nose up, the lip and the brow's root with it."""
     wing = face.near(_at(0.0125, -0.090, -0.041), 0.0085) * face.left
     lip = face.near(_at(0.0130, -0.089, -0.056), 0.0075) * face.left * face.upper
+    lip *= smoothstep(face.above, 0.001, 0.013) * (face.bag_depth == 0.0)  # the lips stay together
     bridge = face.near(_at(0.0080, -0.082, 0.000), 0.0070) * face.left
     up = 0.0068 * wing + 0.0052 * lip + 0.0030 * bridge
     return up[:, None] * np.array([0.0, 0.0, 1.0]) + (0.0024 * wing + 0.0024 * bridge)[:, None] * face.outwards
@@ -248,9 +265,9 @@ def tongue_out(face: Face) -> np.ndarray:
     p = face.points[ids]
     tip = smoothstep(p[:, 1], -0.040, -0.076)
     middle = hf.MOUTH_Z - 0.0065
-    delta[ids, 1] = -0.0330 * tip
-    delta[ids, 2] = 0.0105 * tip - 0.0030 * tip**3 - 0.42 * (p[:, 2] - middle) * tip
-    delta[ids, 0] = -0.18 * p[:, 0] * tip
+    delta[ids, 1] = -0.0430 * tip
+    delta[ids, 2] = 0.0105 * tip - 0.0050 * tip**4 - 0.36 * (p[:, 2] - middle) * tip
+    delta[ids, 0] = -0.06 * p[:, 0] * tip
     return delta
 
 
@@ -258,11 +275,11 @@ def shapes(face: Face) -> Shapes:
     """All shapes of this module by ARKit name."""
     opened = jaw_open(face)
     shift = face.jaw[:, None]
-    jaw_left = shift * np.array([0.0105, 0.0, 0.0])
+    jaw_left = _shut(face, shift * np.array([0.0105, 0.0, 0.0]))
     out: Shapes = {
         "jawOpen": opened,
         "mouthClose": mouth_close(face, opened),
-        "jawForward": shift * np.array([0.0, -0.0095, 0.0]),
+        "jawForward": _shut(face, shift * np.array([0.0, -0.0095, 0.0])),
         "jawLeft": jaw_left,
         "jawRight": face.flipped(jaw_left),
         "mouthFunnel": funnel(face),

@@ -204,7 +204,8 @@ class Hands:
         return abs(region().view2d.region_to_view(0, 0)[1] - before) > 1.0
 
     def find(self, pattern: str, *, scroll: bool = True) -> Find:
-        """A place on the first button whose command or data path matches; StepError where there is none."""
+        """A place on the first button whose command or data path matches, below what the sidebar shows, then from its
+        top; StepError where there is none."""
         wanted = re.compile(pattern)
         if pattern in self._known:  # where it was last time
             spot = self._known[pattern]
@@ -212,14 +213,17 @@ class Hands:
             if wanted.search(self.under()):
                 return spot
         seen: list[str] = []
-        for page in range(4 if scroll else 1):
-            spot = yield from self._look(wanted, seen)
-            if spot is not None:
-                self._known[pattern] = spot
-                return spot
-            moved = (yield from self.scroll_down()) if scroll and page < 3 else False
-            if not moved:
-                break
+        for from_top in (False, True) if scroll else (False,):
+            if from_top:
+                yield from self.scroll_to_top()
+            for page in range(4 if scroll else 1):
+                spot = yield from self._look(wanted, seen)
+                if spot is not None:
+                    self._known[pattern] = spot
+                    return spot
+                moved = (yield from self.scroll_down()) if scroll and page < 3 else False
+                if not moved:
+                    break
         raise StepError(f"no button matches {pattern!r}; there are {sorted(set(seen))}")
 
     def _look(self, wanted: re.Pattern[str], seen: list[str]) -> Generator[float | Until, None, Spot | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 import edit
+import emage
 import look
 import more
 from hands import override, view
@@ -265,5 +266,6 @@ CHAPTERS: tuple[Callable[[Session], Steps], ...] = (
     edit.dope_sheet,
     panels_after,
     export,
+    emage.emage,
     engine,
 )

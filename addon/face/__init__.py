@@ -1,0 +1,1 @@
+"""The face: how it feels, and which meshes of a character receive its curves under which names."""

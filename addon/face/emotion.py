@@ -1,0 +1,39 @@
+"""The emotion that lies over the face: the scene's setting, as the engine is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+NEUTRAL = "neutral"
+EMOTIONS = (  # as in assets/emotions.json
+    (NEUTRAL, "Neutral", "The face only speaks"),
+    ("happy", "Happy", "Raised corners of the mouth, cheeks and narrowed eyes"),
+    ("sad", "Sad", "Inner brows up, corners of the mouth down, heavy lids, a smaller mouth"),
+    ("angry", "Angry", "Brows down, narrowed eyes, tense lips"),
+    ("surprised", "Surprised", "Brows up, wide eyes, a mouth that stays a little open"),
+)
+SAME_STRENGTH = 1e-3
+
+
+def emotion_options(settings: bpy.types.PropertyGroup) -> dict[str, Any]:
+    """As options of the engine; none for a neutral face."""
+    if settings.emotion == NEUTRAL:
+        return {}
+    return {"emotion": settings.emotion, "emotion_strength": round(float(settings.emotion_strength), 4)}
+
+
+def emotion_differs(settings: bpy.types.PropertyGroup, made: dict[str, Any]) -> bool:
+    """Whether a take made with the options ``made`` shows another emotion than the scene's."""
+    if settings.emotion != made.get("emotion", NEUTRAL):
+        return True
+    strength = float(made.get("emotion_strength", 1.0))
+    return settings.emotion != NEUTRAL and abs(settings.emotion_strength - strength) > SAME_STRENGTH
+
+
+def draw_emotion(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """The emotion, and how much of it where there is one."""
+    layout.prop(settings, "emotion")
+    if settings.emotion != NEUTRAL:
+        layout.prop(settings, "emotion_strength", text="Strength")

@@ -1,0 +1,29 @@
+"""The face of a request, as every generator shows it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.face.curves import face_curves, silent
+from engine.generators.base import Request
+from engine.generators.eyes import eye_angles
+from engine.plan.types import GesturePlan
+
+
+def perform_face(
+    request: Request, plan: GesturePlan, times: NDArray[np.float64], local: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """ARKit curves (T, 52) at ``times`` (T,) seconds, for a body with local rotations ``local`` (T, 55, 3, 3): the
+    eyes are where it turns them. Who does not speak keeps the mouth closed.
+    """
+    return face_curves(
+        request.speech if request.role == "speak" else silent(request.speech),
+        plan,
+        times,
+        request.seed,
+        request.energy,
+        eye_angles=eye_angles(local),
+        emotion=request.emotion,
+        strength=request.emotion_strength,
+    )

@@ -1,0 +1,80 @@
+"""From a network's clip at its own rate to a take: the output's frames, the parts asked for, the window, the face."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.generators.base import Request
+from engine.generators.default import PART_JOINTS
+from engine.generators.emage_hints import network_channels
+from engine.generators.emage_mends import RATE
+from engine.generators.face import perform_face
+from engine.generators.life import base_motion
+from engine.generators.window import BESIDE
+from engine.models.emage_windows import SEED
+from engine.motion import Motion
+from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from engine.skeleton import default_skeleton
+
+if TYPE_CHECKING:
+    from engine.hints.types import Hints
+
+
+def standing_seed(request: Request) -> NDArray[np.float64]:
+    """(4, 337) channels of the standing body with which the default generator would start this line."""
+    local, trans = base_motion(request.plan, np.arange(SEED) / RATE, request.seed, request.in_place)
+    poses = matrix_to_axis_angle(local).astype(np.float32)
+    return network_channels(Motion(poses=poses, trans=trans.astype(np.float32), fps=RATE))
+
+
+def face_of(request: Request, motion: Motion) -> NDArray[np.float32]:
+    """ARKit curves (T, 52) for a take whose network knows none."""
+    local = axis_angle_to_matrix(motion.poses.astype(np.float64))
+    return perform_face(request, request.plan, np.arange(motion.frames) / motion.fps, local)
+
+
+def window_filled(request: Request, hints: Hints, made: Motion) -> Motion:
+    """The hints' base with what was ``made`` in their window and BESIDE frames about it, body and face, before the pins
+    are enforced: :func:`engine.hints.satisfy` sees there how far the new motion is from what it must meet."""
+    base = hints.base
+    inside = slice(max(0, hints.window[0] - BESIDE), min(base.frames, hints.window[1] + BESIDE))
+    poses, trans = base.poses.copy(), base.trans.copy()
+    poses[inside], trans[inside] = made.poses[inside], made.trans[inside]
+    expressions = base.expressions.copy()
+    expressions[inside] = made.expressions[inside]
+    motion = replace(base, poses=poses, trans=trans, expressions=expressions, plan=request.plan.to_dict())
+    if base.blendshapes is None or not hints.free_face:
+        return motion
+    shapes = base.blendshapes.copy()
+    shapes[inside] = face_of(request, motion)[inside]
+    return replace(motion, blendshapes=shapes)
+
+
+def only_parts(motion: Motion, parts: tuple[str, ...]) -> Motion:
+    """The clip with the joints of other parts at the standing rest, as the default generator leaves them."""
+    poses, trans, expressions = motion.poses.copy(), motion.trans, motion.expressions
+    for part, joints in PART_JOINTS.items():
+        if part not in parts:
+            poses[:, joints] = 0.0
+    if "root" not in parts:
+        trans = np.zeros_like(trans)
+        trans[:, 1] = default_skeleton().standing_height
+    if "face" not in parts:
+        expressions = np.zeros_like(expressions)
+    return replace(motion, poses=poses, trans=trans, expressions=expressions)
+
+
+def fitted(clip: Motion, fps: float, frames: int, offset: float = 0.0) -> Motion:
+    """A clip that starts ``offset`` seconds into a take, on the take's ``frames`` frames at ``fps``, ends held.
+
+    At the clip's own rate its frames come back to the bit.
+    """
+    shift = round(offset * fps)
+    if abs(fps - clip.fps) > 1e-9 or abs(offset * fps - shift) > 1e-6:
+        return clip.sampled(np.arange(frames) / fps - offset, fps)
+    rows = np.clip(np.arange(frames) - shift, 0, clip.frames - 1)
+    return replace(clip, poses=clip.poses[rows], trans=clip.trans[rows], expressions=clip.expressions[rows])
