@@ -273,7 +273,7 @@ def make_takes(
             role=options.role,
             hints=decision.hints,
             standing=decision.standing,
-            emphasis=options.emphasis,
+            emphasis=decision.plan.emphasis.stretches if decision.plan.emphasis else (),
             fixed=decision.fixed,
         )
         motion = generator.generate(request, course)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..plan.changes import plan_edits, word_times
+from ..plan.emphasis import stretches
 from ..takes.apply import action_meta
 from ..takes.span import SpanError, TakeSpan
 from .merge import line_at, line_edits, line_words, plan_of_lines
@@ -57,6 +58,7 @@ def clear_of_ends(span: TakeSpan, first: int, last: int) -> tuple[int, int]:
 
 def _edited_line(span: TakeSpan) -> TakeSpan:
     edits, words = plan_edits(span.action), word_times(span.action)
+    words = [*words, *((index, 0.0, 0.0) for index, word in enumerate(span.action.cospeech_plan.words) if word.toned)]
     edited = [
         index
         for index in range(len(span.meta["lines"]))
@@ -86,6 +88,19 @@ def span_words(span: TakeSpan) -> list[tuple[int, float, float]]:
     """The corrected word times, in the numbers and seconds of the span's line."""
     times = word_times(span.action)
     return line_words(action_meta(span.action), span.meta[LINE], times) if LINE in span.meta else times
+
+
+def span_emphasis(span: TakeSpan) -> list[tuple[float, float, float]]:
+    """Emphasis of the words (start, end, amount), in the seconds of the span's line; words that lost theirs have 0."""
+    found = stretches(span.action)
+    times = [entry[:3] for entry in found]
+    amounts = {index: amount for index, _, _, amount in found}
+    if LINE not in span.meta:
+        return [(start, end, amounts[index]) for index, start, end in times]
+    meta, out = action_meta(span.action), []
+    for entry in times:
+        out += [(start, end, amounts[entry[0]]) for _, start, end in line_words(meta, span.meta[LINE], [entry])]
+    return out
 
 
 def same_span(whole: TakeSpan, start: int, frames: int) -> TakeSpan:

@@ -137,6 +137,7 @@ def merged_plan(parts: Sequence[tuple[dict[str, Any], float]], seconds: float) -
     """One plan of several (plan, seconds at which it begins); ids and word numbers go on from plan to plan."""
     out: dict[str, Any] = {"seconds": round(seconds, 6), "phrases": [], "words": [], "accents": []}
     out |= {group: [] for group in EVENT_GROUPS}
+    emphasis: list[list[float]] = []
     first = next((plan for plan, _ in parts if plan), {})
     out |= {name: first.get(name, value) for name, value in (("style", "explain"), ("seed", 0), ("energy", 1.0))}
     for plan, shift in parts:
@@ -148,7 +149,12 @@ def merged_plan(parts: Sequence[tuple[dict[str, Any], float]], seconds: float) -
         for group in EVENT_GROUPS:
             out[group] += [_shifted(event, EVENT_TIMES, shift, words) for event in plan.get(group, ())]
         out["words"] += [[word[0], word[1] + shift, word[2] + shift] for word in plan.get("words", ())]
+        known = (plan.get("emphasis") or {}).get("stretches", ())
+        emphasis += [[round(start + shift, 6), round(end + shift, 6), amount] for start, end, amount in known]
         out["accents"] += [time + shift for time in plan.get("accents", ())]
+    if emphasis:  # what it changed stands with the lines, which are made anew one by one
+        nothing: dict[str, list[Any]] = {"phrases": [], "head": [], "brows": []}
+        out["emphasis"] = {"stretches": emphasis, "were": nothing, "now": nothing}
     return out
 
 

@@ -11,13 +11,15 @@ from bpy.app.handlers import persistent
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
 from ..face.emotion import emotion_options
-from ..generators.choice import choice_blocker, chosen
+from ..generators.choice import choice_blocker, chosen, emphasis_blocker
+from ..plan.emphasis import stretches
+from ..regenerate.line import is_of_line
 from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import ApplyError, RigError, apply_take, check_ready
+from ..takes.apply import META_KEY, ApplyError, RigError, action_meta, apply_take, check_ready
 from ..takes.kept import keep_file
 from ..takes.proportions import fitted
 from ..ui import allowed
@@ -87,6 +89,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
             "device": device(),
             **emotion_options(settings),
             **chosen(scene).options(),
+            "emphasis": take_emphasis(scene),
         }
         return "generate", {"options": options}
 
@@ -97,6 +100,17 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         armature = by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
         return ". ".join([f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s", *notes])
+
+
+def take_emphasis(scene: bpy.types.Scene) -> list[tuple[float, float, float]]:
+    """Emphasis (start, end, amount) of the words of the character's active take, where it is of the same line; none for
+    a generator that can't hear it."""
+    data = scene.cospeech.character.animation_data
+    action = data.action if data is not None else None
+    if action is None or META_KEY not in action or action_meta(action).get("lines") or not is_of_line(scene, action):
+        return []
+    found = [] if emphasis_blocker(chosen(scene)) else stretches(action)
+    return [(start, end, amount) for _, start, end, amount in found if amount]
 
 
 def by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:

@@ -18,6 +18,7 @@ PUBLISHED = (
 )
 GENERATORS = ((DEFAULT, "Default", "Bundled with Cospeech; performs a plan that you can edit"), *PUBLISHED)
 NAMES = {name: label for name, label, _ in GENERATORS}
+WEIGHING = (DEFAULT, "semtalk")  # who shows more or less on words with emphasis
 VARYING = (DEFAULT, "semtalk")  # whose body moves otherwise with another seed
 SPEAK = "speak"
 
@@ -68,6 +69,13 @@ def edits_blocker(choice: Choice) -> str:
         f"{NAMES[choice.generator]} follows no plan, and gestures of the plan were edited; reset them, or choose the "
         "generator Default"
     )
+
+
+def emphasis_blocker(choice: Choice) -> str:
+    """Why emphasis of words can't be performed; empty where it can."""
+    if choice.generator in WEIGHING:
+        return ""
+    return f"{NAMES[choice.generator]} does not weigh meaning, so emphasis changes nothing; choose Default or SemTalk"
 
 
 def alike_blocker(choice: Choice) -> str:

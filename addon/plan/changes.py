@@ -6,7 +6,9 @@ from typing import Any
 
 import bpy
 
+from ..generators.choice import SPEAK, role_of
 from ..takes.apply import action_meta
+from ..takes.meaning import word_emphasis, word_scores
 from .made import record_made
 from .markers import add_marker, title_of
 from .props import REST, SAME_FRAME
@@ -26,22 +28,27 @@ def sync(action: bpy.types.Action) -> None:
     group.start_frame = int(meta.get("start_frame", 0))
     group.fps = float(meta.get("fps") or 24.0)
     group.frames = int(meta.get("frames") or round(action.frame_end - action.frame_start) + 1)
+    group.speaks = bool(meta.get("lines")) or role_of(dict(meta.get("provenance") or {})) == SPEAK
     words = performed.get("words", ())
-    for word in words:
-        _fill_word(group, word)
+    for word, score, emphasis in zip(words, word_scores(meta), word_emphasis(performed), strict=True):
+        _fill_word(group, word, score, emphasis)
     for phrase in sorted(performed.get("phrases", ()), key=lambda phrase: float(phrase["apex"])):
         _fill_phrase(group, phrase, words)
     record_made(action, meta)
     ids = [phrase.phrase_id for phrase in group.phrases]
     group.active = ids.index(chosen) if chosen in ids else 0
+    group.active_word = min(group.active_word, max(len(group.words) - 1, 0))
     group.synced = True
 
 
-def _fill_word(group: Any, word: Any) -> None:
+def _fill_word(group: Any, word: Any, score: float, emphasis: float) -> None:
     entry = group.words.add()
     entry.name = str(word[0])
     entry.start = entry.made_start = frame_of(group, float(word[1]))
     entry.end = entry.made_end = frame_of(group, float(word[2]))
+    entry.emphasis = emphasis
+    entry.made_emphasis = entry.emphasis  # as the property's limits let it in
+    entry.score = score
 
 
 def _fill_phrase(group: Any, phrase: dict[str, Any], words: Any) -> None:

@@ -23,7 +23,7 @@ from .target import (
 LEAST_WORD_FRAMES = 0.5
 
 
-class _PlanOperator:
+class PlanOperator:
     """Mixin: greyed out, with the reason, where ``blocker`` names one."""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -35,7 +35,7 @@ class _PlanOperator:
         return allowed(cls, cls.blocker(context))
 
 
-class COSPEECH_OT_plan_nudge(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_nudge(PlanOperator, bpy.types.Operator):
     """Move the apex of the chosen gesture by some frames"""
 
     bl_idname = "cospeech.plan_nudge"
@@ -53,7 +53,7 @@ class COSPEECH_OT_plan_nudge(_PlanOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class COSPEECH_OT_plan_delete(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
     """Leave the chosen gesture out, or take it in again"""
 
     bl_idname = "cospeech.plan_delete"
@@ -73,7 +73,7 @@ class COSPEECH_OT_plan_delete(_PlanOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class COSPEECH_OT_plan_add(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_add(PlanOperator, bpy.types.Operator):
     """Plan a gesture on the word at the current frame"""
 
     bl_idname = "cospeech.plan_add"
@@ -110,7 +110,7 @@ class COSPEECH_OT_plan_add(_PlanOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class COSPEECH_OT_plan_word(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
     """Correct when a word is said: it begins or ends at the current frame"""
 
     bl_idname = "cospeech.plan_word"
@@ -173,7 +173,7 @@ def set_edge(group: bpy.types.PropertyGroup, index: int, edge: str, frame: float
         said = after
 
 
-class COSPEECH_OT_plan_reset(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_reset(PlanOperator, bpy.types.Operator):
     """Take back the edits of the chosen gesture: it is again as it was performed"""
 
     bl_idname = "cospeech.plan_reset"
@@ -186,7 +186,7 @@ class COSPEECH_OT_plan_reset(_PlanOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class COSPEECH_OT_plan_reset_all(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_reset_all(PlanOperator, bpy.types.Operator):
     """Take back all edits of the plan: every gesture and every word is again as it was performed"""
 
     bl_idname = "cospeech.plan_reset_all"
@@ -212,10 +212,12 @@ def restore_all(action: bpy.types.Action) -> None:
     for word in group.words:
         if word.changed:
             word.start, word.end = word.made_start, word.made_end
+        if word.toned:
+            word.emphasis = word.made_emphasis
     group.active = min(group.active, max(len(group.phrases) - 1, 0))
 
 
-class COSPEECH_OT_plan_read(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_read(PlanOperator, bpy.types.Operator):
     """Fill the list from the plan that the take was performed by"""
 
     bl_idname = "cospeech.plan_read"
@@ -227,7 +229,7 @@ class COSPEECH_OT_plan_read(_PlanOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class COSPEECH_OT_plan_markers(_PlanOperator, bpy.types.Operator):
+class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
     """Move gestures to where their markers were moved in the Dope Sheet"""
 
     bl_idname = "cospeech.plan_markers"

@@ -11,6 +11,7 @@ import bpy
 from ..generators.choice import DEFAULT, NAMES
 from ..setup.progress import draw_progress
 from ..ui import CospeechPanel, draw_sentence
+from .emphasis import words_blocker
 from .lexemes import label_of
 from .markers import moved_markers
 from .ops import shown_word
@@ -84,7 +85,7 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
         row.prop(context.scene, "cospeech_plan_jump", toggle=True)
         _draw_phrase(layout, context)
         if len(group.words):
-            _draw_word(layout, group.words[shown_word(context)])
+            _draw_word(layout, group.words[shown_word(context)], words_blocker(context))
         _draw_changes(layout, context, action)
         _draw_markers(layout, context)
 
@@ -143,15 +144,18 @@ def ending_text(phrase: Any, shift: float = 0.0) -> str:
     return f"held to {hold}, back at rest {back}"
 
 
-def _draw_word(layout: bpy.types.UILayout, word: Any) -> None:
+def _draw_word(layout: bpy.types.UILayout, word: Any, deaf: str) -> None:
     box = layout.box()
-    box.label(text=f"Word '{word.name}'{' *' if word.changed else ''}")
+    box.label(text=f"Word '{word.name}'{' *' if word.changed or word.toned else ''}")
     row = box.row(align=True)
     row.prop(word, "start")
     row.prop(word, "end")
     row = box.row(align=True)
     row.operator("cospeech.plan_word", text="Starts Here").edge = "START"
     row.operator("cospeech.plan_word", text="Ends Here").edge = "END"
+    row = box.row()
+    row.enabled = not deaf
+    row.prop(word, "emphasis", slider=True)
 
 
 def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, action: bpy.types.Action) -> None:

@@ -20,6 +20,7 @@ HANDS = (
 )
 SAME_FRAME = 1e-3
 SAME_AMPLITUDE = 1e-4
+SAME_EMPHASIS = 1e-4
 AMPLITUDE = (0.2, 2.0)
 REST, PARTIAL, NEXT = "rest", "partial", "next"
 BEAT_IDS = "BEAT_"
@@ -81,6 +82,16 @@ def _word_touched(self: CospeechWord, _: bpy.types.Context) -> None:
         return
     moved = abs(self.start - self.made_start) > SAME_FRAME or abs(self.end - self.made_end) > SAME_FRAME
     self.changed = moved
+
+
+def _emphasised(self: CospeechWord, _: bpy.types.Context) -> None:
+    if _is_filled(self):
+        self.toned = abs(self.emphasis - self.made_emphasis) > SAME_EMPHASIS
+
+
+def _jump_to_word(self: CospeechPlan, context: bpy.types.Context) -> None:
+    if self.synced and context.scene.cospeech_plan_jump and 0 <= self.active_word < len(self.words):
+        context.scene.frame_current = round(self.words[self.active_word].start)
 
 
 def _jump(self: CospeechPlan, context: bpy.types.Context) -> None:
@@ -200,9 +211,22 @@ class CospeechWord(bpy.types.PropertyGroup):
         update=_word_touched,
         options=set(),
     )
+    emphasis: bpy.props.FloatProperty(
+        name="Emphasis",
+        description="How much more (1) or less (-1) shows on this word: likelier and larger gestures, nods and brows",
+        min=-1.0,
+        max=1.0,
+        step=10,
+        precision=2,
+        update=_emphasised,
+        options=set(),
+    )
+    score: bpy.props.FloatProperty(default=-1.0, description="How much meaning shows, 0..1; below 0 where none knows")
     made_start: bpy.props.FloatProperty()
     made_end: bpy.props.FloatProperty()
-    changed: bpy.props.BoolProperty()
+    made_emphasis: bpy.props.FloatProperty()
+    changed: bpy.props.BoolProperty(description="Its times differ from what was performed")
+    toned: bpy.props.BoolProperty(description="Its emphasis differs from what was performed")
 
 
 class CospeechPlan(bpy.types.PropertyGroup):
@@ -211,9 +235,11 @@ class CospeechPlan(bpy.types.PropertyGroup):
     phrases: bpy.props.CollectionProperty(type=CospeechPhrase)
     words: bpy.props.CollectionProperty(type=CospeechWord)
     active: bpy.props.IntProperty(name="Gesture", update=_jump, options=set())
+    active_word: bpy.props.IntProperty(name="Word", update=_jump_to_word, options=set())
     start_frame: bpy.props.IntProperty()
     frames: bpy.props.IntProperty()
     fps: bpy.props.FloatProperty(default=24.0)
+    speaks: bpy.props.BoolProperty(default=True, description="Who performs says the words; a listener does not")
     synced: bpy.props.BoolProperty()
     made: bpy.props.StringProperty()
 
@@ -232,7 +258,7 @@ def attach() -> None:
     bpy.types.Action.cospeech_plan = bpy.props.PointerProperty(type=CospeechPlan)
     bpy.types.Scene.cospeech_plan_jump = bpy.props.BoolProperty(
         name="Go to Apex",
-        description="Choosing a gesture in the list goes to the frame of its apex",
+        description="Choosing a gesture in the list goes to the frame of its apex, a word to where it begins",
         default=True,
         options=set(),
     )

@@ -59,13 +59,22 @@ def count_changed(collection: Any) -> int:
     return int(flags.sum())
 
 
+def count_toned(words: Any) -> int:
+    """How many words have other emphasis than when they were performed."""
+    flags = np.zeros(len(words), bool)
+    words.foreach_get("toned", flags)
+    return int(flags.sum())
+
+
 def _plan_reasons(group: Any) -> list[str]:
-    gestures, words = count_changed(group.phrases), count_changed(group.words)
+    gestures, words, toned = count_changed(group.phrases), count_changed(group.words), count_toned(group.words)
     reasons = []
     if gestures:
         reasons.append(f"{gestures} gesture{'s' if gestures > 1 else ''} of the plan edited")
     if words:
         reasons.append(f"{words} word{'s' if words > 1 else ''} corrected")
+    if toned:
+        reasons.append(f"{toned} word{'s' if toned > 1 else ''} emphasised")
     return reasons
 
 

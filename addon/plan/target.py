@@ -10,7 +10,7 @@ from ..layers.stack import shown_reason
 from ..rig.character import find_character
 from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
-from .stale import count_changed
+from .stale import count_changed, count_toned
 
 NOT_EDITED = "The plan has no edits"
 
@@ -57,7 +57,7 @@ def is_edited(context: bpy.types.Context) -> bool:
     if action is None:
         return False
     group = action.cospeech_plan
-    return count_changed(group.phrases) + count_changed(group.words) > 0
+    return count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words) > 0
 
 
 def reset_blocker(context: bpy.types.Context) -> str:

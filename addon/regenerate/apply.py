@@ -37,8 +37,9 @@ from ..takes.window import Window, write_window
 from .request import Ticket
 from .variations import mark_variation
 
-# What the engine needs to know of a take to make a window of it anew as if nothing had been tried there before.
-LASTING = ("life_seed", "life", "remade")
+# What the engine needs to know of a take to make a window of it anew as if nothing had been tried there before, and the
+# meaning that a network found in its words.
+LASTING = ("life_seed", "life", "remade", "semantic")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,7 @@ def write_made(armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: T
         remember_window(armature, span.action, span.start + first, span.start + end, kept)
     meta = whole_meta(span, _meta(span, made, ticket))
     if take.plan is not None:
-        write_markers(span.action, meta["plan"], int(meta["start_frame"]), span.fps)
+        write_markers(span.action, {**meta, "fps": span.fps})
     if ticket.whole and "lines" not in meta:
         _rename(armature, span, made)
     set_meta(span.action, meta)

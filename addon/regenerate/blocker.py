@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..generators.choice import SPEAK, alike_blocker, choice_blocker, chosen, edits_blocker, role_of
-from ..plan.stale import count_changed
+from ..generators.choice import (
+    SPEAK,
+    alike_blocker,
+    choice_blocker,
+    chosen,
+    edits_blocker,
+    emphasis_blocker,
+    role_of,
+)
+from ..plan.stale import count_changed, count_toned
 from ..setup.engine import SESSION
 from ..takes.span import SpanError, TakeSpan, glanced_span
 from .line import LineError, find_line
@@ -42,6 +50,8 @@ def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
     edits = "" if chain else edits_blocker(choice)
     if edits and count_changed(span.action.cospeech_plan.phrases):
         return edits
+    if count_toned(span.action.cospeech_plan.words) and (reason := emphasis_blocker(choice)):
+        return reason
     return choice_blocker(choice)
 
 

@@ -12,14 +12,15 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_words
+from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_emphasis, span_words
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
 from ..face.emotion import emotion_options
-from ..generators.choice import chosen, edits_blocker
+from ..generators.choice import SPEAK, Choice, chosen, edits_blocker, emphasis_blocker
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
+from ..plan.stale import count_changed, count_toned
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
@@ -147,6 +148,7 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         "seed": seed,
         "edits": edits,
         "words": words,
+        "emphasis": _emphasis(span, line.role, choice),
         "window": "auto" if frames.source == "PLAN" else "",
         "role": line.role,
         "device": device(),
@@ -260,16 +262,25 @@ def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
     return [(index, *times) for index, times in sorted(known.items())]
 
 
+def _emphasis(span: TakeSpan, role: str, choice: Choice) -> list[tuple[float, float, float]]:
+    """Emphasis as the engine is told of it; ScopeError where it was changed and the generator can't hear it."""
+    reason = emphasis_blocker(choice)
+    if reason and count_toned(span.action.cospeech_plan.words):
+        raise ScopeError(reason)
+    return span_emphasis(span) if role == SPEAK and not reason else []
+
+
 def has_edits(action: bpy.types.Action) -> bool:
-    """Whether gestures or words were edited and not performed yet."""
+    """Whether gestures or words were edited, or emphasised, and not performed yet."""
     group = action.cospeech_plan
-    return any(entry.changed for entries in (group.phrases, group.words) for entry in entries)
+    return bool(count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words))
 
 
 def _check_edits(action: bpy.types.Action, frames: Range) -> None:
     group = action.cospeech_plan
     places = [place for phrase in group.phrases if phrase.changed for place in (phrase.apex, phrase.made_apex)]
     places += [place for word in group.words if word.changed for place in (word.start, word.made_start)]
+    places += [place for word in group.words if word.toned for place in (word.start, word.end)]
     low, high = frames.first - PENDING_EDIT_SLACK, frames.last + PENDING_EDIT_SLACK
     if outside := _outside(places, low, high):
         raise ScopeError(

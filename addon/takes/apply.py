@@ -19,6 +19,7 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
 from .keys import FACE_GROUP, Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
+from .meaning import network_scores, word_title
 from .resample import Clip, to_rate
 
 NAME_LENGTH = 63
@@ -158,24 +159,23 @@ def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int
     """The Action's manual frame range, its pose markers and, as JSON, what the take says about itself."""
     action.use_frame_range = True
     action.frame_start, action.frame_end = start_frame, start_frame + frames - 1
-    write_markers(action, take.plan or {}, start_frame, fps)
-    set_meta(
-        action,
-        {
-            "start_frame": start_frame,
-            "frames": frames,
-            "fps": fps,
-            "plan": take.plan,
-            "provenance": take.provenance,
-        },
-    )
+    meta: dict[str, Any] = {
+        "start_frame": start_frame,
+        "frames": frames,
+        "fps": fps,
+        "plan": take.plan,
+        "provenance": take.provenance,
+    }
+    write_markers(action, meta)
+    set_meta(action, meta)
 
 
-def write_markers(action: bpy.types.Action, plan: dict[str, Any], start_frame: int, fps: float) -> None:
-    """Pose markers for what the plan holds; those that a plan wrote before are replaced, the animator's own stay."""
-    events = sorted(_events(plan), key=lambda event: event[1])
-    before = action_meta(action).get("plan") or {}
-    ours = {title[:NAME_LENGTH] for title, _ in (*events, *_events(before))}
+def write_markers(action: bpy.types.Action, meta: dict[str, Any]) -> None:
+    """Pose markers for what the plan of a take holds, which will say ``meta`` of itself; those that a plan wrote before
+    are replaced, the animator's own stay."""
+    start_frame, fps = int(meta["start_frame"]), float(meta["fps"])
+    events = sorted(_events(meta), key=lambda event: event[1])
+    ours = {title[:NAME_LENGTH] for title, _ in (*events, *_events(action_meta(action)))}
     for marker in [marker for marker in action.pose_markers if marker.name in ours or _is_apex(marker.name)]:
         action.pose_markers.remove(marker)
     for title, seconds in events:
@@ -192,9 +192,12 @@ def set_meta(action: bpy.types.Action, meta: dict[str, Any]) -> None:
     action[META_KEY] = json.dumps(meta, ensure_ascii=False)
 
 
-def _events(plan: dict[str, Any]) -> list[tuple[str, float]]:
-    """What a plan shows on the time line: words at their start, gestures at their apex, beats as beats."""
-    events = [(str(word[0]), float(word[1])) for word in plan.get("words", ())]
+def _events(meta: dict[str, Any]) -> list[tuple[str, float]]:
+    """What a take shows on the time line: words at their start, with the meaning that a network found in them, gestures
+    at their apex, beats as beats."""
+    plan = meta.get("plan") or {}
+    scored = zip(plan.get("words", ()), network_scores(meta), strict=True)
+    events = [(word_title(str(word[0]), score), float(word[1])) for word, score in scored]
     for phrase in plan.get("phrases", ()):
         title = f"{APEX} {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else BEAT
         events.append((title, float(phrase["apex"])))

@@ -54,14 +54,28 @@ def mean_jerk(tracks: ArrayLike, fps: float) -> float:
     return float(np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1).mean() * fps**3)
 
 
+def without_shake(tracks: ArrayLike, fps: float) -> Array:
+    """Tracks (T, ...) low-passed at 10 Hz; those too slow or too short to be filtered come back as they are."""
+    points = np.asarray(tracks, dtype=np.float64)
+    if fps > 2.0 * LOW_PASS_HZ and len(points) > 15:
+        points = sosfiltfilt(butter(4, LOW_PASS_HZ, fs=fps, output="sos"), points, axis=0)
+    return np.asarray(points)
+
+
+def rough_jerk(tracks: ArrayLike, fps: float) -> Array:
+    """(T, N) m/s3 of tracks (T, N, 3) by third differences, in which shake from frame to frame counts in full; central
+    differences, as :func:`low_passed` takes them, are blind for it."""
+    points = np.asarray(tracks, dtype=np.float64)
+    padded = np.concatenate([points[:1], points, np.repeat(points[-1:], 2, axis=0)])
+    return np.asarray(np.linalg.norm(np.diff(padded, n=3, axis=0), axis=-1) * fps**3)
+
+
 def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
     """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in specs/bands.md.
 
     Derivatives by central differences. Rates of 20 fps and below, and clips of 15 frames and below, are not filtered.
     """
-    points = np.asarray(tracks, dtype=np.float64)
-    if fps > 2.0 * LOW_PASS_HZ and len(points) > 15:
-        points = sosfiltfilt(butter(4, LOW_PASS_HZ, fs=fps, output="sos"), points, axis=0)
+    points = without_shake(tracks, fps)
     jerk: Array = points
     for _ in range(3):
         jerk = np.gradient(jerk, axis=0) * fps

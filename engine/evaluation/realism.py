@@ -205,7 +205,7 @@ def _moving(found: Measures) -> dict[str, float | None]:
     if len(found.wrist_speed):
         out["wrist_speed"] = float(found.wrist_speed.mean())
         out["jerk_speed"] = float(found.jerk.mean() / max(found.wrist_speed.mean(), 1e-9))
-        out["raw_jerk"] = float(found.raw_jerk.mean() / max(found.jerk.mean(), 1e-9))
+        out["raw_jerk"] = float(found.raw_jerk.mean() / max(found.smooth_jerk.mean(), 1e-9))
     if len(found.spectrum):
         out["power_95"] = power_limit(found.spectrum)
     out["height_low"], out["height_high"] = (float(value) for value in np.quantile(found.heights, [0.05, 0.95]))

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from engine.evaluation.accents import Heard
 from engine.evaluation.clearance import ALLOWED_M, penetration
-from engine.evaluation.metrics import FEET, WRISTS, low_passed, planted_feet
+from engine.evaluation.metrics import FEET, WRISTS, low_passed, planted_feet, rough_jerk, without_shake
 from engine.generators.gesture_timing import arrival_time, reversal_time
 from engine.motion import Motion, arkit_names
 from engine.rotations import axis_angle_to_matrix
@@ -80,6 +80,7 @@ class Measures:
     wrist_speed: Array
     jerk: Array
     raw_jerk: Array
+    smooth_jerk: Array
     spectrum: Array  # (n, frequencies): power, times the clip's frames
     heights: Array
     above_shoulder: Array
@@ -168,15 +169,13 @@ def _wrists(subject: Subject, points: Array) -> dict[str, Array]:
     wrists = points[:, list(WRISTS)]
     active = _active(subject, len(points))
     jerk, speed = low_passed(wrists, FPS)
-    raw = wrists
-    for _ in range(3):
-        raw = np.gradient(raw, axis=0) * FPS if len(raw) > 1 else np.zeros_like(raw)
     heights = wrists[..., 1] - points[:, PELVIS, None, 1]
     above = wrists[..., 1] > points[:, list(SHOULDERS), 1]
     return {
         "wrist_speed": speed[active],
         "jerk": jerk[active],
-        "raw_jerk": np.linalg.norm(raw, axis=-1)[active],
+        "raw_jerk": rough_jerk(wrists, FPS)[active],
+        "smooth_jerk": rough_jerk(without_shake(wrists, FPS), FPS)[active],
         "spectrum": _spectrum(wrists - points[:, PELVIS, None]),
         "heights": heights.ravel(),
         "above_shoulder": above.ravel().astype(np.float64),

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (specs/realism.md section 3)
 STROKE_GAP = 0.2
+ARRIVED = 0.15  # of its highest speed: a hand that goes slower has arrived
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ def found_strokes(motion: Motion) -> tuple[Stroke, ...]:
         for peak in peaks:
             before, after = slow[slow < peak], slow[slow > peak]
             start = (before[-1] if len(before) else 0) / FPS
-            end = (after[0] if len(after) else len(speed) - 1) / FPS
+            last = after[0] if len(after) else len(speed) - 1
+            arrived = np.flatnonzero(speed[peak:last] < ARRIVED * speed[peak])  # else the middle of a hold
+            end = (peak + arrived[0] if len(arrived) else last) / FPS
             found.append(Stroke(start, end, end, end, (side,), beat=True))
     return tuple(sorted(found, key=lambda stroke: stroke.apex))

@@ -15,8 +15,10 @@ HEAD = (12, 15, 23, 24)
 
 
 def unplanned(plan: GesturePlan, hints: Hints | None, nods_stay: bool = False) -> GesturePlan:
-    """``plan`` without gestures, and without nods unless they stay; with hints those of their base stay outside the window, and inside of it
-    where arms or head stay closed."""
+    """``plan`` without gestures, and without nods unless they stay.
+
+    With hints those of their base stay outside the window, and inside of it where arms or head stay closed.
+    """
     if hints is None or hints.base.plan is None:
         return replace(plan, phrases=(), head=plan.head if nods_stay else ())
     from engine.plan.links import linked

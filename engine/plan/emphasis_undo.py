@@ -65,10 +65,12 @@ def _phrases(
     came, gone = {phrase.id: phrase for phrase in now}, {phrase.id: phrase for phrase in were}
     out: list[GesturePhrase] = []
     ends: dict[int, GesturePhrase] = {}  # gestures that only end otherwise than they did
+    own = set[int]()  # those that a person changed since
     for phrase in plan.phrases:
         made, before = came.get(phrase.id), gone.get(phrase.id)
         if made is None or (phrase.rule == USER and phrase != made):
             out.append(phrase)
+            own |= {phrase.id} if made is not None else set()
         elif before is None:
             out += [] if chosen(made) else [phrase]
         elif before.amplitude == made.amplitude and before.apex == made.apex:
@@ -81,10 +83,9 @@ def _phrases(
     lost = [phrase for phrase in were if phrase.id not in came and phrase.id not in there]
     out += [p for p in lost if (chosen(p) or gave_way(p)) and _has_room(p, [o for o in out if o not in lost])]
     phrases = _mended(plan, in_order(out), ends)
-    known = {phrase.id: phrase for phrase in phrases}
-    kept_now = tuple(n for n in now if known.get(n.id) == n and gone.get(n.id) != n)
-    kept = {phrase.id for phrase in kept_now}
-    kept_were = tuple(w for w in were if w.id in kept or (w.id not in came and w.id not in known))
+    known = {phrase.id: phrase for phrase in phrases if phrase.id not in own}
+    kept_now = tuple(p for p in known.values() if p.id in came and gone.get(p.id) != p)
+    kept_were = tuple(w for w in were if known.get(w.id, w if w.id in own else None) != w)
     return phrases, (kept_were, kept_now)
 
 

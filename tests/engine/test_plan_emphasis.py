@@ -44,7 +44,7 @@ def on(plan: GesturePlan, first: int, count: int = 1) -> list[object]:
     return [phrase for phrase in plan.phrases if first <= phrase.word < first + count]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(sorted(PLANS)), st.lists(places, max_size=4), st.lists(places, max_size=4))
 def test_it_can_be_taken_back_and_changed_in_any_order(style, first, second):
     plan = PLANS[style]
@@ -59,7 +59,7 @@ def test_it_can_be_taken_back_and_changed_in_any_order(style, first, second):
     assert unemphasised(other) == plan
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(sorted(PLANS)), places)
 def test_gestures_outside_and_beside_it_stay_to_the_digit(style, place):
     plan, (first, count, amount) = PLANS[style], place

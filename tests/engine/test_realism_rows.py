@@ -25,7 +25,7 @@ from engine.evaluation.realism import (
     table,
 )
 from engine.evaluation.realism_measures import Stroke, Subject, measure, nearest, power_limit, stroke_onset
-from engine.evaluation.realism_takes import Clip, beat2_clip, found_strokes, speech_lines, take_subject
+from engine.evaluation.realism_takes import Clip, beat2_clip, corpus_clips, found_strokes, speech_lines, take_subject
 from engine.motion import Motion
 from engine.plan.types import STYLES
 from engine.skeleton import default_skeleton
@@ -243,7 +243,5 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
         evaluate_realism(tmp_path)
     with pytest.raises(CospeechError, match="angry"):
         evaluate_realism(None, ("angry",))
-    with pytest.raises(CospeechError, match="clips.csv"):
-        from engine.evaluation.realism_takes import corpus_clips
-
+    with pytest.raises(CospeechError, match=r"clips\.csv"):
         corpus_clips(tmp_path)

@@ -61,7 +61,7 @@ def without_weights(session: Session) -> Steps:
     hands = session.hands
     yield from hands.open("COSPEECH_PT_performance")
     yield from hands.find(r"scene.*cospeech\.generator$")
-    yield from hands.press("WHEELDOWNMOUSE", ctrl=True)
+    yield from hands.wheel("DOWN", 1, ctrl=True)
     yield Until(lambda: look.settings().generator == "emage", 5, "EMAGE is chosen")
     look.settings().in_place = True
     with override():
@@ -153,10 +153,10 @@ def pin_and_regenerate(session: Session) -> Steps:
     differing = [spot for spot in after if not np.array_equal(after[spot].values, before[spot].values)]
     assert len(differing) > 30, f"only {len(differing)} curves have changed"
     session.notes.append(f"EMAGE made {len(differing)} of {len(after)} curves anew around {len(pinned)} pinned ones")
-    for frame in (PIN_FRAME - 20, PIN_FRAME, PIN_FRAME + 20):
-        scene.frame_set(frame)
-        yield from hands.shot(f"emage_pinned_{frame - START}")
     yield from undo_and_redo(session, document)
+    for frame in (PIN_FRAME - 20, PIN_FRAME, PIN_FRAME + 20):
+        bpy.context.scene.frame_set(frame)  # undo has made the scene anew
+        yield from hands.shot(f"emage_pinned_{frame - START}")
 
 
 def source_of(action: bpy.types.Action) -> dict[str, object]:

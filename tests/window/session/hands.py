@@ -122,10 +122,10 @@ class Hands:
         self._send(key, "RELEASE", **modifiers)
         yield SETTLE
 
-    def wheel(self, way: str, clicks: int) -> Steps:
+    def wheel(self, way: str, clicks: int, **modifiers: bool) -> Steps:
         """The wheel UP or DOWN at the pointer."""
         for _ in range(clicks):
-            self._send(f"WHEEL{way}MOUSE", "PRESS")
+            self._send(f"WHEEL{way}MOUSE", "PRESS", **modifiers)
         yield SETTLE
         yield SETTLE
 
