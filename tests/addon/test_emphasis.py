@@ -221,3 +221,23 @@ def test_scores_and_titles():
     toned = {**plan, "emphasis": {"stretches": [[0.5, 1.0, -0.5]]}}
     assert word_emphasis(toned) == [0.0, -0.5]
     assert word_emphasis(merged_plan([(plan, 0.0), (toned, 2.0)], 4.0)) == [0.0, 0.0, 0.0, -0.5]
+
+
+def test_a_word_of_one_line_of_a_chain_changes_only_that_line(group):
+    scene, words = bpy.context.scene, len(group.words)
+    scene.cospeech.start_frame = round(take().frame_end) + 40
+    assert bpy.ops.cospeech.generate() == {"FINISHED"}
+    assert bpy.ops.cospeech.chain_takes() == {"FINISHED"}
+    chained = take().cospeech_plan
+    assert len(chained.words) == 2 * words
+    index = next(i for i in range(words + 4, 2 * words) if not planned(i))
+    chained.words[index].emphasis = 1.0
+    was, lines = take().copy(), action_meta(take())["lines"]
+    regenerate(range="AUTO")
+    meta = action_meta(take())
+    assert meta["lines"][0] == lines[0]
+    assert any(phrase["word"] == index - words for phrase in meta["lines"][1]["plan"]["phrases"])
+    assert [i for i, amount in enumerate(emphasis(take().cospeech_plan)) if amount] == [index]
+    assert not has_edits(take())
+    start = int(lines[1]["start_frame"])
+    assert everything(take(), first=start, end=10**6) == everything(was, first=start, end=10**6)
