@@ -21,7 +21,7 @@ DECODE_RATE = 30.0
 LEAD = 0.1
 # Sigma in seconds. Planned preparations are shorter than recorded ones, which adds jerk above 4 Hz; this takes it out
 # again (6 Hz: half) and leaves the stroke (1 Hz: 2 %).
-SMOOTHING = 0.02
+SMOOTHING = 0.023
 SIDES = ("left", "right")
 ARM_OF = {"left": (16, 18, 20), "right": (17, 19, 21)}
 COLLARS = {"left": 5, "right": 6}  # positions in TORSO

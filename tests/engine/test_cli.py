@@ -97,6 +97,12 @@ def test_a_listener_is_a_take_too(tmp_path):
     assert Motion.load(tmp_path / "listens.npz").plan["phrases"] == []
 
 
+def test_a_take_looks_at_the_place_it_is_told(tmp_path):
+    words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--gaze", "1.2,1.5,1.4", "--out", tmp_path / "looks.npz")
+    assert engine(*words).returncode == 0
+    assert Motion.load(tmp_path / "looks.npz").plan["look_at"] == [1.2, 1.5, 1.4]
+
+
 def test_convert_goes_to_beat2_and_back(take, tmp_path):
     assert engine("convert", take, "--out", tmp_path / "beat2.npz", "--to", "beat2", "--fps", 30).returncode == 0
     assert engine("convert", tmp_path / "beat2.npz", "--out", tmp_path / "ours.npz").returncode == 0
@@ -110,6 +116,7 @@ def test_convert_goes_to_beat2_and_back(take, tmp_path):
     (("generate", DEMO, "--out", "x.npz", "--parts", "tail"), "tail"),
     (("generate", DEMO, "--out", "x.npz", "--energy", "9"), "energy"),
     (("generate", DEMO, "--out", "x.npz", "--fps", "0"), "frame rate"),
+    (("generate", DEMO, "--out", "x.npz", "--gaze", "left"), "--gaze is 'left'"),
     (("generate", DEMO, "--out", "x.npz", "--role", "sing"), "no role 'sing'"),
     (("generate", DEMO, "--out", "x.npz", "--hints", "/nowhere.npz"), "/nowhere.npz"),
     (("inspect", "/nowhere.npz"), "no file /nowhere.npz"),

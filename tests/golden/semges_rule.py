@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine.models.hubert import Hubert, HubertSize
 from engine.models.semges import Semges
 from engine.models.semges_codec import SemgesCodec, SemgesCodecSize
 
@@ -34,6 +35,8 @@ def value(prefix: str, key: str, shape: tuple[int, ...]) -> torch.Tensor:
         out = noise
     elif key == "text_encoder.embedding.weight":
         out = 0.3 * noise
+    elif key == "masked_spec_embed":
+        out = 0.0 * noise
     elif last == "bias":
         out = 0.05 * noise
     elif len(shape) == 1:
@@ -60,3 +63,8 @@ def codec(part: str) -> SemgesCodec:
 def network() -> Semges:
     """The second stage by rule."""
     return filled(Semges(), "semges.")
+
+
+def hubert() -> Hubert:
+    """HuBERT's base model by rule."""
+    return filled(Hubert(HubertSize()), "hubert.")

@@ -16,7 +16,8 @@ import pytest
 import semges_rule
 import torch
 
-from engine.evaluation.published import frechet_distance
+from engine.evaluation.published import FPS, L1Diversity, beat_consistency, frechet_distance, semantic_recall
+from engine.models.hubert import Hubert, HubertSize, normalized
 from engine.models.rotation6d import matrix_from_6d
 from engine.models.semges import paired
 from engine.models.semges_motion import (
@@ -31,7 +32,7 @@ from engine.training.semges_losses import PUBLISHED_FAULTS, codec_losses, latent
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_SEMGES", Path(__file__).parent / "semges"))
 PARTS = ("hand", "body")
-LATENT, NETWORK, POSE = 2e-5, 1e-4, 2e-4
+LATENT, NETWORK, POSE, HUBERT = 2e-5, 1e-4, 2e-4, 2e-4
 
 
 class Vectors:
@@ -287,6 +288,29 @@ class TestLongLine:
         close(euler_to_matrix(degrees), wanted, POSE)
 
 
+class TestHubert:
+    def test_the_wave_is_normalised(self):
+        v = Vectors("hubert")
+        close(normalized(v("wav")[None])[0], v("wav_norm"), 1e-5)
+
+    @torch.inference_mode()
+    def test_features(self):
+        v, model = Vectors("hubert"), semges_rule.hubert()
+        wave = v("wav_norm")[None]
+        entering = model.encoder.placed(model.feature_projection(model.feature_extractor(wave)))
+        close(entering, v("extract_features_proj"), HUBERT)
+        close(model(wave), v("last_hidden_state"), HUBERT)
+
+    def test_names_and_shapes_are_the_published_ones(self):
+        path = FOLDER / "state_keys.json"
+        if not path.is_file():
+            pytest.skip(f"{path} is absent")
+        wanted = {key: tuple(shape) for key, shape in json.loads(path.read_text("utf-8"))["hubert."]}
+        with torch.device("meta"):
+            model = Hubert(HubertSize())
+        assert {key: tuple(value.shape) for key, value in model.state_dict().items()} == wanted
+
+
 class TestSmall:
     @pytest.mark.parametrize("name", ["ar", "ar2"])
     def test_hubert_frames_in_pairs(self, name):
@@ -310,6 +334,22 @@ class TestSmall:
         found = torch.nn.functional.smooth_l1_loss(v("huber_a"), v("huber_b"), beta=0.1)
         same(found, v.value("huber_beta0.1"))
 
-    def test_metrics(self):
+    def test_frechet_distance(self):
         v = Vectors("small")
         same(frechet_distance(v.array("fgd_x"), v.array("fgd_y")), v.value("fgd"), 1e-4)
+
+    def test_semantic_recall(self):
+        v = Vectors("small")
+        made, real = (v.array(name).reshape(len(v.array(name)), -1, 3) for name in ("srgr_res", "srgr_tgt"))
+        same(semantic_recall(made, real, v.array("srgr_sem"), 4.0), v.value("srgr"), 1e-4)
+
+    def test_diversity(self):
+        v = Vectors("small")
+        spread = L1Diversity()
+        spread.add(v.array("srgr_res"))
+        same(spread.value, v.value("l1div"), 1e-4)
+
+    def test_beat_consistency(self):
+        v = Vectors("small")
+        beats = [v.array("bc_motion_t").astype(np.float64) * FPS] * 55
+        same(beat_consistency(beats, v.array("bc_audio_t"), 0.3), v.value("bc_sigma0.3"))
