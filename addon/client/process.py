@@ -27,6 +27,9 @@ FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
 NEXT_STEP = "choose another in the preferences, or press Set Up Engine"
 
 
+CACHE_VARIABLE = "COSPEECH_CACHE"
+
+
 class EngineError(Exception):
     """The engine can't be started or has died; ``str(error)`` is one sentence for the user."""
 
@@ -46,7 +49,10 @@ class EngineProcess:
         logs.bound(log)
         self._log_checked = time.monotonic()
         # By path, not by working directory: the chosen Python may be a wrapper that changes it.
-        environment = clean_environment({"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"})
+        features = os.environ.get(CACHE_VARIABLE) or str(log.parent / "features")  # costly ones, of lines heard before
+        environment = clean_environment(
+            {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", CACHE_VARIABLE: features}
+        )
         try:
             with log.open("ab") as stderr:
                 self._log_start = stderr.tell()
