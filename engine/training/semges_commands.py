@@ -43,6 +43,8 @@ def semges_vq_command(
     bf16: Bf16 = False,
 ) -> None:
     """Train SemGes' codecs of hands and body on SMPL-X motion, each into its own folder of --out."""
+    import torch
+
     from engine.training.emage_data import read_data
     from engine.training.loop import RunOptions, train
     from engine.training.semges import CODEC_BETAS, CODEC_RATE, CODEC_RATE_BATCH, PARTS, SemgesCodecTask
@@ -56,6 +58,7 @@ def semges_vq_command(
         options = RunOptions(
             steps, batch, chosen, CODEC_BETAS, decay_at=round(steps * 0.975), seed=seed, device=device, bf16=bf16
         )
+        torch.manual_seed(seed)  # of the first weights
         report(name, shown(train(SemgesCodecTask(found, name, width, codes), options, out / name, quiet)))
 
 
@@ -78,6 +81,8 @@ def semges_command(
     bf16: Bf16 = False,
 ) -> None:
     """Train SemGes' second stage on trained codecs; ``--out``/release is a folder that the generator takes."""
+    import torch
+
     from engine.models.hubert import hubert_steps
     from engine.models.hubert_folder import load_hubert
     from engine.models.semges import PAIR, SemgesSize
@@ -103,6 +108,7 @@ def semges_command(
         blocks=blocks,
     )
     faults = PUBLISHED_FAULTS if published_losses else SemgesFaults()
+    torch.manual_seed(seed)  # of the first weights
     task = SemgesTask(found, heard, pair, size, faults)
     options = RunOptions(steps, batch, rate, NETWORK_BETAS, clip=NETWORK_CLIP, seed=seed, device=device, bf16=bf16)
     trained = train(task, options, out, quiet)

@@ -66,6 +66,16 @@ def test_losses_fall_and_a_release_is_written(trained):
     assert models.words.row("hello") >= 4
 
 
+def test_the_same_command_gives_the_same_weights(folder, tmp_path):
+    for name in ("first", "second"):
+        run(
+            "train", "semges-vq", "--data", folder, "--out", tmp_path / name, "--part", "body", "--steps", "3",
+            "--batch", "4", "--width", "16", "--codes", "16",
+        )  # fmt: skip
+    first, second = (tmp_path / name / "body/last/model.safetensors" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_the_release_performs(trained, tmp_path):
     out, _ = trained
     demo = next(iter(Path("assets/demo").glob("demo.[fw]*")))
