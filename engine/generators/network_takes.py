@@ -23,6 +23,8 @@ from engine.skeleton import default_skeleton
 if TYPE_CHECKING:
     from engine.hints.types import Hints
 
+FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it
+
 
 def standing_seed(request: Request) -> NDArray[np.float64]:
     """(4, 337) channels of the standing body with which the default generator would start this line."""
@@ -40,7 +42,7 @@ def face_of(request: Request, motion: Motion) -> NDArray[np.float32]:
 def window_filled(request: Request, hints: Hints, made: Motion) -> Motion:
     """The hints' base with what was ``made`` in their window and BESIDE frames about it, body and face, before the pins
     are enforced: :func:`engine.hints.satisfy` sees there how far the new motion is from what it must meet."""
-    base = hints.base
+    made, base = _faded_into_base(made, hints), hints.base
     inside = slice(max(0, hints.window[0] - BESIDE), min(base.frames, hints.window[1] + BESIDE))
     poses, trans = base.poses.copy(), base.trans.copy()
     poses[inside], trans[inside] = made.poses[inside], made.trans[inside]
@@ -52,6 +54,31 @@ def window_filled(request: Request, hints: Hints, made: Motion) -> Motion:
     shapes = base.blendshapes.copy()
     shapes[inside] = face_of(request, motion)[inside]
     return replace(motion, blendshapes=shapes)
+
+
+def _faded_into_base(made: Motion, hints: Hints) -> Motion:
+    """What was ``made`` on the take's frames, passing over from the base after the window's start and back at its end.
+
+    The base's own frames in the window are what it goes on with there, so that nothing has to jump; pins are enforced
+    afterwards.
+    """
+    base, (first, end), at = hints.base, hints.window, np.arange(hints.frames)
+    reach = min(FADE_SECONDS * hints.fps, (end - first) / 3.0) + 1.0
+    away = np.full(hints.frames, np.inf)
+    if first > 0:
+        away = np.minimum(away, at - first + 1)
+    if end < hints.frames:
+        away = np.minimum(away, end - at)
+    way = np.clip(away / reach, 0.0, 1.0)
+    rows = np.flatnonzero(way < 1.0)
+    share = (way**2 * (3.0 - 2.0 * way))[rows]
+    old, new = (axis_angle_to_matrix(motion.poses[rows].astype(np.float64)) for motion in (base, made))
+    turn = share[:, None, None] * matrix_to_axis_angle(np.swapaxes(old, -1, -2) @ new)
+    poses, trans, expressions = made.poses.copy(), made.trans.copy(), made.expressions.copy()
+    poses[rows] = matrix_to_axis_angle(old @ axis_angle_to_matrix(turn))
+    for out, before in ((trans, base.trans), (expressions, base.expressions)):
+        out[rows] = before[rows] + share[:, None] * (out[rows] - before[rows])
+    return replace(made, poses=poses, trans=trans, expressions=expressions)
 
 
 def only_parts(motion: Motion, parts: tuple[str, ...]) -> Motion:
