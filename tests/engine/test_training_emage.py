@@ -55,7 +55,7 @@ def trained(data, tmp_path_factory):
     """A release folder after a training of seconds, and the histories of its losses."""
     out = tmp_path_factory.mktemp("runs")
     commands.emage_vq_command(data, out / "vq", steps=120, batch=6, latent=LATENT, rate=1e-3)
-    commands.emage_command(data, out / "vq", out / "emage", steps=110, batch=6, hidden=64, rate=6e-4, epochs=200.0)
+    commands.emage_command(data, out / "vq", out / "emage", steps=180, batch=6, hidden=64, rate=4e-4, epochs=200.0)
     runs = {part: out / "vq" / part for part in ("face", "upper", "hands", "lower", "global")} | {
         "emage": out / "emage"
     }
