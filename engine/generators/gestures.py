@@ -1,4 +1,4 @@
-"""Perform planned gestures on a living body: decode learned gestures and lay them over the base motion.
+"""Perform planned gestures on a living body: decode learned and authored ones and lay them over the base motion.
 
 Every phrase is a layer: it takes over an arm from whatever the arm did before (rest, a hold, a half retraction),
 carries it through the performance and hands it back to the base or to its follower, without a jump in pose or
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.generators.authored import Repertoire, authored_classes
 from engine.generators.gesture_choice import anchor, choose
 from engine.generators.gesture_performance import (
     ARM_OF,
@@ -95,9 +96,10 @@ def perform(
 
     ``base`` (T, 55, 3, 3) local rotations at ``times`` (T,) seconds, ascending; returns the same shape. The arms of a
     phrase reach the performance's own pose at its apex and are exactly the base again after it; hands not used, and
-    all joints outside phrases, stay the base. The same arguments give the same bytes. CospeechError names a gesture
-    class that ``model`` doesn't know.
+    all joints outside phrases, stay the base. The same arguments give the same bytes. ``model`` performs the learned
+    classes, authored ones come beside them; CospeechError names a gesture class that neither knows.
     """
+    source = Repertoire(model)
     out = np.array(base, dtype=np.float64, copy=True)
     moments = np.asarray(times, dtype=np.float64)
     ordered = sorted(phrases, key=lambda phrase: (phrase.apex, phrase.id))
@@ -108,7 +110,7 @@ def perform(
         rng = np.random.default_rng([seed % 2**63, phrase.id % 2**63])
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
         wrists = wrists_at(out[frame])
-        performance = decode(model, choose(model, phrase, wrists, style, rng, recent))
+        performance = decode(source, choose(source, phrase, wrists, style, rng, recent))
         layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
         if window.stop - window.start < 2:
@@ -165,7 +167,12 @@ def _layer(
 
 
 def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: str) -> float:
-    """The factor on the recorded displacement: the planned one, less where the hand would fly or rise to the face."""
+    """The factor on the recorded displacement: the planned one, less where the hand would fly or rise to the face.
+
+    Authored gestures have their size in space already.
+    """
+    if phrase.gclass in authored_classes():
+        return 1.0
     most = MOST_TOUCHING if phrase.gclass in TOUCHING else MOST_AMPLITUDE
     wrists = performance.wrists(anchor(phrase.gclass, performance.marks))
     height = max(float(wrists[SIDES.index(side)][1]) for side in used_sides(phrase))
