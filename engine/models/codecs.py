@@ -31,10 +31,12 @@ class Quantizer(nn.Module):
         nn.init.uniform_(self.embedding.weight, -1.0 / codes, 1.0 / codes)
 
     def distances(self, latents: Tensor) -> Tensor:
-        """Squared distances (..., codes) of latents (..., D) to the codebook, by the expanded square."""
+        """Squared distances (..., codes) of latents (..., D) to the codebook, by the expanded square; in float32 under
+        autocast too, as bfloat16 finds another code nearest in a frame of a hundred."""
         book = self.embedding.weight
-        flat = latents.reshape(-1, latents.shape[-1])
-        out = (flat**2).sum(1, keepdim=True) + (book**2).sum(1) - 2.0 * flat @ book.t()
+        flat = latents.reshape(-1, latents.shape[-1]).float()
+        with torch.autocast(latents.device.type, enabled=False):
+            out = (flat**2).sum(1, keepdim=True) + (book**2).sum(1) - 2.0 * flat @ book.t()
         return out.reshape(*latents.shape[:-1], len(book))
 
     def indices(self, latents: Tensor) -> Tensor:

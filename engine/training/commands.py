@@ -124,6 +124,8 @@ def emage_command(
     steps: Steps = 100_000,
     batch: Batch = 56,
     hidden: Annotated[int, typer.Option(min=8, help="Width of the transformer, a multiple of 8.")] = 768,
+    body_layers: Annotated[int, typer.Option(min=1, help="Layers of the body's attention over speech.")] = 8,
+    face_layers: Annotated[int, typer.Option(min=1, help="Layers of the face's attention over speech.")] = 4,
     rate: Annotated[float, typer.Option(min=0.0, help="Learning rate.")] = 1.5e-4,
     epochs: Annotated[float, typer.Option(min=0.01, help="Epochs over which the mask grows from 5 to 100 %.")] = 400.0,
     published_schedule: Annotated[
@@ -155,6 +157,8 @@ def emage_command(
         codes=together.codec("face").size.codes,
         speakers=found.speakers,
         inner=2 * hidden,
+        body_layers=body_layers,
+        face_layers=face_layers,
     )
     torch.manual_seed(seed)  # of the first weights
     task = TransformerTask(found, together, size, batch, published_schedule, epochs, published_start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -55,7 +56,8 @@ def trained(data, tmp_path_factory):
     """A release folder after a training of seconds, and the histories of its losses."""
     out = tmp_path_factory.mktemp("runs")
     commands.emage_vq_command(data, out / "vq", steps=120, batch=6, latent=LATENT, rate=1e-3)
-    commands.emage_command(data, out / "vq", out / "emage", steps=180, batch=6, hidden=64, rate=4e-4, epochs=200.0)
+    small = {"hidden": 64, "body_layers": 2, "face_layers": 1}
+    commands.emage_command(data, out / "vq", out / "emage", steps=180, batch=6, rate=4e-4, epochs=200.0, **small)
     runs = {part: out / "vq" / part for part in ("face", "upper", "hands", "lower", "global")} | {
         "emage": out / "emage"
     }
@@ -132,6 +134,45 @@ def test_losses_are_written_for_tensorboard(data, tmp_path):
     totals = [(event.step, event.value) for event in board.Scalars("total")]
     assert totals == [(row["step"], pytest.approx(row["total"])) for row in made.history]
     assert "rotation" in board.Tags()["scalars"]
+
+
+def test_each_stage_trains_as_published(trained):
+    """Betas, decay, clipping and when the rate falls, in what ran; rates and batches in the commands' defaults."""
+    runs = trained[0].parents[1]
+    for name in ("face", "upper", "hands", "lower", "global"):
+        ran = json.loads((runs / "vq" / name / "last" / "run.json").read_text())["options"]
+        assert (ran["betas"], ran["weight_decay"], ran["clip"]) == ([0.5, 0.999], 0.0, 0.0)
+        assert ran["decay_at"] == (0 if name == "upper" else 117)  # step 120 x 780 / 800
+        assert optimiser(runs / "vq" / name)["lr"] == pytest.approx(1e-3 if name == "upper" else 1e-4)
+    ran = json.loads((runs / "emage" / "last" / "run.json").read_text())["options"]
+    assert (ran["betas"], ran["weight_decay"], ran["clip"], ran["decay_at"]) == ([0.9, 0.999], 0.0, 0.0, 0)
+    group = optimiser(runs / "emage")
+    assert (group["lr"], tuple(group["betas"]), group["eps"]) == (4e-4, (0.9, 0.999), 1e-8)
+    codecs, transformer = (inspect.signature(f).parameters for f in (commands.emage_vq_command, commands.emage_command))
+    assert (codecs["rate"].default, codecs["batch"].default) == (3e-4, 64)
+    assert [transformer[name].default for name in ("rate", "batch", "steps", "seed")] == [1.5e-4, 56, 100_000, 222]
+
+
+def optimiser(run):
+    return torch.load(run / "last" / "optimizer.pt", weights_only=True)["param_groups"][0]
+
+
+def test_bfloat16_trains_the_same_codes(data, tmp_path):
+    """Products run in bfloat16, so losses differ, a little; weights stay float32, and codes are looked for in it."""
+    found, totals = read_data(data, "train"), []
+    for bf16 in (False, True):
+        torch.manual_seed(3)
+        task = CodecTask(found, "upper", codec_size("upper", 32, 32))
+        made = train(task, RunOptions(steps=5, batch=2, rate=1e-3, bf16=bf16), tmp_path / str(bf16), commands.quiet)
+        totals.append([row["total"] for row in made.history])
+    assert totals[1] != totals[0]
+    assert totals[1] == pytest.approx(totals[0], rel=0.03)
+    assert all(value.dtype == torch.float32 for value in task.trained.state_dict().values())
+    book = task.trained.quantizer
+    latents = book.embedding.weight.detach() + 1e-3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = book.distances(latents)
+    assert torch.equal(cast, book.distances(latents))
 
 
 def test_adamw_without_decay_is_adam():
