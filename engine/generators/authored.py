@@ -28,7 +28,7 @@ from engine.generators.authored_build import (
     build_arm,
     trunk_of,
 )
-from engine.generators.authored_table import Form, authored
+from engine.generators.authored_table import authored
 from engine.generators.postures import rest_posture, spine_rest
 from engine.models.phase_gesture import (
     MIRROR_CLASS,

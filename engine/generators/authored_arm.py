@@ -67,14 +67,14 @@ def space() -> Space:
     points, world = skeleton.forward(rest[None], -skeleton.rest[None, 0])
     shoulders = points[0, [16, 17]]
     width = WIDTH_SHARE * float(np.linalg.norm(shoulders[0] - shoulders[1]))
-    sternum = shoulders.mean(axis=0) + [0.0, -STERNUM_DOWN * width, STERNUM_AHEAD]
+    sternum = shoulders.mean(axis=0) + np.array([0.0, -STERNUM_DOWN * width, STERNUM_AHEAD])
     return Space(width, sternum, world[0, CHEST], points[0, CHEST], rest[COLLAR], points[0, COLLAR])
 
 
 def collar_turns(place: Array) -> Array:
     """(n, 3, 3) local rotations of the collar: it rises and comes forward with the hand at ``place`` (n, 3)."""
     here = space()
-    shoulder = here.sternum + [0.5 * here.width / WIDTH_SHARE, STERNUM_DOWN * here.width, -STERNUM_AHEAD]
+    shoulder = here.sternum + np.array([0.5 * here.width / WIDTH_SHARE, STERNUM_DOWN * here.width, -STERNUM_AHEAD])
     away = place - shoulder
     high = min_jerk((away[:, 1] + 0.18) / 0.55)
     ahead = min_jerk((away[:, 2] - 0.12) / 0.40)
@@ -114,7 +114,7 @@ def key_state(key: Key, at: Array, tilted: Array) -> Array:
     aside = np.cross(line, down)
     aside = aside if aside[0] > 0.0 else -aside
     poles = np.outer(np.cos(SWIVELS), down) + np.outer(np.sin(SWIVELS), aside)
-    _, _, upper, hinge = _reach(np.broadcast_to(place, poles.shape), poles)
+    _, _, upper, hinge = _reach(np.broadcast_to(place, poles.shape), np.asarray(poles, dtype=np.float64))
     frame = look_frame(np.array(key.fingers), np.array(key.palm)) @ look_frame(ALONG, PALM_DOWN).T
     angles = _hand_angles(upper, hinge, np.broadcast_to(frame, (len(poles), 3, 3)))
     beyond = angles - np.clip(angles, COMFORT[:, 0], COMFORT[:, 1])

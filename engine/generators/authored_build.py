@@ -12,7 +12,6 @@ from engine.generators.authored_arm import (
     BEND,
     DRAG_LAG,
     PLACE,
-    POLE,
     STATE,
     TILT,
     TURN,
@@ -146,7 +145,8 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     spans = spans_of(form, keys, one.tempo, near)
     tilted = ANGLE_SPREAD * rng.uniform(-1.0, 1.0, 3)
     fingers = rest[9:].copy()
-    moves, shapes, paths, flutter = [], [], [], []
+    moves, shapes = list[Move](), list[Move]()
+    paths, flutter = list[Wave | Loop](), list[Wave | Loop]()
     here, shape = first, fingers
     curls = 1.0 + FINGER_SPREAD * rng.uniform(-1.0, 1.0, 5)
     for number, key in enumerate(keys):
@@ -211,8 +211,8 @@ def _loop(key: Key, start: float, one: Variation) -> Loop:
     return Loop(centre, aside, start, one.tempo * key.circle.seconds, key.circle.turns)
 
 
-# Shares of a lean on spine 1-3, neck, head, collars (left as they are), in the order of TORSO; degrees of lean that come
-# by themselves with the hand's way: pitch and yaw a W forward, yaw and roll a W to the side.
+# Shares of a lean on spine 1-3, neck, head, collars (left as they are), in the order of TORSO; degrees of lean that
+# come by themselves with the hand's way: pitch and yaw a W forward, yaw and roll a W to the side.
 LEAN_SHARES = np.array([0.30, 0.35, 0.35, -0.25, -0.35, 0.0, 0.0])
 PITCH_AHEAD, YAW_AHEAD, YAW_ASIDE, ROLL_ASIDE = 1.2, 2.6, 2.2, 1.1
 LEAN_LAG = 0.06

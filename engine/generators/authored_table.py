@@ -120,8 +120,10 @@ def _key(entry: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[Key, dict
         shake["move"] = tuple(shake.get("move", (0.0, 0.0, 0.0)))
         values["shake"] = Shake(**shake)
     if "circle" in values:
-        circle = {name: tuple(v) if isinstance(v, list) else v for name, v in values["circle"].items()}
-        values["circle"] = Circle(**circle)
+        round_path: dict[str, Any] = dict(values["circle"])
+        for name in ("centre", "aside"):
+            round_path[name] = tuple(round_path[name])
+        values["circle"] = Circle(**round_path)
     return Key(**values), merged
 
 

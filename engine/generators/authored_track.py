@@ -31,7 +31,7 @@ def even(phase: Array) -> Array:
     p = np.clip(phase, 0.0, 1.0)
 
     def rising(x: Array) -> Array:
-        return 0.5 * (x - RAMP / np.pi * np.sin(np.pi * x / RAMP))
+        return np.asarray(0.5 * (x - RAMP / np.pi * np.sin(np.pi * x / RAMP)))
 
     middle = p - 0.5 * RAMP
     out = np.where(p < RAMP, rising(np.minimum(p, RAMP)), middle)
