@@ -20,7 +20,7 @@ from engine.generators.default import for_parts
 from engine.generators.emage_audio import published_wave
 from engine.generators.emage_hints import Piece, piece_around
 from engine.generators.emage_mends import RATE, EmageOptions, mended
-from engine.generators.network_takes import face_of, fitted, only_parts, standing_seed, window_filled
+from engine.generators.network_takes import face_of, fitted, only_parts, speaker_number, standing_seed, window_filled
 from engine.generators.release_folder import fingerprint
 from engine.models.checkpoints import EmageModels, load_emage, weight_files
 from engine.models.emage_windows import (
@@ -115,9 +115,4 @@ class EmageGenerator:
         return mended(found, place, skeleton, self._options, request.in_place)
 
     def _speaker(self, name: str) -> int:
-        count = self._models.model.size.speakers
-        number = 0 if name == "default" else int(name) if name.isdigit() else -1
-        if not 0 <= number < count:
-            known = "only 0" if count == 1 else f"0 to {count - 1}"
-            raise CospeechError(f"These EMAGE weights have no speaker '{name}'; choose {known}")
-        return number
+        return speaker_number("EMAGE", name, self._models.model.size.speakers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import CospeechError
 from engine.generators.base import Request
 from engine.generators.default import PART_JOINTS
 from engine.generators.emage_hints import network_channels
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
 
 FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it
+
+
+def speaker_number(system: str, name: str, count: int, plain: int = 0) -> int:
+    """A speaker's row in weights that have ``count``; "default" is row ``plain``. CospeechError for another one."""
+    number = min(plain, count - 1) if name == "default" else int(name) if name.isdigit() else -1
+    if not 0 <= number < count:
+        known = "only 0" if count == 1 else f"0 to {count - 1}"
+        raise CospeechError(f"These {system} weights have no speaker '{name}'; choose {known}")
+    return number
 
 
 def standing_seed(request: Request) -> NDArray[np.float64]:

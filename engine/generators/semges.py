@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from engine.cleanup import clean
-from engine.errors import CospeechError
 from engine.generators.base import Progress, Request
 from engine.generators.default import DefaultGenerator, for_parts
 from engine.generators.emage_audio import published_wave
 from engine.generators.face import perform_face
 from engine.generators.feature_cache import FeatureCache
 from engine.generators.life import aim_eyes
+from engine.generators.network_takes import speaker_number
 from engine.generators.release_folder import fingerprint, hub_folder, release_files
 from engine.models.hubert import Hubert, hubert_steps
 from engine.models.hubert_folder import BASE_SOURCE, load_hubert
@@ -230,11 +230,7 @@ class SemgesGenerator:
         return chosen + ([joint for joint in JOINTS if joint < LEFT_HAND.start] if "upper" in parts else [])
 
     def _speaker(self, name: str) -> int:
-        count = self.models.model.size.speakers
-        number = 0 if name == "default" else int(name) if name.isdigit() else -1
-        if not 0 <= number < count:
-            raise CospeechError(f"These SemGes weights have no speaker '{name}'; choose 0 to {count - 1}")
-        return number
+        return speaker_number("SemGes", name, self.models.model.size.speakers)
 
 
 @lru_cache(maxsize=1)

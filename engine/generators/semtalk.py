@@ -23,7 +23,7 @@ from engine.generators.default import for_parts
 from engine.generators.emage_hints import piece_around
 from engine.generators.emage_mends import RATE, EmageOptions, mended
 from engine.generators.feature_cache import FeatureCache
-from engine.generators.network_takes import face_of, fitted, only_parts, standing_seed, window_filled
+from engine.generators.network_takes import face_of, fitted, only_parts, speaker_number, standing_seed, window_filled
 from engine.generators.semtalk_folder import Release, load_release
 from engine.generators.semtalk_hearing import PUBLISHED, Hearing, hear
 from engine.generators.semtalk_words import sentences, word_rows
@@ -213,11 +213,7 @@ class SemTalkGenerator:
         return {"weights": self._release.weights, "semantic": {"fps": RATE, "frames": frames, "words": words}}
 
     def _speaker(self, name: str) -> int:
-        count = self._release.networks.base.size.speakers
-        number = min(SCOTT, count - 1) if name == "default" else int(name) if name.isdigit() else -1
-        if not 0 <= number < count:
-            raise CospeechError(f"These SemTalk weights have no speaker '{name}'; choose 0 to {count - 1}")
-        return number
+        return speaker_number("SemTalk", name, self._release.networks.base.size.speakers, SCOTT)
 
 
 def first_frames(found: DecodedMotion, frames: int) -> DecodedMotion:

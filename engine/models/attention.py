@@ -126,3 +126,23 @@ class Decoder(nn.Module):
         for layer, pair in zip(self.layers, known, strict=True):
             sequence = layer(sequence, pair)
         return sequence
+
+
+class ProjectedAttention(nn.Module):
+    """Self-attention with a projection each, named as in the hub's HuBERT and CLIP; ``causal``: it looks back only."""
+
+    def __init__(self, width: int, heads: int, causal: bool) -> None:
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.k_proj, self.v_proj = nn.Linear(width, width), nn.Linear(width, width)
+        self.q_proj, self.out_proj = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        """(B, T, width) -> (B, T, width)."""
+        asked, keys, values = (
+            project(sequence).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        found = functional.scaled_dot_product_attention(asked, keys, values, is_causal=self.causal)
+        out: Tensor = self.out_proj(found.transpose(1, 2).flatten(2))
+        return out

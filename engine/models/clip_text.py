@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.models.attention import ProjectedAttention
+
 GELU_PACE = 1.702
 
 
@@ -24,26 +26,6 @@ class ClipTextSize:
     outputs: int = 512
     quick: bool = True
     epsilon: float = 1e-5
-
-
-class ClipAttention(nn.Module):
-    """Self-attention that looks back only."""
-
-    def __init__(self, size: ClipTextSize) -> None:
-        super().__init__()
-        self.heads = size.heads
-        self.k_proj, self.v_proj = nn.Linear(size.width, size.width), nn.Linear(size.width, size.width)
-        self.q_proj, self.out_proj = nn.Linear(size.width, size.width), nn.Linear(size.width, size.width)
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        """(B, L, width) -> (B, L, width)."""
-        asked, keys, values = (
-            project(sequence).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        found = functional.scaled_dot_product_attention(asked, keys, values, is_causal=True)
-        out: Tensor = self.out_proj(found.transpose(1, 2).flatten(2))
-        return out
 
 
 class ClipMlp(nn.Module):
@@ -67,7 +49,7 @@ class ClipLayer(nn.Module):
 
     def __init__(self, size: ClipTextSize) -> None:
         super().__init__()
-        self.self_attn = ClipAttention(size)
+        self.self_attn = ProjectedAttention(size.width, size.heads, causal=True)
         self.layer_norm1 = nn.LayerNorm(size.width, eps=size.epsilon)
         self.mlp = ClipMlp(size)
         self.layer_norm2 = nn.LayerNorm(size.width, eps=size.epsilon)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.models.attention import ProjectedAttention
+
 SHORTEST_VARIANCE = 1e-7
 STRIDE, FIELD = 320, 400  # samples between features, and samples that one looks at
 CHUNK = 1000  # features at once
@@ -137,26 +139,6 @@ class PlaceConv(nn.Module):
         return functional.gelu(out[..., : sequence.shape[1]]).transpose(1, 2)
 
 
-class HubertAttention(nn.Module):
-    """Self-attention with separate projections."""
-
-    def __init__(self, size: HubertSize) -> None:
-        super().__init__()
-        self.heads = size.heads
-        self.k_proj, self.v_proj = nn.Linear(size.width, size.width), nn.Linear(size.width, size.width)
-        self.q_proj, self.out_proj = nn.Linear(size.width, size.width), nn.Linear(size.width, size.width)
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        """(B, T, width) -> (B, T, width)."""
-        asked, keys, values = (
-            project(sequence).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        found = functional.scaled_dot_product_attention(asked, keys, values)
-        out: Tensor = self.out_proj(found.transpose(1, 2).flatten(2))
-        return out
-
-
 class HubertFeedForward(nn.Module):
     """Linear, GELU, linear."""
 
@@ -177,7 +159,7 @@ class HubertLayer(nn.Module):
     def __init__(self, size: HubertSize) -> None:
         super().__init__()
         self.before = size.large
-        self.attention = HubertAttention(size)
+        self.attention = ProjectedAttention(size.width, size.heads, causal=False)
         self.layer_norm = nn.LayerNorm(size.width, eps=size.epsilon)
         self.feed_forward = HubertFeedForward(size)
         self.final_layer_norm = nn.LayerNorm(size.width, eps=size.epsilon)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,7 @@ def _weights(value: object, what: str) -> tuple[tuple[str, float], ...]:
     )
 
 
+@lru_cache(maxsize=1)
 def bundled_speakers() -> tuple[Speaker, ...]:
     """The presets that come with Cospeech, nobody in particular first."""
     return (NOBODY, *(read_speaker(path) for path in sorted(SPEAKERS_DIR.glob("*.json"))))
@@ -162,19 +164,16 @@ def bundled_speakers() -> tuple[Speaker, ...]:
 
 def find_speaker(text: str) -> Speaker:
     """A bundled preset by name, one from a ``.json`` file, or one as JSON itself; CospeechError says what is wrong."""
-    if text == DEFAULT:
-        return NOBODY
     if text.startswith("{"):
         return _read(text, "The speaker given")
     if text.lower().endswith(".json"):
         return read_speaker(Path(text))
-    path = SPEAKERS_DIR / f"{text}.json"
-    names = [DEFAULT, *sorted(path.stem for path in SPEAKERS_DIR.glob("*.json"))]
-    if text not in names:
+    known = {speaker.name: speaker for speaker in bundled_speakers()}
+    if text not in known:
         raise CospeechError(
-            f"There is no speaker '{text}'; choose one of: {', '.join(names)}, or a speaker's .json file"
+            f"There is no speaker '{text}'; choose one of: {', '.join(known)}, or a speaker's .json file"
         )
-    return read_speaker(path)
+    return known[text]
 
 
 def read_speaker(path: Path) -> Speaker:

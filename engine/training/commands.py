@@ -99,9 +99,7 @@ def emage_vq_command(
     from engine.training.loop import RunOptions, train
     from engine.training.mesh import mesh_note
 
-    parts = CODEC_PARTS if part == "all" else (part,)
-    if not set(parts) <= set(CODEC_PARTS):
-        raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(CODEC_PARTS)}")
+    parts = parts_named(part, CODEC_PARTS)
     body = body_model(smplx)
     found = read_data(data, "train", numbers(speakers), body=body)
     print(mesh_note(body, smplx))
@@ -193,6 +191,14 @@ def write_release(out: Path, folders: dict[str, Path]) -> Path:
         shutil.copyfile(weights, place / weights.name)
     (release / "config.json").write_text(json.dumps({"model_type": "emage_audio"}), encoding="utf-8")
     return release
+
+
+def parts_named(part: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts that a command is to train: "all", or one by name; CospeechError where there is no such part."""
+    parts = known if part == "all" else (part,)
+    if not set(parts) <= set(known):
+        raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(known)}")
+    return parts
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import CospeechError
 from engine.training.commands import (
     Bf16,
     Data,
@@ -20,6 +19,7 @@ from engine.training.commands import (
     Speakers,
     Steps,
     numbers,
+    parts_named,
     quiet,
     report,
     shown,
@@ -49,9 +49,7 @@ def semges_vq_command(
     from engine.training.loop import RunOptions, train
     from engine.training.semges import CODEC_BETAS, CODEC_RATE, CODEC_RATE_BATCH, PARTS, SemgesCodecTask
 
-    parts = PARTS if part == "all" else (part,)
-    if not set(parts) <= set(PARTS):
-        raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(PARTS)}")
+    parts = parts_named(part, PARTS)
     found = read_data(data, "train", numbers(speakers))
     chosen = rate or CODEC_RATE * batch / CODEC_RATE_BATCH
     for name in parts:

@@ -23,6 +23,7 @@ from engine.training.commands import (
     Steps,
     body_model,
     numbers,
+    parts_named,
     quiet,
     report,
     shown,
@@ -68,9 +69,7 @@ def semtalk_rvq_command(
     from engine.training.mesh import mesh_note
     from engine.training.semtalk import BETAS, RvqTask
 
-    parts = CODEC_PARTS if part == "all" else (part,)
-    if not set(parts) <= set(CODEC_PARTS):
-        raise CospeechError(f"There is no part '{part}'; choose all or one of: {', '.join(CODEC_PARTS)}")
+    parts = parts_named(part, CODEC_PARTS)
     body = body_model(smplx)
     found = read_data(data, "train", numbers(speakers), body=body)
     print(mesh_note(body, smplx))

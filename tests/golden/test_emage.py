@@ -16,6 +16,7 @@ import emage_rule
 import numpy as np
 import pytest
 import torch
+from vectors import VectorFile
 
 from engine.evaluation.published import (
     L1Diversity,
@@ -35,32 +36,11 @@ FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_EMAGE", Path(__file__).parent / "e
 NETWORK, CODEC, ROTATION, POSE = 2e-4, 1e-4, 1e-5, 1e-3
 
 
-class Vectors:
-    """One file of arrays; asking for an absent one skips the test."""
+class Vectors(VectorFile):
+    """A file of EMAGE's vectors."""
 
     def __init__(self, name: str) -> None:
-        path = FOLDER / f"{name}.npz"
-        if not path.is_file():
-            pytest.skip(f"{path} is absent")
-        self._data = np.load(path, allow_pickle=False)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._data.files
-
-    def array(self, name: str) -> np.ndarray:
-        """A stored array."""
-        if name not in self._data.files:
-            pytest.skip(f"{name} is not in the file")
-        return self._data[name]
-
-    def __call__(self, name: str) -> torch.Tensor:
-        """A stored array as a tensor: waves as floats, masks as flags, codes as int64."""
-        array = self.array(name)
-        if name.endswith("_i16"):
-            return torch.from_numpy(array.astype(np.float32) / 32768.0)
-        if array.dtype == np.uint8:
-            return torch.from_numpy(array.astype(bool))
-        return torch.from_numpy(array.astype(np.int64) if array.dtype.kind == "i" else array)
+        super().__init__(FOLDER, name)
 
 
 @cache

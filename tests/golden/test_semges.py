@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import semges_rule
 import torch
+from vectors import VectorFile
 
 from engine.evaluation.published import FPS, L1Diversity, beat_consistency, frechet_distance, semantic_recall
 from engine.models.hubert import Hubert, HubertSize, normalized
@@ -35,25 +36,11 @@ PARTS = ("hand", "body")
 LATENT, NETWORK, POSE, HUBERT = 2e-5, 1e-4, 2e-4, 2e-4
 
 
-class Vectors:
-    """One file of arrays; asking for an absent one skips the test."""
+class Vectors(VectorFile):
+    """A file of SemGes' vectors."""
 
     def __init__(self, name: str) -> None:
-        path = FOLDER / f"{name}.npz"
-        if not path.is_file():
-            pytest.skip(f"{path} is absent")
-        self._data = np.load(path, allow_pickle=False)
-
-    def array(self, name: str) -> np.ndarray:
-        """A stored array."""
-        if name not in self._data.files:
-            pytest.skip(f"{name} is not in the file")
-        return self._data[name]
-
-    def __call__(self, name: str) -> torch.Tensor:
-        """A stored array as a tensor, whole numbers as int64."""
-        array = self.array(name)
-        return torch.from_numpy(array.astype(np.int64) if array.dtype.kind == "i" else array)
+        super().__init__(FOLDER, name)
 
     def value(self, name: str) -> float:
         """A stored number."""

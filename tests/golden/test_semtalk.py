@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import semtalk_rule
 import torch
+from vectors import VectorFile
 
 from engine.generators.semtalk_hearing import PUBLISHED, beat_features
 from engine.models import rotation6d as six
@@ -39,30 +40,11 @@ NETWORK, CODEC, ROTATION, POSE, LOSS = 2e-5, 5e-6, 1e-5, 1e-3, 1e-4
 LEVELS, REC_LEVELS, FEW_LEVELS, FEW_TOKENS = [0, 3, 5], [0, 2, 5], [0, 5], slice(None, None, 5)
 
 
-class Vectors:
-    """One file of arrays; asking for an absent one skips the test."""
+class Vectors(VectorFile):
+    """A file of SemTalk's vectors."""
 
     def __init__(self, name: str) -> None:
-        path = FOLDER / f"{name}.npz"
-        if not path.is_file():
-            pytest.skip(f"{path} is absent")
-        self._data = np.load(path, allow_pickle=False)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._data.files
-
-    def array(self, name: str) -> np.ndarray:
-        """A stored array."""
-        if name not in self._data.files:
-            pytest.skip(f"{name} is not in the file")
-        return self._data[name]
-
-    def __call__(self, name: str) -> torch.Tensor:
-        """A stored array as a tensor: flags as bool, indices as int64."""
-        array = self.array(name)
-        if array.dtype == np.uint8:
-            return torch.from_numpy(array.astype(bool))
-        return torch.from_numpy(array.astype(np.int64) if array.dtype.kind == "i" else array)
+        super().__init__(FOLDER, name)
 
     def wanted(self, name: str) -> torch.Tensor | None:
         """A stored output, or None where the file does not hold it: then there is nothing to compare with."""
