@@ -7,6 +7,8 @@ every batch.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import shutil
@@ -159,11 +161,21 @@ def _join_others(options: RunOptions) -> tuple[int, int]:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if options.device == "cuda" else "gloo")
+        atexit.register(_leave)
     return int(os.environ.get("RANK", "0")), world
 
 
+def _leave() -> None:
+    """End the group's threads while Python still runs: one that wakes later aborts the process, one time in ten.
+
+    They end with the last who holds the group, and a parallel module holds it in a cycle.
+    """
+    torch.distributed.destroy_process_group()
+    gc.collect()
+
+
 def _part(world: int) -> None:
-    """Nobody leaves before the last step is saved; the group stays for the next model of the same command."""
+    """Nobody goes on before the last step is saved; the group stays for the next model of the same command."""
     if world > 1:
         torch.distributed.barrier()
 
