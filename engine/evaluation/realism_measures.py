@@ -42,7 +42,9 @@ BLINK = 0.5
 class Stroke:
     """A gesture of a clip: seconds of ``onset``, ``apex``, ``hold_end`` and ``back``; ``sides`` 0 left, 1 right.
 
-    ``beat``: its apex is a reversal; ``stress`` the start of its word's stressed syllable, where it has a meaning.
+    ``beat``: its apex is a reversal, or the end of a strike; ``stress`` the start of its word's stressed syllable,
+    where it has a meaning. Its first ``windup`` seconds only bring the hand to where the stroke begins, and one that
+    ``goes_on`` still moves after its apex (a wave).
     """
 
     onset: float
@@ -53,6 +55,8 @@ class Stroke:
     beat: bool = False
     semantic: bool = False
     stress: float | None = None
+    windup: float = 0.0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +275,8 @@ def apexes(subject: Subject, points: Array, world: Array) -> Array:
         else:
             later = subject.strokes[number + 1 :]
             following = next((other.onset for other in later if set(other.sides) & set(stroke.sides)), np.inf)
-            held = max(min(stroke.hold_end, following - FIRST_MOVE), stroke.apex + 0.1)
+            still = stroke.apex if stroke.goes_on else stroke.hold_end
+            held = max(min(still, following - FIRST_MOVE), stroke.apex + 0.1)
             found.append(arrival_time(track, times, stroke.onset, held))
     return np.array(found)
 
@@ -285,9 +290,11 @@ def _track(stroke: Stroke, points: Array, world: Array) -> tuple[Array, Array]:
 def stroke_onset(track: Array, times: Array, stroke: Stroke, apex: float) -> float:
     """When a movement begins to show: a tenth of the way to its apex is covered.
 
-    The way is measured from the place furthest from the apex pose since the planned onset and a little before.
+    The way is measured from the place furthest from the apex pose since the planned onset and a little before; in a
+    stroke that is wound up, from where it begins.
     """
-    window = (times >= stroke.onset - 0.35) & (times <= apex + 1e-9)
+    early = stroke.onset + stroke.windup - 0.1 if stroke.windup else stroke.onset - 0.35
+    window = (times >= early) & (times <= apex + 1e-9)
     if window.sum() < 3:
         return stroke.onset
     moments, path = times[window], track[window]

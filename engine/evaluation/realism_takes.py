@@ -18,6 +18,7 @@ from engine.evaluation.metrics import WRISTS
 from engine.evaluation.realism_measures import CHEST, FPS, Stroke, Subject
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.motion import Motion
+from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan
 from engine.skeleton import ASSETS, default_skeleton
 from engine.speech.types import Speech
@@ -115,9 +116,11 @@ def take_subject(motion: Motion, heard: Heard | None) -> Subject:
             phrase.hold_end,
             phrase.retract_end,
             {"left": (0,), "right": (1,)}.get(phrase.hands, (0, 1)),
-            phrase.gclass in BEAT_CLASSES,
+            phrase.gclass in BEAT_CLASSES or class_times(phrase.gclass).strikes,
             phrase.semantic,
             phrase.stress_onset if phrase.semantic else None,
+            windup(phrase),
+            class_times(phrase.gclass).goes_on,
         )
         for phrase in plan.phrases
     )

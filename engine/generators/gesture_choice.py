@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CospeechError
-from engine.models.phase_gesture import BEAT_CLASSES, MIRROR_CLASS, ClipInfo, GestureSource, Landmarks, Recipe, vary
+from engine.generators.authored import SizedRecipe, mirror_class
+from engine.models.phase_gesture import BEAT_CLASSES, ClipInfo, GestureSource, Landmarks, Recipe, vary
 from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
@@ -49,7 +50,7 @@ def anchor(gclass: str, marks: Landmarks) -> float:
 def known_classes(source: GestureSource) -> tuple[str, ...]:
     """The gesture classes that a source can perform, sorted."""
     names = {clip.gclass for clip in source.clips}
-    return tuple(sorted(names | {MIRROR_CLASS[name] for name in names if name in MIRROR_CLASS}))
+    return tuple(sorted(names | {mirror_class(name) for name in names}))
 
 
 def choose(
@@ -73,7 +74,8 @@ def choose(
     picked = candidates[int(rng.choice(len(candidates), p=weights / weights.sum()))]
     recent.append(picked.clip)
     kind = source.clips[picked.clip]
-    recipe = vary(source.clips, picked.clip, [candidate.clip for candidate in candidates], rng)
+    drawn = vary(source.clips, picked.clip, [candidate.clip for candidate in candidates], rng)
+    recipe = SizedRecipe(**vars(drawn), amplitude=phrase.amplitude)
     gain = float(np.clip(VISIBLE_EXCURSION / max(kind.excursion, 0.01), 1.0, MOST_GAIN))
     return Choice(recipe, picked.mirror, picked.doubled, gain)
 
@@ -82,7 +84,7 @@ def _candidates(clips: tuple[ClipInfo, ...], phrase: GesturePhrase) -> list[_Can
     gclass, hands = phrase.gclass, phrase.hands
     if hands not in ("left", "right", "both"):
         raise CospeechError(f"Gesture {phrase.id} asks for the hands '{hands}'; choose left, right or both")
-    swapped = MIRROR_CLASS.get(gclass, gclass)
+    swapped = mirror_class(gclass)
     if hands == "both":
         found = [_Candidate(i, False) for i in _find(clips, gclass, "both")]
         found += [_Candidate(i, True) for i in _find(clips, swapped, "both")]

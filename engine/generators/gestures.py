@@ -1,4 +1,4 @@
-"""Perform planned gestures on a living body: decode learned gestures and lay them over the base motion.
+"""Perform planned gestures on a living body: decode learned and authored ones and lay them over the base motion.
 
 Every phrase is a layer: it takes over an arm from whatever the arm did before (rest, a hold, a half retraction),
 carries it through the performance and hands it back to the base or to its follower, without a jump in pose or
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.generators.authored import Repertoire, authored_classes
 from engine.generators.gesture_choice import anchor, choose
 from engine.generators.gesture_performance import (
     ARM_OF,
@@ -35,6 +36,7 @@ from engine.generators.gesture_timing import (
     smooth,
 )
 from engine.models.phase_gesture import BEAT_CLASSES, LEFT_ARM, RIGHT_ARM, TORSO, GestureSource
+from engine.plan.links import class_times
 from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
@@ -48,7 +50,7 @@ IDLE_COLLAR_SHARE = 0.3
 GATE = 0.12
 ROUNDS = 4
 # How far the clip moment at the apex may move, as a share of the preparation: more would change its pace.
-LEAST_SHIFT, MOST_SHIFT = 0.6, 1.25
+LEAST_SHIFT, MOST_SHIFT = 0.6, 1.5
 FINGER_POWER = 2.0
 # The pose before fades with an exponent of 1 plus this: the hand falls a little on its way from gesture to gesture,
 # but only where the new apex is nearer than some CLEAR_WAY metres, so that there is a stroke to see.
@@ -62,6 +64,7 @@ HIGH, ROOM_SHARE = 0.18, 1.1
 # Top speed of a wrist on its way to an apex, m/s.
 TOP_SPEED = {"calm": 2.0, "explain": 2.6, "narrate": 2.8, "excited": 3.2}
 HOLD_DRIFT = np.radians(0.5)
+TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4
 MIRROR_AXES = np.array([1.0, -1.0, -1.0])
 
 
@@ -95,9 +98,10 @@ def perform(
 
     ``base`` (T, 55, 3, 3) local rotations at ``times`` (T,) seconds, ascending; returns the same shape. The arms of a
     phrase reach the performance's own pose at its apex and are exactly the base again after it; hands not used, and
-    all joints outside phrases, stay the base. The same arguments give the same bytes. CospeechError names a gesture
-    class that ``model`` doesn't know.
+    all joints outside phrases, stay the base. The same arguments give the same bytes. ``model`` performs the learned
+    classes, authored ones come beside them; CospeechError names a gesture class that neither knows.
     """
+    source = Repertoire(model)
     out = np.array(base, dtype=np.float64, copy=True)
     moments = np.asarray(times, dtype=np.float64)
     ordered = sorted(phrases, key=lambda phrase: (phrase.apex, phrase.id))
@@ -108,7 +112,7 @@ def perform(
         rng = np.random.default_rng([seed % 2**63, phrase.id % 2**63])
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
         wrists = wrists_at(out[frame])
-        performance = decode(model, choose(model, phrase, wrists, style, rng, recent))
+        performance = decode(source, choose(source, phrase, wrists, style, rng, recent))
         layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
         if window.stop - window.start < 2:
@@ -165,7 +169,12 @@ def _layer(
 
 
 def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: str) -> float:
-    """The factor on the recorded displacement: the planned one, less where the hand would fly or rise to the face."""
+    """The factor on the recorded displacement: the planned one, less where the hand would fly or rise to the face.
+
+    Authored gestures have their size in space already.
+    """
+    if phrase.gclass in authored_classes():
+        return 1.0
     most = MOST_TOUCHING if phrase.gclass in TOUCHING else MOST_AMPLITUDE
     wrists = performance.wrists(anchor(phrase.gclass, performance.marks))
     height = max(float(wrists[SIDES.index(side)][1]) for side in used_sides(phrase))
@@ -177,15 +186,16 @@ def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: s
 def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Array) -> _Layer:
     """Move the clip moment at the apex until the generated wrist arrives (a beat: turns) at the planned time."""
     slot, marks = layer.slots[used_sides(layer.phrase)[0]], layer.performance.marks
-    beat = layer.phrase.gclass in BEAT_CLASSES
-    reach = max(layer.phrase.hold_end, slot.apex + 0.1)
+    known = class_times(layer.phrase.gclass)
+    turns = layer.phrase.gclass in BEAT_CLASSES or known.strikes
+    reach = slot.apex + 0.1 if known.goes_on else max(layer.phrase.hold_end, slot.apex + 0.1)
     upto = slice(0, int(np.searchsorted(times, reach)) + 1)
     if times[upto][-1] < slot.apex or times[0] > slot.apex - 0.1:
         return layer
     prep = slot.anchor - slot.entry
     for _ in range(ROUNDS):
         points = _wrists(layer, base[upto], current[upto], torso[upto], times[upto])
-        if beat:
+        if turns:
             measured = reversal_time(points, times[upto], slot.apex)
         else:
             measured = arrival_time(points, times[upto], max(layer.phrase.onset, slot.begin), reach)
@@ -263,6 +273,7 @@ def _arm(layer: _Layer, side: str, joints: tuple[int, ...], base: Array, current
     shift[late] += out[late, None, None] * rotation_log(transposed(last) @ resting[late])
     moved = own @ rotation_exp(shift)
     _sway(moved, slot, layer, side, times)
+    _tremble(moved, slot, layer, side, times)
     return _gated(moved, before, resting, slot, times)
 
 
@@ -297,6 +308,20 @@ def _sway(moved: Array, slot: Slot, layer: _Layer, side: str, times: Array) -> N
     waves = waves + 0.6 * np.sin(2.0 * np.pi * 0.73 * times[:, None, None] + phases[..., 1])
     waves = waves * (MIRROR_AXES if side == "left" else 1.0)
     moved[:, : len(phases)] = moved[:, : len(phases)] @ rotation_exp(HOLD_DRIFT * bump[:, None, None] * waves)
+
+
+def _tremble(moved: Array, slot: Slot, layer: _Layer, side: str, times: Array) -> None:
+    """The physiological tremor of a raised arm: 8 to 12 Hz, a twentieth of a millimetre at the wrist.
+
+    Nobody sees it; a motion without it is smoother than any that was ever recorded.
+    """
+    stop = slot.until if slot.fall == 0.0 else slot.finish
+    raised = smooth((times - slot.begin) / RAISED) * smooth((stop - times) / RAISED)
+    phases = layer.drift[int(layer.phrase.hands == "both" and side == "left")][:2]
+    turns = 2.0 * np.pi * times[:, None, None]
+    waves = np.sin(TREMOR_RATES[0] * turns + phases[..., 0]) + np.sin(TREMOR_RATES[1] * turns + phases[..., 1])
+    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
+    moved[:, :2] = moved[:, :2] @ rotation_exp(TREMOR * raised[:, None, None] * waves)
 
 
 def _gated(moved: Array, before: Array, resting: Array, slot: Slot, times: Array) -> Array:

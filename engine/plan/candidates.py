@@ -78,21 +78,23 @@ def _rounded(value: float) -> float:
 def stroke_times(
     times: ClassTimes, stress_onset: float, peak: float, rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """Onset 80..260 ms before the stressed syllable, apex at its peak or at latest 120 ms after.
+    """Onset and apex: the stroke starts 80..260 ms before the stressed syllable and ends at its peak, at latest 120 ms
+    after; what an authored class winds up comes before.
 
     The preparation stays within 25 % of the class's, brisk where the peak comes early. None when it cannot fit: such a
     gesture is dropped, never delayed.
     """
     latest = max(peak, stress_onset) + LATE_MAX
-    shortest, longest = (1 - STRETCH) * times.prep, (1 + STRETCH) * times.prep
-    onset = stress_onset - rng.uniform(*LEAD_DRAWN)
-    wished = max(onset + BRISK * times.prep, peak - rng.normal(BEAT_LEAD, BEAT_SPREAD))
-    if onset + shortest > latest:
-        onset = latest - shortest
-    if onset < stress_onset - LEAD_MAX - 1e-9:
+    way = times.prep - times.windup
+    shortest, longest = (1 - STRETCH) * way, (1 + STRETCH) * way
+    begin = stress_onset - rng.uniform(*LEAD_DRAWN)
+    wished = max(begin + BRISK * way, peak - rng.normal(BEAT_LEAD, BEAT_SPREAD))
+    if begin + shortest > latest:
+        begin = latest - shortest
+    if begin < stress_onset - LEAD_MAX - 1e-9:
         return None
-    apex = min(max(min(wished, latest), onset + shortest), onset + longest)
-    return onset, apex
+    apex = min(max(min(wished, latest), begin + shortest), begin + longest)
+    return apex - (apex - begin) * times.prep / way, apex
 
 
 def beat_times(times: ClassTimes, peak: float, rng: np.random.Generator) -> tuple[float, float]:
@@ -104,9 +106,13 @@ def beat_times(times: ClassTimes, peak: float, rng: np.random.Generator) -> tupl
 
 def _hold(ctx: Context, rule: Rule, times: ClassTimes, apex: float, phrase_end: float, u: float) -> float:
     if rule.hold == "phrase":
-        return float(np.clip(phrase_end - apex, 0.35, PHRASE_HOLD_MAX))
-    natural = times.hold * ctx.style.hold * (0.8 + 0.4 * u)
+        return float(np.clip(phrase_end - apex, max(0.35, times.least), PHRASE_HOLD_MAX))
+    natural = times.lasting(ctx.style.hold * (0.8 + 0.4 * u))
     return min(natural, BEAT_HOLD[1]) if rule.timing == "beat" else max(natural, 0.25)
+
+
+def _shortest(times: ClassTimes, meaning: bool) -> float:
+    return max(times.least, HOLD_MIN, min(0.5 * times.hold, 0.35) if meaning else 0.0)
 
 
 def fits_line(ctx: Context, candidate: Candidate) -> bool:
@@ -129,9 +135,10 @@ def _of_hit(ctx: Context, hit: Hit, value: float, rng: np.random.Generator) -> I
     """One candidate for each gesture of the rule, so that the scheduler may take another where the first is stale."""
     token = ctx.tokens[hit.word]
     meaning = hit.rule.timing == "stroke"
-    heaviest = max(gesture.weight for gesture in hit.rule.gestures)
+    able = [one for one in hit.rule.gestures if not one.styles or ctx.style_name in one.styles]
+    heaviest = max((gesture.weight for gesture in able), default=1.0)
     luck = np.exp(rng.normal(0.0, NOISE))
-    for gesture in hit.rule.gestures:
+    for gesture in able:
         times = ctx.tables.durations[gesture.gclass]
         draw = rng.normal(0.0, NOISE)
         fitted = (
@@ -153,7 +160,7 @@ def _of_hit(ctx: Context, hit: Hit, value: float, rng: np.random.Generator) -> I
             onset=_rounded(onset),
             apex=_rounded(apex),
             hold=_rounded(_hold(ctx, hit.rule, times, apex, token.phrase_end, u)),
-            shortest=_rounded(max(HOLD_MIN, min(0.5 * times.hold, 0.35)) if meaning else HOLD_MIN),
+            shortest=_rounded(_shortest(times, meaning)),
             retract=times.retract,
             value=float(value * luck * choice),
             strict=meaning and not hit.rule.dense,

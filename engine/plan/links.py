@@ -19,6 +19,12 @@ def class_times(gclass: str) -> ClassTimes:
     return durations.get(gclass, durations["beat_mid"])
 
 
+def windup(phrase: GesturePhrase) -> float:
+    """How much of a phrase's preparation only brings the hand to where its stroke begins, seconds."""
+    times = class_times(phrase.gclass)
+    return (phrase.apex - phrase.onset) * times.windup / times.prep
+
+
 def style_of(plan: GesturePlan) -> Style:
     """The numbers of a plan's style."""
     styles = load_tables().styles
@@ -64,7 +70,7 @@ def _start(phrase: GesturePhrase | None) -> float | None:
 
 def natural_hold(phrase: GesturePhrase, plan: GesturePlan) -> float:
     """How long the class holds in this style, seconds."""
-    hold = class_times(phrase.gclass).hold * style_of(plan).hold
+    hold = class_times(phrase.gclass).lasting(style_of(plan).hold)
     return max(hold, 0.25) if phrase.semantic else min(max(hold, BEAT_HOLD[0]), BEAT_HOLD[1])
 
 

@@ -101,7 +101,7 @@ class Handedness:
             hand: self.shares[hand] - self.counts[hand] / max(1.0, total) + noise[place] * self.shares[hand] ** 0.5
             for place, hand in enumerate(self.shares)
         }
-        near = {"indicate_left": "left", "indicate_right": "right"}.get(entry.gesture.gclass)
+        near = entry.gesture.gclass.rpartition("_")[2]  # indicate_left, place_right
         chosen = max(allowed, key=lambda hand: need[hand] + (SAME_SIDE if hand == near else 0.0))
         self.counts[chosen] += 1.0
         return chosen

@@ -84,6 +84,9 @@ class Patterns:
             return after is not None and self._is_number(after)
         if condition == "number":
             return before_content or token.clause_end
+        if condition == "count":
+            beside = [other for other in (after, tokens[anchor - 1] if anchor else None) if other is not None]
+            return (before_content or token.clause_end) and not any(self._is_number(other) for other in beside)
         return {
             "sentence_initial": tokens[first].sentence_position < 2,
             "clause_initial": tokens[first].clause_start,

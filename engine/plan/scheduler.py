@@ -27,9 +27,9 @@ EVEN_SLACK = 1.0
 EVEN_STEP = 0.6
 STEER = 1.15
 STRONG_HIT = 25.0
-# A short line whose words call for far more gestures than it has room for may show more than the usual share of
-# meaning; the bands are of ordinary text, pooled, and long text keeps to them.
-LONG_ENOUGH, FULL_OF_MEANING = (4, 16), 0.28
+# A short line whose words call for far more gestures than it has room for may show more of them, and more than the
+# usual share of meaning; the bands are of ordinary text, pooled, and long text keeps to them.
+LONG_ENOUGH, FULL_OF_MEANING, FULL_RATE = (4, 16), 0.28, 0.3
 
 
 @dataclass(frozen=True)
@@ -169,15 +169,15 @@ def wished_targets(ctx: Context, rng: np.random.Generator) -> Targets:
     Text with more to show gets the larger share of meaning.
     """
     wished = ctx.style.rate * (0.5 + 0.5 * ctx.energy) * ctx.speech_seconds / 60.0
-    gestures = int(wished + rng.random())
+    strong = sum(hit.rule.priority * hit.rule.p >= STRONG_HIT and hit.rule.timing == "stroke" for hit in ctx.hits)
+    full = 0.0
+    if LONG_ENOUGH[0] <= wished <= LONG_ENOUGH[1] and ctx.style_name != "calm":
+        full = min(1.0, max(0.0, strong / wished - 1.4))
+    gestures = int(wished * (1.0 + FULL_RATE * full) + rng.random())
     if ctx.speech_seconds >= 2.5 and ctx.style_name != "calm":
         gestures = max(1, gestures)
-    strong = sum(hit.rule.priority * hit.rule.p >= STRONG_HIT and hit.rule.timing == "stroke" for hit in ctx.hits)
     low, high = ctx.style.semantic
-    density = strong / max(1, gestures)
-    share = low + (high - low) * min(1.0, 0.5 * density)
-    if LONG_ENOUGH[0] <= gestures <= LONG_ENOUGH[1] and ctx.style_name != "calm":
-        share += FULL_OF_MEANING * min(1.0, max(0.0, density - 1.4))
+    share = low + (high - low) * min(1.0, 0.5 * strong / max(1, gestures)) + FULL_OF_MEANING * full
     return Targets(gestures, int(gestures * share + rng.random()))
 
 

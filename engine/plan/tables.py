@@ -1,4 +1,4 @@
-"""The planner's data files in assets/gestures: rules, lexicon, styles, durations; read once, typed, never written."""
+"""The planner's data files in assets/gestures: rules, lexicon, styles, times of classes; read once, typed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ GESTURES_DIR = Path(__file__).resolve().parents[2] / "assets" / "gestures"
 
 @dataclass(frozen=True)
 class Gesture:
-    """A lexeme that a rule may choose: corpus class, hands (one, both, any), relative weight.
+    """A lexeme that a rule may choose: the class that performs it, hands (one, both, any), relative weight.
 
-    ``strong`` places a beat among soft (-1), plain (0) and strong (1) accents.
+    ``strong`` places a beat among soft (-1), plain (0) and strong (1) accents; ``styles``: only in these, if any.
     """
 
     lexeme: str
@@ -26,6 +26,7 @@ class Gesture:
     hands: str = "any"
     weight: float = 1.0
     strong: int = 0
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class ClassTimes:
-    """Measured medians of a corpus class in seconds, and how many of its clips use one hand or both."""
+    """Measured medians of a class in seconds, and how many of its clips use one hand or both.
+
+    ``least`` is how long an authored class must stay to show what it shows: a wave its swings, a circle its round.
+    ``windup`` seconds of its preparation come before the stroke (hands raised before they fall). ``strikes``: its apex
+    is the end of a stroke, not the place furthest from rest.
+    """
 
     prep: float
     hold: float
@@ -72,6 +78,18 @@ class ClassTimes:
     clips: int
     one: int
     both: int
+    least: float = 0.0
+    windup: float = 0.0
+    strikes: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the stroke goes on well after the apex, which is then where it begins: a wave, a circle."""
+        return self.least > 0.25
+
+    def lasting(self, factor: float) -> float:
+        """The hold in seconds, ``factor`` times as long but for what must be shown."""
+        return self.least + factor * max(0.0, self.hold - self.least)
 
 
 @dataclass(frozen=True)
@@ -124,7 +142,9 @@ class Tables:
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
     values = dict(entry)
-    values["gestures"] = tuple(Gesture(**gesture) for gesture in entry["gestures"])
+    values["gestures"] = tuple(
+        Gesture(**{**gesture, "styles": tuple(gesture.get("styles", ()))}) for gesture in entry["gestures"]
+    )
     values["moves"] = tuple(Move(**move) for move in entry.get("moves", ()))
     return Rule(**values)
 
@@ -154,26 +174,27 @@ def _check(tables: Tables) -> None:
         for gesture in rule.gestures:
             times = tables.durations.get(gesture.gclass)
             if times is None:
-                raise CospeechError(f"Rule {rule.id} uses the gesture class {gesture.gclass}, absent in durations.json")
+                raise CospeechError(f"Rule {rule.id} uses the gesture class {gesture.gclass}, which has no times")
             if (gesture.hands == "one" and not times.one) or (gesture.hands == "both" and not times.both):
-                raise CospeechError(f"Rule {rule.id}: the corpus has no {gesture.gclass} with {gesture.hands} hand(s)")
+                raise CospeechError(f"Rule {rule.id}: there is no {gesture.gclass} with {gesture.hands} hand(s)")
 
 
 @lru_cache(maxsize=4)
 def load_tables(folder: Path = GESTURES_DIR, language: str = "en") -> Tables:
     """Read and check the tables; CospeechError in one sentence when a file is missing or inconsistent."""
     data: dict[str, Any] = {}
-    for name in ("rules", f"lexicon_{language}", "styles", "durations"):
+    for name in ("rules", f"lexicon_{language}", "styles", "durations", "authored_times"):
         try:
             data[name] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CospeechError(f"The gesture table {folder / name}.json can't be read ({error}); reinstall") from error
     try:
+        times = {**data["durations"]["classes"], **data["authored_times"]["classes"]}
         tables = Tables(
             rules={entry["id"]: _rule(entry) for entry in data["rules"]["rules"]},
             beats=_rule({"id": "beat", "moves": [], "timing": "beat", **data["rules"]["beats"]}),
             styles={name: _style(entry) for name, entry in data["styles"]["styles"].items()},
-            durations={name: ClassTimes(**entry) for name, entry in data["durations"]["classes"].items()},
+            durations={name: ClassTimes(**entry) for name, entry in times.items()},
             lexicon=_lexicon(data[f"lexicon_{language}"]),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -29,7 +29,7 @@ def test_the_trunk_moves_with_the_arms_and_is_left_alone_between_gestures(tmp_pa
     traces = np.einsum("tjab,tjab->tj", ours, other)
     turned = np.degrees(np.arccos(np.clip((traces - 1.0) / 2.0, -1.0, 1.0))).sum(axis=1)
     times = np.arange(motion.frames) / motion.fps
-    spans = [(phrase.onset - 0.3, phrase.hold_end + 0.8) for phrase in plan_of(motion).phrases]
+    spans = [(phrase.onset - 0.3, phrase.retract_end + 0.3) for phrase in plan_of(motion).phrases]
     busy = np.any([(times > start) & (times < end) for start, end in spans], axis=0)
     assert turned[busy].mean() > 1.0
     assert turned[busy].max() > 4.0

@@ -67,7 +67,7 @@ def test_a_resting_pin_ends_or_drops_the_stroke():
 
 def test_a_resting_pin_of_one_hand_leaves_the_gesture_to_the_other():
     plan = demo()
-    old = plan.phrases[6]  # both hands
+    old = next(phrase for phrase in plan.phrases[3:] if phrase.hands == "both")
     around = plan_around(plan, [ArmPin(old.apex + 0.05, "right", 0.4, 0.02)], [], WHOLE, 30.0)
     assert at(around, old.id).hands == "left"
     assert at(around, old.id).apex == old.apex
@@ -154,7 +154,8 @@ def test_planning_around_pins_is_smoother_than_bending_the_old_strokes(tmp_path,
     """Right arm pinned to its rest in the middle of strokes: with the plan around it the wrists move more softly."""
     plan, take = demo(), base()
     with_plan, without = [], []
-    for old in (plan.phrases[1], plan.phrases[6]):
+    right = [phrase for phrase in plan.phrases if phrase.hands != "left"]
+    for old in (right[1], right[-2]):
         frame = round((old.apex + 0.1) * 30)
         resting = live(build_life(plan, 0), np.array([frame / 30]))[0]
         rotations, mask = take.poses.copy(), np.zeros((take.frames, 55), np.bool_)

@@ -13,6 +13,7 @@ from plan_speech import say
 from regen import OPTIONS, apex_of, base, line, plan_of, regenerated, silent_progress
 
 from engine.errors import CospeechError
+from engine.generators.authored import Repertoire
 from engine.generators.default import DefaultGenerator
 from engine.generators.gesture_choice import known_classes
 from engine.hints import Hints
@@ -71,11 +72,11 @@ def test_whatever_is_edited_the_plan_can_be_performed_and_says_what_it_lost(edit
         assert phrase(edited.plan, number).apex == pytest.approx(edit["apex"], abs=1e-4)
 
 
-@pytest.mark.parametrize(("number", "apex"), [(0, 2.0), (1, 3.0), (2, 10.6), (3, 12.2), (5, 15.0), (6, 18.5)])
+@pytest.mark.parametrize(("number", "shift"), [(0, 0.26), (1, -0.15), (2, 0.4), (3, 0.3), (5, 0.35), (7, 0.4)])
 @pytest.mark.parametrize("fps", [30.0, 23.976])
-def test_a_moved_apex_lands_on_its_frame(number, apex, fps, tmp_path):
+def test_a_moved_apex_lands_on_its_frame(number, shift, fps, tmp_path):
     take = base(0, fps)
-    frame = round(apex * fps)
+    frame = round((phrase(plan_of(take), number).apex + shift) * fps)
     edits = ({"op": "move", "id": number, "apex": frame / fps},)
     made = regenerated(tmp_path, Hints(base=take), edits=edits, window="auto")
     arrived = apex_of(made, phrase(plan_of(made), number))
@@ -109,10 +110,10 @@ def test_hands_and_amplitude_and_lexeme_are_what_was_asked():
     edits = [
         {"op": "hands", "id": number, "hands": "left"},
         {"op": "amplitude", "id": number, "amplitude": 1.4},
-        {"op": "lexeme", "id": number, "lexeme": "PALM_HALT"},
+        {"op": "lexeme", "id": number, "lexeme": "PALM_STOP"},
     ]
     got = phrase(edit_plan(PLAN, edits, SPEECH).plan, number)
-    assert (got.hands, got.amplitude, got.lexeme, got.gclass) == ("left", 1.4, "PALM_HALT", "stop")
+    assert (got.hands, got.amplitude, got.lexeme, got.gclass) == ("left", 1.4, "PALM_STOP", "stop")
     assert got.apex - got.onset <= 1.26 * class_times("stop").prep
 
 
@@ -189,6 +190,6 @@ def test_the_list_of_gestures_is_in_step_with_the_weights_and_its_file(tmp_path)
     assert (tmp_path / "lexemes.json").read_bytes() == LEXEMES_FILE.read_bytes()
     rows = json.loads(LEXEMES_FILE.read_text())["lexemes"]
     assert {"lexeme", "gclass", "label", "hands"} == set(rows[0])
-    known = known_classes(DefaultGenerator.bundled().model)
+    known = known_classes(Repertoire(DefaultGenerator.bundled().model))
     assert {row["gclass"] for row in rows} <= set(known)
     assert {row["hands"] for row in rows} <= {"one", "both", "any"}

@@ -129,7 +129,7 @@ def test_bad_arguments_get_a_sentence(style: str, energy: float, message: str) -
 
 
 def test_damaged_tables_get_a_sentence(tmp_path: Path) -> None:
-    for name in ("rules", "lexicon_en", "styles", "durations"):
+    for name in ("rules", "lexicon_en", "styles", "durations", "authored_times"):
         (tmp_path / f"{name}.json").write_text((GESTURES_DIR / f"{name}.json").read_text("utf-8"), "utf-8")
     assert load_tables(tmp_path).styles.keys() == set(STYLES)
     lexicon = json.loads((tmp_path / "lexicon_en.json").read_text("utf-8"))

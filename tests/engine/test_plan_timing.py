@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_speech import TALK, say
 
+from engine.plan.links import windup
 from engine.plan.planner import plan_gestures
 from engine.plan.speakers import Speaker
 from engine.plan.tables import load_tables
@@ -52,7 +53,7 @@ def test_beats_reach_their_apex_on_the_accent(style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_meanings_start_before_their_word(style: str) -> None:
     found = phrases(style, semantic=True)
-    leads = np.array([phrase.stress_onset - phrase.onset for phrase in found])
+    leads = np.array([phrase.stress_onset - phrase.onset - windup(phrase) for phrase in found])
     assert len(leads) > 10
     assert leads.min() >= 0.08 - 2e-4
     assert leads.max() <= 0.26 + 2e-4
