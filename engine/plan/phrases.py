@@ -102,7 +102,8 @@ class Handedness:
             for place, hand in enumerate(self.shares)
         }
         near = entry.gesture.gclass.rpartition("_")[2]  # indicate_left, place_right
-        chosen = max(allowed, key=lambda hand: need[hand] + (SAME_SIDE if hand == near else 0.0))
+        bonus = 1.0 if entry.rule.partner else SAME_SIDE  # two sides compared are shown by two hands
+        chosen = max(allowed, key=lambda hand: need[hand] + (bonus if hand == near else 0.0))
         self.counts[chosen] += 1.0
         return chosen
 

@@ -157,7 +157,7 @@ def test_a_window_of_an_emage_take_is_made_by_the_default_around_a_pin(emage_sce
     emage_scene.cospeech.generator = "default"
     names = pin("left_elbow", 90, (0.8, 0.0, 0.0, 0.6))
     before, kept, within = outside(), keys_at(take(), 90), inside()
-    regenerate(seed=9)  # which has a gesture there
+    regenerate(seed=5)  # which has a gesture there
     assert outside() == before
     assert all(keys_at(take(), 90)[name] == kept[name] for name in names)
     assert len(changed(within, inside())) > 150
