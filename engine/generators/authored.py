@@ -7,7 +7,7 @@ where the hands are. What varies comes from the recipe's noise, so the same plan
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from engine.generators.authored_build import (
     trunk_of,
 )
 from engine.generators.authored_table import authored
+from engine.generators.authored_trunk import UPPER, Borrowed, borrow
 from engine.generators.postures import rest_posture, spine_rest
 from engine.models.phase_gesture import (
     MIRROR_CLASS,
@@ -49,6 +50,7 @@ TIMES_FILE = ASSETS / "gestures" / "authored_times.json"
 RESTS = ("sides", "low_clasp", "loose_front")  # of assets/postures/arms.json: low, low in front, in front
 RATE = 60.0
 TEMPO = 0.08
+APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other
 STROKE_SHOWS = 0.2  # of its time: a tenth of its way
 LEFT_COLLAR, RIGHT_COLLAR = TORSO.index(13), TORSO.index(14)
 
@@ -79,6 +81,7 @@ class Built:
     rest: Array
     marks: Landmarks
     excursion: float
+    borrowed: Borrowed | None = None
 
     def rotations(self, seconds: Array) -> Array:
         """(n, 43, 3, 3) local rotations of MODEL_JOINTS."""
@@ -87,6 +90,8 @@ class Built:
         torso += spine_rest()[list(TORSO)]
         torso += self.trunk.vectors(seconds)
         trunk = axis_angle_to_matrix(torso)
+        if self.borrowed is not None:
+            trunk[:, :UPPER] = trunk[:, :UPPER] @ axis_angle_to_matrix(self.borrowed.vectors(seconds))
         collar, arm = self.right.local(seconds)
         trunk[:, RIGHT_COLLAR] = collar * MIRROR_SIGNS
         if self.left is None:
@@ -111,8 +116,7 @@ def measured_clips() -> tuple[ClipInfo, ...]:
         rest = [space().chest.T @ (_rest_wrist(take.rest, side) - space().chest_place) for side in (0, 1)]
         flat = tuple(round(float(value), 3) for value in np.concatenate(rest))
         name = f"authored/{form.gclass}/{take.form}@{take.rest}"
-        hands = "both" if form.hands == "both" else "right"
-        clips.append(ClipInfo(name, form.gclass, hands, built.marks, round(built.excursion, 4), flat, True))
+        clips.append(ClipInfo(name, form.gclass, form.hands_used, built.marks, round(built.excursion, 4), flat, True))
     return tuple(clips)
 
 
@@ -223,7 +227,12 @@ class Repertoire:
     def _build(self, recipe: Recipe) -> Built:
         size = recipe.amplitude if isinstance(recipe, SizedRecipe) else 1.0
         noise = np.ascontiguousarray(recipe.noise, dtype=np.float64)
-        return _built(takes()[recipe.first - self._own], noise.tobytes(), size)
+        take = takes()[recipe.first - self._own]
+        built = _built(take, noise.tobytes(), size)
+        form = authored().forms[take.form]
+        apex = built.rotations(np.array([built.marks.apex0]))[0]
+        trunk = borrow(self._learned, form.hands_used, apex, built.marks, built.excursion, form.touch, noise)
+        return replace(built, borrowed=trunk)
 
 
 @lru_cache(maxsize=256)
@@ -236,7 +245,7 @@ def _built(take: Take, noise: bytes, amplitude: float) -> Built:
     share = 0.0 if plain else 1.0
     growth = float(np.clip(1.0 + form.grow * (amplitude - 1.0), LEAST_GROWTH, MOST_GROWTH))
     growth *= 1.0 if form.touch else 1.0 + share * float(rng.uniform(-0.07, 0.07))
-    one = Variation(rng, growth, 1.0 + share * TEMPO * float(rng.uniform(-1.0, 1.0)))
+    one = Variation(rng, growth, 1.0 + share * TEMPO * float(rng.uniform(-1.0, 1.0)), share)
     spread = share * (TOUCH_SPREAD if form.touch else PLACE_SPREAD)
     offset = spread * rng.uniform(-1.0, 1.0, 3)
     rest = rest_posture(take.rest, False).arms
@@ -244,9 +253,9 @@ def _built(take: Take, noise: bytes, amplitude: float) -> Built:
     right = build_arm(form, form.right, hands, mirrored, one, offset)
     left, lag = None, 0.0
     if form.hands == "both":
-        lag = share * form.lag * float(rng.uniform(-1.0, 1.0))
-        apart = share * (0.3 if form.touch else 1.0) * SECOND_PLACE * rng.uniform(-1.0, 1.0, 3)
-        other = Variation(rng, growth * (1.0 + share * float(rng.uniform(-0.04, 0.04))), one.tempo)
+        lag = share * form.lag * float(rng.uniform(-1.0, 1.0)) * (LEADING if take.rest == APART else 1.0)
+        apart = share * (0.16 if form.touch else 1.0) * SECOND_PLACE * rng.uniform(-1.0, 1.0, 3)
+        other = Variation(rng, growth * (1.0 + share * float(rng.uniform(-0.08, 0.08))), one.tempo, share)
         left = build_arm(form, form.left or form.right, hands, rest[0], other, _mirror_aside(offset) + apart)
     ends = form.right[-1].at, None if form.hands != "both" else (form.left or form.right)[-1].at
     trunk = trunk_of(form, right.spans, np.array(ends[0]), None if ends[1] is None else np.array(ends[1]), rng)

@@ -39,7 +39,7 @@ CLASP_ASIDE, CLASP_AHEAD, CLASP_APART, CLASP_OUT = 0.3, 0.2, 1.8, 0.08
 # Two hands that are nearer to the middle than this open before they sink, by this share of what they are nearer (W).
 MIDDLE, OPENING = 0.34, 0.8
 PLACE_SPREAD, TOUCH_SPREAD = 0.045, 0.008  # W
-SECOND_PLACE = 0.022
+SECOND_PLACE = 0.036
 ANGLE_SPREAD = np.radians([5.0, 3.5, 2.5])
 TOUCH_SHARE = 0.3  # of the spread of angles and fingers where a hand touches: a hand's length makes much of little
 ELBOW_SPREAD = 13.0  # degrees that an elbow likes to be further out, a third of it further in
@@ -51,7 +51,13 @@ SETTLE = 0.34
 FINGER_LAG = 0.035
 FINGER_SHARE = (0.10, 0.74)  # of a move: when fingers begin, and how long they take
 FINGER_SPREAD = 0.07
+# Fingers that mean nothing by their shape hang as they like: so far they bend more than written (degrees).
+LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 13.0, 2.0
+# While a pose is held the hand sinks and turns a little: W, radians.
+SINK_LOW, SINK_HIGH = np.array([-0.04, -0.10, -0.05]), np.array([0.04, 0.0, 0.03])
+SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([6.0, 5.0, 3.0]), 0.7, 0.1
 FINGER_DRIFT = np.radians(1.6)
+LOW_BACK = 0.16  # W: a hand falls before it comes home
 BACK_BEGINS_EARLY = 0.06  # fingers relax a little before the hand goes
 STRUCK = 0.8  # of a way's time, when three tenths of its top speed are left
 SPREAD_JOINTS = (0, 3, 6, 9)
@@ -59,11 +65,12 @@ SPREAD_JOINTS = (0, 3, 6, 9)
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """What one performance has of its own; the same random numbers give the same one."""
+    """What one performance has of its own; the same random numbers give the same one. ``varied`` 0: as authored."""
 
     rng: np.random.Generator
     growth: float
     tempo: float
+    varied: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,7 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     paths, flutter = list[Wave | Loop](), list[Wave | Loop]()
     here, shape = first, fingers
     curls = 1.0 + share * FINGER_SPREAD * rng.uniform(-1.0, 1.0, 5)
+    droop = share * np.radians(rng.uniform(0.0, 1.0, 5))
     for number, key in enumerate(keys):
         lifted = replace(key, elbow=key.elbow + lift)
         state = key_state(lifted, varied_place(form, key, one.growth, offset), tilted)
@@ -182,7 +190,7 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
         moves.append(Move(spans.ways[number], seconds, delta + over, bow))
         if last:
             moves.append(Move(spans.ways[number] + seconds - 0.05, SETTLE, -over, np.zeros(STATE)))
-        goal = _shape(hands[key.hand], curls)
+        goal = _shape(hands, key.hand, curls, droop)
         begin, share = FINGER_SHARE
         shapes.append(Move(spans.ways[number] + begin * seconds, share * seconds, goal - shape, np.zeros(45)))
         here, shape = state, goal
@@ -190,14 +198,18 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
             paths.append(_wave(key.shake, spans.paths[number], one))
             if key.shake.hand:
                 flutter.append(
-                    _flutter(key.shake, spans.paths[number], one, _shape(hands[key.shake.hand], curls) - goal)
+                    _flutter(key.shake, spans.paths[number], one, _shape(hands, key.shake.hand, curls, droop) - goal)
                 )
         if key.circle is not None:
             loop = _loop(key, spans.paths[number], one)
             paths.append(loop)
             here = here + loop(np.array([spans.end]))[0]
+    sink = _sink(rng, one.varied * (TOUCH_SINK if form.touch else 1.0))
+    moves.append(Move(spans.done, max(spans.leave - spans.done, SINK_SECONDS), sink, np.zeros(STATE)))
+    here = here + sink
     back = np.zeros(STATE)
     back[PLACE] = space().width * (OUTWARD * rng.uniform(0.3, 1.2) + (outward - OUTWARD))
+    back[1] -= space().width * LOW_BACK * (0.0 if form.touch else float(rng.uniform(0.0, 1.0)))
     if form.hands == "both":
         back[0] += OPENING * max(space().width * MIDDLE - float((here[PLACE] - space().sternum)[0]), 0.0)
     length = spans.end - spans.leave
@@ -208,6 +220,14 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     return ArmCurves(Track(first, moves, paths), Track(fingers, shapes, flutter), lags, drift, spans)
 
 
+def _sink(rng: np.random.Generator, share: float) -> Array:
+    """(9,) what an arm drifts while its pose is held."""
+    sink = np.zeros(STATE)
+    sink[PLACE] = space().width * rng.uniform(SINK_LOW, SINK_HIGH)
+    sink[[TURN, BEND, TILT]] = SINK_TURN * rng.uniform(-1.0, 1.0, 3)
+    return share * sink
+
+
 def _clasp_bow(rest: Array) -> Array:
     """(3,) W more of bow for a hand that rests at ``rest`` (metres) upon the other hand."""
     at = (rest - space().sternum) / space().width
@@ -215,10 +235,11 @@ def _clasp_bow(rest: Array) -> Array:
     return np.array([CLASP_OUT * (at[0] < CLASP_ASIDE), 0.0, ahead])
 
 
-def _shape(shape: Array, curls: Array) -> Array:
-    """(45,) a hand shape with the flexion of each finger a little more or less."""
-    varied = shape.copy()
+def _shape(hands: Hands, name: str, curls: Array, droop: Array) -> Array:
+    """(45,) a hand shape with the flexion of each finger a little more or less; ``droop`` (5,) radians a degree."""
+    varied = hands[name].copy()
     varied[:, 2] *= np.repeat(curls, 3)
+    varied[:, 2] -= np.repeat(droop * (DROOP if name in LOOSE_HANDS else TIDY), 3)
     return varied.ravel()
 
 

@@ -89,6 +89,11 @@ class Form:
     lag: float = 0.03
 
     @property
+    def hands_used(self) -> str:
+        """right or both, as recordings say it."""
+        return "both" if self.hands == "both" else "right"
+
+    @property
     def strikes(self) -> bool:
         """Whether a hand comes up and then makes one stroke, which is what its word is met with; no path, no trace."""
         last = self.right[-1]

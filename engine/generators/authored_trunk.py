@@ -1,0 +1,87 @@
+"""Spine, neck and head of an authored gesture go as people's went in a recorded gesture like it.
+
+Twenty film strips beside recorded ones gave every authored gesture away by its still trunk; a trunk that was written
+down would be the same each time. So it is borrowed: from a recording with as many hands that go to a place near by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.generators.postures import spine_rest
+from engine.models.phase_gesture import (
+    BEAT_CLASSES,
+    MODEL_JOINTS,
+    VARIATIONS,
+    GestureSource,
+    Landmarks,
+    Recipe,
+)
+from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from engine.skeleton import default_skeleton
+
+Array = NDArray[np.float64]
+
+UPPER = 5  # of TORSO: spine 1 to 3, neck, head
+KINDRED = 6
+# A hand that has come to the head, or lies on the other one, keeps its place: neck and head move less.
+TOUCHED = np.array([1.0, 1.0, 1.0, 0.3, 0.3])
+LEAST_SHARE, MOST_SHARE = 0.6, 1.2
+CHEST, WRISTS = 9, (20, 21)
+
+
+@dataclass(frozen=True, eq=False)
+class Borrowed:
+    """The trunk of recording ``recipe`` on the times of a gesture with landmarks ``mine``; ``share`` (5,) of it."""
+
+    source: GestureSource
+    recipe: Recipe
+    mine: Landmarks
+    share: Array
+
+    def vectors(self, seconds: Array) -> Array:
+        """(n, 5, 3) rotation vectors beside the upright pose at clip times (n,)."""
+        marks = self.source.landmarks(self.recipe)
+        there = np.concatenate([[marks.start], self.mine.warped(seconds, marks)])
+        own = self.source.decode(self.recipe, there)[:, :UPPER]
+        turned = np.swapaxes(own[:1], -1, -2) @ own[1:]
+        return np.asarray(matrix_to_axis_angle(turned) * self.share[:, None])
+
+
+def borrow(
+    source: GestureSource, hands: str, apex: Array, mine: Landmarks, excursion: float, touch: bool, noise: Array
+) -> Borrowed:
+    """One of the recordings nearest to ``apex`` (43, 3, 3), the rotations at a gesture's apex; ``noise`` draws it."""
+    clips, places = _recorded(source, hands)  # type: ignore[arg-type]  # any object is hashable
+    used = slice(0, 2) if hands == "both" else slice(1, 2)
+    away = np.linalg.norm(places[:, used] - _wrists(apex[None])[0, used], axis=-1).sum(axis=1)
+    near = np.argsort(away, kind="stable")[:KINDRED]
+    rng = np.random.default_rng(np.frombuffer(np.ascontiguousarray(noise, dtype=np.float64).tobytes(), dtype=np.uint32))
+    clip = clips[int(near[int(rng.integers(len(near))) if noise.any() else 0])]
+    size = float(np.clip(excursion / max(source.clips[clip].excursion, 0.05), LEAST_SHARE, MOST_SHARE))
+    share = size * (TOUCHED if touch else np.ones(UPPER))
+    return Borrowed(source, Recipe(clip, clip, 0.0, np.zeros(VARIATIONS), 0.0), mine, share)
+
+
+@lru_cache(maxsize=4)
+def _recorded(source: GestureSource, hands: str) -> tuple[list[int], Array]:
+    """The recordings of gestures with meaning and as many hands, and their wrists at the apex (n, 2, 3)."""
+    clips = [i for i, clip in enumerate(source.clips) if clip.gclass not in BEAT_CLASSES and clip.hands == hands]
+    poses = []
+    for clip in clips:
+        recipe = Recipe(clip, clip, 0.0, np.zeros(VARIATIONS), 0.0)
+        poses.append(source.decode(recipe, np.array([source.landmarks(recipe).apex0]))[0])
+    return clips, _wrists(np.array(poses))
+
+
+def _wrists(rotations: Array) -> Array:
+    """(n, 2, 3) left and right wrist from the chest in its frame, metres, for rotations (n, 43, 3, 3)."""
+    skeleton = default_skeleton()
+    local = np.repeat(axis_angle_to_matrix(spine_rest())[None], len(rotations), axis=0)
+    local[:, list(MODEL_JOINTS)] = rotations
+    points, world = skeleton.forward_matrices(local, np.zeros((len(rotations), 3)))
+    return np.asarray((points[:, list(WRISTS)] - points[:, CHEST, None]) @ world[:, CHEST])
