@@ -27,6 +27,8 @@ def main() -> int:
     parser.add_argument("--energy", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--fps", type=int, default=30)
+    parser.add_argument("--speaker", default="", help="a speaker preset: marlow, ines, tobias")
+    parser.add_argument("--film-width", type=int, default=640, help="pixels; the height is nine eighths of it")
     parser.add_argument("--no-film", action="store_true", help="leave out preview.mp4, which takes longest")
     options = parser.parse_args()
     if not options.audio.is_file():
@@ -56,6 +58,8 @@ def make(options: argparse.Namespace) -> None:
     settings.transcript = str(options.transcript.resolve()) if options.transcript else ""
     settings.style, settings.energy, settings.seed = options.style, options.energy, options.seed
     settings.start_frame = 1
+    if options.speaker:
+        bpy.ops.cospeech.choose_speaker(preset=options.speaker)
     bpy.ops.cospeech.generate()
     character = settings.character
     action = character.animation_data.action
@@ -89,7 +93,9 @@ def draw(
         apexes=apexes,
     )
     if not options.no_film:
-        preview.render_film(bpy.context, character, options.audio, out / "preview.mp4", start=first, end=last)
+        size = options.film_width, options.film_width * 9 // 8
+        film = out / "preview.mp4"
+        preview.render_film(bpy.context, character, options.audio, film, start=first, end=last, size=size)
 
 
 if __name__ == "__main__":

@@ -45,20 +45,22 @@ TOUCH_SHARE = 0.3  # of the spread of angles and fingers where a hand touches: a
 ELBOW_SPREAD = 13.0  # degrees that an elbow likes to be further out, a third of it further in
 FIRM_MARGIN = float(np.radians(5.0))
 # The parts of an arm do not move as one: seconds after the wrist (the elbow leads).
-LEADS = np.array([0.0] * 3 + [-0.025] * 3 + [0.03, 0.05, 0.05])
+LEADS = np.array([0.0] * 3 + [-0.025] * 3 + [0.04, 0.075, 0.065])
 OVERSHOOT = np.array([0.035] * 3 + [0.0] * 3 + [0.06, 0.14, 0.10])
 SETTLE = 0.34
 FINGER_LAG = 0.035
 FINGER_SHARE = (0.10, 0.74)  # of a move: when fingers begin, and how long they take
 FINGER_SPREAD = 0.07
 # Fingers that mean nothing by their shape hang as they like: so far they bend more than written (degrees).
-LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 13.0, 2.0
+LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 22.0, 4.0
 # While a pose is held the hand sinks and turns a little: W, radians.
-SINK_LOW, SINK_HIGH = np.array([-0.04, -0.10, -0.05]), np.array([0.04, 0.0, 0.03])
-SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([6.0, 5.0, 3.0]), 0.7, 0.1
+SINK_LOW, SINK_HIGH = np.array([-0.03, -0.19, -0.09]), np.array([0.09, 0.02, 0.05])
+SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([12.0, 10.0, 6.0]), 0.6, 0.06
+RELAX = (0.08, 0.3)  # of the way to the resting hand that loose fingers go in that time
 FINGER_DRIFT = np.radians(1.6)
-LOW_BACK = 0.16  # W: a hand falls before it comes home
+LOW_BACK = 0.24  # W: a hand falls before it comes home
 BACK_BEGINS_EARLY = 0.06  # fingers relax a little before the hand goes
+FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
 STRUCK = 0.8  # of a way's time, when three tenths of its top speed are left
 SPREAD_JOINTS = (0, 3, 6, 9)
 
@@ -128,7 +130,7 @@ def spans_of(form: Form, keys: Sequence[Key], tempo: float, near: float) -> Span
     """The times of a form's keys at a tempo (1: as authored, more: slower); ``near`` the factor on the first way."""
     clock, ways, paths = 0.0, list[float](), list[float]()
     for number, key in enumerate(keys):
-        begin = max(clock - (key.early if number else 0.0), 0.0)
+        begin = max(clock - (key.early + (0.0 if form.touch else FLOWING) if number else 0.0), 0.0)
         ways.append(begin)
         clock = begin + tempo * key.take * (1.0 if number else near)
         start = clock
@@ -177,7 +179,7 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     paths, flutter = list[Wave | Loop](), list[Wave | Loop]()
     here, shape = first, fingers
     curls = 1.0 + share * FINGER_SPREAD * rng.uniform(-1.0, 1.0, 5)
-    droop = share * np.radians(rng.uniform(0.0, 1.0, 5))
+    droop = (0.0 if form.touch else one.varied) * np.radians(rng.uniform(0.0, 1.0, 5))
     for number, key in enumerate(keys):
         lifted = replace(key, elbow=key.elbow + lift)
         state = key_state(lifted, varied_place(form, key, one.growth, offset), tilted)
@@ -207,9 +209,13 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     sink = _sink(rng, one.varied * (TOUCH_SINK if form.touch else 1.0))
     moves.append(Move(spans.done, max(spans.leave - spans.done, SINK_SECONDS), sink, np.zeros(STATE)))
     here = here + sink
+    if keys[-1].hand in LOOSE_HANDS and not form.touch:
+        eased_off = one.varied * float(rng.uniform(*RELAX)) * (fingers - shape)
+        shapes.append(Move(spans.done, max(spans.leave - spans.done, SINK_SECONDS), eased_off, np.zeros(45)))
+        shape = shape + eased_off
     back = np.zeros(STATE)
     back[PLACE] = space().width * (OUTWARD * rng.uniform(0.3, 1.2) + (outward - OUTWARD))
-    back[1] -= space().width * LOW_BACK * (0.0 if form.touch else float(rng.uniform(0.0, 1.0)))
+    back[1] -= space().width * LOW_BACK * (0.0 if form.touch else one.varied * float(rng.uniform(0.0, 1.0)))
     if form.hands == "both":
         back[0] += OPENING * max(space().width * MIDDLE - float((here[PLACE] - space().sternum)[0]), 0.0)
     length = spans.end - spans.leave
