@@ -38,7 +38,7 @@ COMFORT = np.radians([[-78.0, 78.0], [-48.0, 42.0], [-12.0, 20.0]])
 FIRM = np.radians([[-100.0, 100.0], [-66.0, 62.0], [-22.0, 30.0]])
 STRAIN = np.radians([14.0, 14.0, 9.0])
 SWIVEL_WIDTH = np.radians(34.0)
-COLLAR_UP, COLLAR_AHEAD = np.radians(11.0), np.radians(9.0)
+COLLAR_UP, COLLAR_AHEAD = np.radians(15.0), np.radians(13.0)
 DRAG, DRAG_LAG, DRAG_MOST = 0.12, 0.06, np.radians(16.0)  # rad per m/s: the hand trails behind the forearm
 
 

@@ -30,6 +30,8 @@ UPPER = 5  # of TORSO: spine 1 to 3, neck, head
 KINDRED = 6
 # A hand that has come to the head, or lies on the other one, keeps its place: neck and head move less.
 TOUCHED = np.array([1.0, 1.0, 1.0, 0.3, 0.3])
+# Performing takes half of a recorded head; a trunk is borrowed whole.
+FREE = np.array([1.0, 1.0, 1.0, 1.3, 1.5])
 LEAST_SHARE, MOST_SHARE = 0.6, 1.2
 CHEST, WRISTS = 9, (20, 21)
 
@@ -63,7 +65,7 @@ def borrow(
     rng = np.random.default_rng(np.frombuffer(np.ascontiguousarray(noise, dtype=np.float64).tobytes(), dtype=np.uint32))
     clip = clips[int(near[int(rng.integers(len(near))) if noise.any() else 0])]
     size = float(np.clip(excursion / max(source.clips[clip].excursion, 0.05), LEAST_SHARE, MOST_SHARE))
-    share = size * (TOUCHED if touch else np.ones(UPPER))
+    share = size * (TOUCHED if touch else FREE)
     return Borrowed(source, Recipe(clip, clip, 0.0, np.zeros(VARIATIONS), 0.0), mine, share)
 
 

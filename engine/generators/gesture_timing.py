@@ -18,7 +18,8 @@ LEAST_HOLD = 0.6
 # From gesture to gesture: least pace, seconds kept after the apex before, least seconds to the next apex.
 CHAIN_RATIO, SHORTEST_HOLD, SHORTEST_WAY = 1.0, 0.15, 0.3
 ARRIVAL = 0.9
-READY = 0.5
+# Where a hand waits for the next gesture: half-way, and deeper the longer it waits (seconds, share): no arm stays out.
+READY, DEEPEST, SOON, LATE = 0.5, 0.62, 0.5, 1.6
 # A layer outlives the apex of its follower by this much, while the follower still fades it out (seconds).
 HANDOVER = 0.35
 # A pose kept for a follower much longer than recorded (seconds more) sinks a little before it: nobody freezes.
@@ -88,7 +89,8 @@ def make_slot(
         join = "rest"
     elif gap > LONGEST_HOLD and join == "next":
         join = "partial"
-    fall = {"rest": 1.0, "partial": READY, "next": 0.0}[join]
+    ready = READY + (DEEPEST - READY) * float(np.clip((gap - SOON) / (LATE - SOON), 0.0, 1.0))
+    fall = {"rest": 1.0, "partial": ready, "next": 0.0}[join]
     if join == "next" and hold_end - phrase.apex > natural + LONG_HOLD:
         fall = SINK
         finish, hold_end = hold_end, max(phrase.apex + natural + 0.1, hold_end - SINK_SECONDS)
