@@ -19,6 +19,7 @@ MODULES = (
     "generate.ops",
     "generate.panel",
     "generators.ops",
+    "gaze.ops",
     "speakers.ops",
     "speakers.panel",
     "setup.props",

@@ -97,8 +97,7 @@ class TakeOptions:
             raise CospeechError(f"The seed is {self.seed}; choose 0 or a whole number above it")
         if self.device not in ("auto", "cpu", "cuda"):
             raise CospeechError(f"There is no device '{self.device}'; choose auto, cpu or cuda")
-        if self.gaze is not None and not (len(self.gaze) == 3 and _are_numbers(*self.gaze)):
-            raise CospeechError("What is looked at is no place; give three numbers x,y,z in metres: left, up, forward")
+        self._check_gaze()
         if self.role not in ROLES:
             raise CospeechError(f"There is no role '{self.role}'; choose one of: {', '.join(ROLES)}")
         self._check_changes()
@@ -107,6 +106,14 @@ class TakeOptions:
     def identity(self) -> Speaker:
         """Whose ways the plan has; published systems have speakers of their own."""
         return find_speaker(self.speaker) if self.generator == "default" else NOBODY
+
+    def _check_gaze(self) -> None:
+        if self.gaze is None:
+            return
+        if not (len(self.gaze) == 3 and _are_numbers(*self.gaze)):
+            raise CospeechError("What is looked at is no place; give three numbers x,y,z in metres: left, up, forward")
+        if wrong := _too_near(self.gaze):
+            raise CospeechError(f"{wrong}; move it further away")
 
     def _check_changes(self) -> None:
         if self.window not in ("", "auto"):
@@ -191,7 +198,19 @@ def _wrong_in(plan: GesturePlan) -> str:
                 return f"{group} {number} has a value that is not a number"
     if not _are_numbers(*(plan.look_at or ())):
         return "what it looks at is not three numbers"
+    if plan.look_at is not None and (wrong := _too_near(plan.look_at)):
+        return wrong[0].lower() + wrong[1:]
     return "" if _are_numbers(plan.seconds, plan.energy, plan.seed) else "its seconds, energy or seed is not a number"
+
+
+def _too_near(place: tuple[float, float, float]) -> str:
+    """Why a place can't be looked at: it is in the head, or almost; "" where it can."""
+    from engine.generators.headgaze import NEAREST, distance_to_eyes
+
+    distance = distance_to_eyes(place)
+    if distance >= NEAREST:
+        return ""
+    return f"What is looked at is {distance:.2f} m from the eyes, and must be {NEAREST:g} m away at least"
 
 
 def _are_numbers(*values: object) -> bool:

@@ -11,6 +11,7 @@ from bpy.app.handlers import persistent
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
 from ..face.emotion import emotion_options
+from ..gaze.place import look_blocker, look_options
 from ..generators.choice import choice_blocker, chosen, emphasis_blocker
 from ..plan.emphasis import stretches
 from ..regenerate.line import is_of_line
@@ -41,7 +42,7 @@ def generate_blocker(context: bpy.types.Context) -> str:
         return "The path of audio or transcript begins at this file, which is not saved yet; save it first"
     if not settings.parts:
         return "Choose at least one body part"
-    return choice_blocker(chosen(context.scene))
+    return choice_blocker(chosen(context.scene)) or look_blocker(context.scene, chosen(context.scene))
 
 
 class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
@@ -89,6 +90,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
             "device": device(),
             **emotion_options(settings),
             **chosen(scene).options(),
+            **look_options(context, settings.character, take_start(scene), chosen(scene)),
             "emphasis": take_emphasis(scene),
         }
         return "generate", {"options": options}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..face.emotion import draw_emotion
+from ..gaze.panel import draw_look
 from ..generators.panel import draw_choice
 from ..plan.stale import stale_reasons, stale_text
 from ..regenerate.blocker import regenerate_blocker
@@ -93,6 +94,7 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         layout.prop(settings, "style")
         layout.prop(settings, "energy")
         draw_emotion(layout, settings)
+        draw_look(layout, context.scene)
         layout.prop(settings, "seed")
         layout.prop(settings, "in_place")
         column = layout.column(heading="Body Parts")

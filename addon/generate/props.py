@@ -39,6 +39,10 @@ def _is_armature(_: CospeechScene, candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
 
 
+def _is_somebody_else(self: CospeechScene, candidate: bpy.types.Object) -> bool:
+    return candidate != self.character
+
+
 def _start_frame_set(self: CospeechScene, _: bpy.types.Context) -> None:
     self.use_current_frame = False
 
@@ -99,6 +103,12 @@ class CospeechScene(bpy.types.PropertyGroup):
         default=1.0,
         subtype="FACTOR",
         options=set(),
+    )
+    look_at: bpy.props.PointerProperty(
+        name="Look At",
+        description="Whom the character speaks to, as placed on the take's first frame; empty: an audience in front",
+        type=bpy.types.Object,
+        poll=_is_somebody_else,
     )
     parts: bpy.props.EnumProperty(
         name="Parts",

@@ -60,7 +60,7 @@ def sample_targets(
         for frame in sorted(set().union(*reach)):
             scene.frame_set(frame)
             graph = scene.view_layers[0].depsgraph
-            to_model = _to_model(base.evaluated_get(graph).matrix_world, armature, rig)
+            to_model = to_model_space(base.evaluated_get(graph).matrix_world, armature, rig)
             for target, marker, frames in zip(usable, markers, reach, strict=True):
                 if frame in frames:
                     world = np.array(marker.evaluated_get(graph).matrix_world @ Vector(target.offset))
@@ -71,6 +71,24 @@ def sample_targets(
                         "tolerance_m": float(target.tolerance),
                     }
     return Targets(tuple(found.values()), len(usable), tuple(notes))
+
+
+def sample_places(
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    rig: RigMap,
+    frame: int,
+    followed: Sequence[tuple[bpy.types.Object, str]] = (),
+) -> tuple[Array, Array]:
+    """The way from world to model space on a scene frame, (3, 4), and where objects, or bones of theirs, are in the
+    world then, (n, 3). Evaluated as the targets are.
+    """
+    with side_scene(context, SCENE, []) as scene, _markers(scene, [(armature, rig.root_bone), *followed]) as markers:
+        scene.frame_set(frame)
+        graph = scene.view_layers[0].depsgraph
+        worlds = [marker.evaluated_get(graph).matrix_world for marker in markers]
+        places = np.array([world.translation for world in worlds[1:]], dtype=np.float64).reshape(-1, 3)
+        return to_model_space(worlds[0], armature, rig), places
 
 
 def blocker(target: Any, armature: bpy.types.Object, span: TakeSpan | None = None) -> str:
@@ -137,7 +155,7 @@ def _markers(
         bpy.data.batch_remove(made)
 
 
-def _to_model(world: Matrix, armature: bpy.types.Object, rig: RigMap) -> Array:
+def to_model_space(world: Matrix, armature: bpy.types.Object, rig: RigMap) -> Array:
     """World -> model space of the pelvis' channels, (3, 4): the object's place, and what the bone above the pelvis
     does, are taken out. ``world`` is that bone's matrix, or the object's where there is no such bone.
     """

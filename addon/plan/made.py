@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from ..generators.choice import SPEAK, generator_of, role_of
+from ..generators.choice import DEFAULT, SPEAK, generator_of, role_of
 from .pinprint import WATCH, target_print
 
 LARGEST_HASHED = 256 * 2**20  # bytes; of larger files only size and date count
@@ -39,6 +39,8 @@ def _inputs(meta: dict[str, Any]) -> dict[str, Any]:
             made[name] = options[name]
     if role_of(source) == SPEAK and generator_of(source):
         made |= {"generator": generator_of(source), "speaker": str(options.get("speaker", ""))}
+        if generator_of(source) == DEFAULT:
+            made["gaze"] = options.get("gaze")
     for name in ("audio", "transcript"):
         path = str(options.get(name) or "")
         made[name] = {"path": path, **file_facts(path)}

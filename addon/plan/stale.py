@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from ..face.emotion import emotion_differs
+from ..gaze.place import look_differs
 from ..generators.choice import chosen
 from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
@@ -33,6 +34,8 @@ def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None)
         return []
     made = _made(action)
     reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
+    if look_differs(context.scene, armature, int(action.cospeech_plan.start_frame), made):
+        reasons.append("Look At differs")
     return [*reasons, *_setting_reasons(context.scene, made), *_pin_reasons(action, made)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..gaze.place import look_blocker
 from ..generators.choice import (
     SPEAK,
     alike_blocker,
@@ -52,7 +53,8 @@ def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
         return edits
     if count_toned(span.action.cospeech_plan.words) and (reason := emphasis_blocker(choice)):
         return reason
-    return choice_blocker(choice)
+    speaks = chain or role_of(span.provenance) == SPEAK
+    return choice_blocker(choice) or (look_blocker(scene, choice) if speaks else "")
 
 
 def variations_blocker(context: bpy.types.Context) -> str:

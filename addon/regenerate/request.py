@@ -17,6 +17,7 @@ from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
 from ..face.emotion import emotion_options
+from ..gaze.place import look_options
 from ..generators.choice import SPEAK, Choice, chosen, edits_blocker, emphasis_blocker
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
@@ -154,6 +155,7 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         "device": device(),
         **emotion_options(scene.cospeech),
         **choice.options(),
+        **look_options(context, armature, span.start, choice, line.role),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)
     ticket = Ticket(

@@ -1,8 +1,8 @@
 """Where head and eyes go: audience scanning, planned gaze, nods, shakes, tilts, turns, bows, and drift under them.
 
 Angles are degrees in a frame that faces +Z with Y up: yaw positive to the body's left, pitch positive *down*, roll
-positive to the body's right (semantics.md section 7). Eyes lead by a saccade of 30-60 ms; the head follows part of
-the way. A plan may name a place to look at: then fixations lie on it, and aversions away from it.
+positive to the body's right (semantics.md section 7). Eyes lead by a saccade (21 ms and 2.2 ms a degree); the head
+follows part of the way. A plan may name a place to look at: then fixations lie on it, and aversions away from it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.generators.noise import Steps, Wander, min_jerk, rise_and_fall, seeded, steps, wander
-from engine.kinematics import steady_arctan2
+from engine.generators.stance import Stance
+from engine.kinematics import rotation_y, steady_arctan2
+from engine.plan.gaze import saccade_seconds
 from engine.plan.types import Event, GesturePlan
-from engine.skeleton import default_skeleton
+from engine.skeleton import Skeleton, default_skeleton
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ _SPEECH_FADE = 0.25
 _PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # of the sideways scanning range
 EYE_JOINTS = (23, 24)
 FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # a place behind is looked at as far as a standing body turns
+NEAREST = 0.25  # metres from the eyes: what is nearer lies in the head, or swings about with every sway
+_STEEP = 0.35  # the level share of a direction below which a place is more over (or under) the head than beside it
 _ON_TARGET = 0.16  # fixations on one place scatter this much of those over an audience: about its eyes and mouth
 _HEAD_ALONE, _BODILY = 20.0, 0.07  # degrees to a side that the trunk stays out of, and the share of each spine joint
 _EYES_ALONE = (12.0, 9.0)  # degrees of yaw and pitch to a place that head and trunk leave to the eyes, at most
@@ -62,7 +66,7 @@ class HeadTracks:
     def gaze_along(self, times: Array, away: Array) -> Array:
         """The same where the place looked at lies ``away`` (T, 3) metres from the eyes, wherever the body carried
         them."""
-        return np.asarray(self.gaze_angles(times) + self.held(times) * (_direction(away) - self.centre))
+        return np.asarray(self.gaze_angles(times) + self.held(times) * (_direction(away, self.centre[0]) - self.centre))
 
     def head_angles(self, times: Array) -> Array:
         """World head orientation (T, 3): yaw, pitch, roll in degrees, against a head that looks straight ahead."""
@@ -78,19 +82,56 @@ class HeadTracks:
         return out
 
 
-def _direction(away: Array) -> Array:
-    """(T, 3) metres -> (T, 2) yaw and pitch in degrees, within what a standing body can look at."""
+def _direction(away: Array, side: float = 0.0) -> Array:
+    """(T, 3) metres -> (T, 2) yaw and pitch in degrees, within what a standing body can look at.
+
+    ``side``: the yaw from which none lies more than half a turn, so that a sway does not turn the head round from one
+    shoulder to the other where the place is behind. Right above or below there is no side, and the yaw fades.
+    """
+    level = np.hypot(away[..., 0], away[..., 2])
     yaw = np.degrees(steady_arctan2(away[..., 0], away[..., 2]))
-    pitch = -np.degrees(steady_arctan2(away[..., 1], np.hypot(away[..., 0], away[..., 2])))
+    yaw = np.where(np.abs(yaw - side) > 180.0, yaw + np.copysign(360.0, side - yaw), yaw)
+    pitch = -np.degrees(steady_arctan2(away[..., 1], level))
     limits = np.array([FURTHEST_YAW, FURTHEST_PITCH])
-    return np.asarray(np.clip(np.stack([yaw, pitch], axis=-1), -limits, limits))
+    inside = np.clip(np.stack([yaw, pitch], axis=-1), -limits, limits)
+    inside[..., 0] *= np.minimum(level / (_STEEP * np.maximum(np.linalg.norm(away, axis=-1), 1e-9)), 1.0)
+    return np.asarray(inside)
 
 
-def resting_eyes() -> Array:
-    """(3,) metres: between the eyes of the upright body."""
-    skeleton = default_skeleton()
-    middle = skeleton.rest[list(EYE_JOINTS)].mean(axis=0)
-    return np.asarray(middle + np.array([0.0, skeleton.standing_height, 0.0]))
+def resting_eyes(skeleton: Skeleton | None = None) -> Array:
+    """(3,) metres: between the eyes of the upright body; of our own skeleton where none is given."""
+    body = default_skeleton() if skeleton is None else skeleton
+    middle = body.rest[list(EYE_JOINTS)].mean(axis=0)
+    return np.asarray(middle + np.array([0.0, body.standing_height, 0.0]))
+
+
+def distance_to_eyes(place: Sequence[float]) -> float:
+    """Metres from where the eyes rest to a place that shall be looked at; nearer than NEAREST none can be."""
+    return float(np.linalg.norm(np.array(place, dtype=np.float64) - resting_eyes()))
+
+
+def place_for(skeleton: Skeleton, place: Array) -> Array:
+    """A place (3,) that our own body looks at, as another body does: as far from its eyes for its size."""
+    if skeleton.rest is default_skeleton().rest:
+        return place
+    ours, eyes = resting_eyes(), resting_eyes(skeleton)
+    size = (eyes[1] - skeleton.toe_height) / (ours[1] - skeleton.toe_height)
+    return np.asarray(eyes + (place - ours) * size)
+
+
+def centre_of(look_at: Sequence[float] | None, stance: Stance | None = None) -> Array:
+    """(2,) yaw and pitch in degrees of a place from the resting eyes, against where the body that stands so faces."""
+    if look_at is None:
+        return np.zeros(2)
+    place = np.array(look_at, dtype=np.float64)
+    if stance is None or stance.at_home:
+        return np.asarray(_direction((place - resting_eyes())[None])[0])
+    eyes = resting_eyes(stance.skeleton)
+    home = np.array([0.0, 0.0, stance.skeleton.rest[0, 2]])
+    turn = rotation_y(np.array(sum(stance.yaw) / 2.0))
+    moved = np.array([sum(stance.offset[end][axis] for end in (0, 1)) / 2.0 for axis in (0, 1)])
+    away = place_for(stance.skeleton, place) - home - np.array([moved[0], 0.0, moved[1]])
+    return np.asarray(_direction((turn.T @ away - (eyes - home))[None])[0])
 
 
 def _pulse(times: Array, start: float, length: float) -> Array:
@@ -142,12 +183,15 @@ def shake_curve(times: Array, event: Event) -> Array:
     return np.asarray(envelope * np.sin(2.0 * np.pi * cycles * phase), dtype=np.float64)
 
 
-def build_head(plan: GesturePlan, seed: int, style: dict[str, Any], head: dict[str, Any]) -> HeadTracks:
-    """The tracks of a plan; ``style`` and ``head`` are the tables of assets/postures/life.json."""
+def build_head(
+    plan: GesturePlan, seed: int, style: dict[str, Any], head: dict[str, Any], stance: Stance | None = None
+) -> HeadTracks:
+    """The tracks of a plan; ``style`` and ``head`` are the tables of assets/postures/life.json, ``stance`` is how the
+    body stands that looks at the plan's place, None where life puts it."""
     drive = 0.7 + 0.3 * plan.energy
     key = (plan.seed, seed)
     place = None if plan.look_at is None else np.array(plan.look_at, dtype=np.float64)
-    centre = np.zeros(2) if place is None else _direction((place - resting_eyes())[None])[0]
+    centre = centre_of(plan.look_at, stance)
     targets = _gaze_targets(plan, style, seeded("gaze", *key), centre)
     return HeadTracks(
         gaze=_saccades(targets),
@@ -221,8 +265,8 @@ def _gaze_targets(plan: GesturePlan, style: dict[str, Any], rng: np.random.Gener
 
 def _held(targets: Sequence[_Target]) -> Steps:
     """1 while the gaze is on the audience or its place, 0 while it is averted; changed as fast as a saccade."""
-    moves = [(time, 0.045, 0.0 if averted else 1.0) for time, *_, averted in targets[1:]]
-    return steps(1.0, moves)
+    jumps = zip(targets[1:], _jump_seconds(targets), strict=True)
+    return steps(1.0, [(time, seconds, 0.0 if averted else 1.0) for (time, *_, averted), seconds in jumps])
 
 
 def _interval(gap: float, rng: np.random.Generator) -> float:
@@ -250,20 +294,25 @@ def _planned_angles(event: Event) -> tuple[float, float, float]:
 
 
 def _saccades(targets: Sequence[_Target]) -> Steps:
-    """Gaze jumps between fixations: 21 ms + 2.2 ms a degree, kept within 30-60 ms."""
-    moves = []
-    for before, (time, yaw, pitch, *_) in pairwise(targets):
-        size = float(np.hypot(yaw - before[1], pitch - before[2]))
-        moves.append((time, float(np.clip(0.021 + 0.0022 * size, 0.03, 0.06)), (yaw, pitch)))
-    return steps(targets[0][1:3], moves)
+    """Gaze jumps between fixations, as long as the main sequence has them."""
+    jumps = zip(targets[1:], _jump_seconds(targets), strict=True)
+    return steps(targets[0][1:3], [(time, seconds, (yaw, pitch)) for (time, yaw, pitch, *_), seconds in jumps])
+
+
+def _jump_seconds(targets: Sequence[_Target]) -> list[float]:
+    """How long the eyes take from each target to the next."""
+    sizes = (float(np.hypot(to[1] - before[1], to[2] - before[2])) for before, to in pairwise(targets))
+    return [saccade_seconds(size) for size in sizes]
 
 
 def _micro_saccades(seconds: float, rng: np.random.Generator) -> Steps:
     """Small fixational jumps (0.2-0.9 degrees) every 0.35-1.6 s, drawn around the fixation, so that they never wander
     off."""
-    moves, clock = [], -2.0
+    moves, clock, last = [], -2.0, np.zeros(2)
     while clock < seconds + 10.0:
-        moves.append((clock, 0.025, rng.normal(0.0, (0.45, 0.3))))
+        place = rng.normal(0.0, (0.45, 0.3))
+        moves.append((clock, saccade_seconds(float(np.hypot(*(place - last)))), place))
+        last = place
         clock += float(rng.uniform(0.35, 1.6))
     return steps((0.0, 0.0), moves)
 

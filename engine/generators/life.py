@@ -20,6 +20,7 @@ from engine.generators.headgaze import (
     EYE_YAW_LIMIT,
     HeadTracks,
     build_head,
+    place_for,
     speaking_envelope,
 )
 from engine.generators.legs import LEG_JOINTS, SOFT_KNEE, Feet, choose_feet, highest_pelvis, solve_legs
@@ -253,6 +254,11 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
     local[:, EYES] = (rotation_y(turn) @ rotation_x(tilt))[:, None]
 
 
+def head_on(plan: GesturePlan, seed: int, stance: Stance | None = None) -> HeadTracks:
+    """Head and gaze of a plan, of a body that stands as ``stance`` has it; None: where life puts it."""
+    return build_head(plan, seed, life_style(plan.style, plan.speaker), life_table()["head"], stance)
+
+
 def aim_eyes(
     local: Array, plan: GesturePlan, times: NDArray[np.floating[Any]], seed: int, trans: Array | None = None
 ) -> Array:
@@ -260,7 +266,7 @@ def aim_eyes(
 
     ``trans`` (T, 3) is where the body is, for a place that it looks at; None: at rest.
     """
-    head = build_head(plan, seed, life_style(plan.style, plan.speaker), life_table()["head"])
+    head = head_on(plan, seed)
     skeleton = default_skeleton()
     place = np.broadcast_to([0.0, skeleton.standing_height, 0.0], (len(local), 3)) if trans is None else trans
     return aimed(local, head, np.asarray(times, dtype=np.float64), place, default_stance(planted_feet(plan, seed)))
@@ -274,9 +280,10 @@ def aimed(local: Array, head: HeadTracks, times: Array, trans: Array, stance: St
     for joint in (*TRUNK[1:], NECK, HEAD):
         place = place + facing @ offsets[joint]
         facing = facing @ out[:, joint]
-    away = (
-        np.zeros_like(place) if head.target is None else head.target - place - facing @ offsets[list(EYES)].mean(axis=0)
-    )
+    away = np.zeros_like(place)
+    if head.target is not None:
+        target = place_for(stance.skeleton, head.target)
+        away = target - place - facing @ offsets[list(EYES)].mean(axis=0)
     if heading is not None:
         facing = np.swapaxes(heading, -1, -2) @ facing
         away = (np.swapaxes(heading, -1, -2) @ away[..., None])[..., 0]

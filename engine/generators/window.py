@@ -18,7 +18,7 @@ from engine.generators.face import perform_face
 from engine.generators.gesture_performance import SIDES
 from engine.generators.gesture_timing import arrival_time, reversal_time
 from engine.generators.gestures import perform, used_sides, wrists_at
-from engine.generators.life import BodyLife, aimed, build_life, live, rests_for
+from engine.generators.life import BodyLife, aimed, build_life, head_on, live, rests_for
 from engine.generators.noise import Blend, Steps, steps
 from engine.generators.pins import arm_pins, head_pins
 from engine.generators.postures import RestTracks
@@ -195,6 +195,8 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     base = axis_angle_to_matrix(hints.base.poses[ends].astype(np.float64)), hints.base.trans[ends].astype(np.float64)
     times = np.array(ends) / hints.fps
     stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), base, live(life, times))
+    if plan.look_at is not None and not stance.at_home:  # a body that turned away from life's place looks from there
+        life = replace(life, head=head_on(plan, request.seed, stance))
     return replace(life, stance=stance)
 
 

@@ -3,13 +3,14 @@
 Gaze: ``amount`` degrees of yaw, positive to the character's left; ``extra`` degrees of pitch, positive up. ``start`` to
 ``apex`` is the saccade, ``hold`` the fixation. Where the plan says nothing the eyes are on the audience and make their
 small saccades by themselves (the realiser's); ``audience`` marks where they must be there: back at the rheme after an
-aversion, where somebody is addressed, and at the end of the turn.
+aversion, where somebody is addressed, at the end of the turn, and while nobody speaks.
 """
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,11 +27,25 @@ BLINK_SIGMA = 0.45
 BLINK_EARLIEST = 0.1
 BLINK_MIN_GAP = 0.7
 SMILE_RISE = 0.35
+WAIT = 1.2  # seconds without voice in which nobody plans what to say: the eyes wait on the listener
+WAIT_FIXATION = (1.6, 4.5)
+GLANCE, GLANCE_SECONDS = 0.35, (0.4, 0.9)  # how often the eyes go elsewhere after a fixation while waiting
+SHIFT_BLINKS = (6.0, 34.0)  # degrees of a gaze shift that is never and always made under a blink
+SHIFT_REACH = 1.6  # seconds from which a blink is drawn to a gaze shift
+SHIFT_LARGE = 20.0  # degrees of a shift that calls for a blink of its own where none is near
 
 
 def saccade_seconds(degrees: float) -> float:
     """Duration of a saccade: 2.2 ms a degree and 21 ms (the main sequence)."""
     return 0.021 + 0.0022 * abs(degrees)
+
+
+def _glance(start: float, end: float, rng: np.random.Generator) -> Event:
+    """Off the listener's face and back, with nothing in mind: rather to the side and down than up."""
+    yaw = rng.uniform(6.0, 13.0) * (1.0 if rng.random() < 0.5 else -1.0)
+    pitch = rng.uniform(-7.0, 3.0)
+    apex = start + saccade_seconds(float(np.hypot(yaw, pitch)))
+    return Event("away", start, apex, end, yaw, max(0.0, end - apex), pitch)
 
 
 def _away(ctx: Context, start: float, back: float, rng: np.random.Generator) -> Event:
@@ -91,7 +106,8 @@ def _addressed(ctx: Context, phrases: Sequence[GesturePhrase], rng: np.random.Ge
     last = ctx.voice[1]
     start = max(ctx.voice[0], last - rng.uniform(0.8, 1.0) * TURN_END)
     if last - start > 0.3:
-        yield Wish(_look_at_audience(start, last + 0.3, -1, rng), 100.0)
+        rest = ctx.speech.seconds - last
+        yield Wish(_look_at_audience(start, last + (rest if rest < WAIT else 0.3), -1, rng), 100.0)
 
 
 def gaze_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, ...]:
@@ -105,8 +121,38 @@ def gaze_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, 
         until = min(following, event.end + rng.uniform(*RETURN))
         if event.kind != "audience" and until - event.end > 0.3:
             returns.append(_look_at_audience(event.end, until, -1, rng))
-    back = [clip(event, ctx.speech.seconds) for event in returns]
-    return tuple(sorted([*settled, *(event for event in back if event)], key=lambda event: event.start))
+    back = [event for event in (clip(event, ctx.speech.seconds) for event in returns) if event]
+    planned = sorted([*settled, *back], key=lambda event: event.start)
+    waits = _waiting(ctx, planned, ctx.rng("waiting"))
+    return tuple(sorted([*planned, *waits], key=lambda event: event.start))
+
+
+def _waiting(ctx: Context, planned: Sequence[Event], rng: np.random.Generator) -> list[Event]:
+    """On the listener before the first word, after the last and in long silences, but for glances elsewhere."""
+    found: list[Event] = []
+    for pause in ctx.speech.prosody.pauses:
+        if pause.end - pause.start < WAIT:
+            continue
+        first = bisect.bisect_right(planned, pause.start, key=lambda event: event.end)
+        past = bisect.bisect_left(planned, pause.end, key=lambda event: event.start)
+        inside = planned[first:past]
+        edges = [pause.start, *(time for event in inside for time in (event.start, event.end)), pause.end]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            found += _wait(start, end, rng)
+    return [event for event in (clip(event, ctx.speech.seconds) for event in found) if event]
+
+
+def _wait(start: float, end: float, rng: np.random.Generator) -> Iterator[Event]:
+    """Fixations on the listener from ``start`` to ``end`` seconds, one after the other; short glances between some."""
+    while end - start > 0.3:
+        until = start + float(rng.uniform(*WAIT_FIXATION))
+        glances, length = rng.random() < GLANCE, float(rng.uniform(*GLANCE_SECONDS))
+        until = end if until + length + 0.5 > end else until
+        yield _look_at_audience(start, until, -1, rng)
+        start = until
+        if glances and until < end:
+            yield _glance(until, until + length, rng)
+            start = until + length
 
 
 def _blink(time: float, rng: np.random.Generator) -> Event:
@@ -132,8 +178,10 @@ def _blink_time(wished: float, last: float, pauses: Sequence[Pause], reach: floa
     return wished if best is None else best[1]
 
 
-def blink_events(ctx: Context) -> tuple[Event, ...]:
-    """Blinks at log-normal intervals, drawn to pauses so that most fall within 150 ms of one."""
+def blink_events(ctx: Context, gaze: Sequence[Event] = ()) -> tuple[Event, ...]:
+    """Blinks at log-normal intervals, drawn to pauses so that most fall within 150 ms of one, and to ``gaze`` shifts:
+    the further the eyes go, the likelier under a blink (Evinger et al. 1994: few below 17 degrees, nearly all above
+    33)."""
     rng = ctx.rng("blinks")
     pauses = ctx.speech.prosody.pauses
     mean = 60.0 / ctx.style.blinks
@@ -150,7 +198,59 @@ def blink_events(ctx: Context) -> tuple[Event, ...]:
         event = clip(_blink(time, rng), ctx.speech.seconds)
         if event is not None and time >= BLINK_EARLIEST:
             found.append(event)
-    return tuple(found)
+    return _with_shifts(found, gaze, ctx.speech.seconds, ctx.rng("gaze blinks"))
+
+
+def gaze_shifts(gaze: Sequence[Event]) -> list[tuple[float, float]]:
+    """Start in seconds and size in degrees of every planned gaze shift; between events the eyes are on the audience."""
+    found: list[tuple[float, float]] = []
+    there, left = np.zeros(2), 0.0
+    for event in gaze:
+        if event.start > left + 0.2:
+            found.append((left, float(np.hypot(*there))))
+            there = np.zeros(2)
+        goal = np.array([event.amount, event.extra])
+        found.append((event.start, float(np.hypot(*(goal - there)))))
+        there, left = goal, event.end
+    found.append((left, float(np.hypot(*there))))
+    return [shift for shift in found if shift[1] > 0.0]
+
+
+def _with_shifts(
+    blinks: list[Event], gaze: Sequence[Event], seconds: float, rng: np.random.Generator
+) -> tuple[Event, ...]:
+    """The nearest blink moved to each gaze shift that is made under one; large shifts get their own where none is
+    near."""
+    out = list(blinks)
+    apexes = [blink.apex for blink in out]
+    for time, size in gaze_shifts(gaze):
+        happens = rng.random() < (size - SHIFT_BLINKS[0]) / (SHIFT_BLINKS[1] - SHIFT_BLINKS[0])
+        own = clip(_blink(time + 0.5 * saccade_seconds(size) + rng.uniform(0.01, 0.05), rng), seconds)
+        if not happens or own is None or own.apex < BLINK_EARLIEST:
+            continue
+        near = _nearest(apexes, own.apex)
+        moves = near >= 0 and abs(apexes[near] - own.apex) < SHIFT_REACH
+        beside = [
+            index for index in range(near - 2, near + 3) if 0 <= index < len(out) and not (moves and index == near)
+        ]
+        if any(abs(apexes[index] - own.apex) < BLINK_MIN_GAP for index in beside) or not (moves or size >= SHIFT_LARGE):
+            continue
+        if moves:
+            del apexes[near]
+            old = out.pop(near)
+            moved = own.apex - old.apex
+            own = clip(replace(old, start=old.start + moved, apex=own.apex, end=old.end + moved), seconds) or own
+        at = bisect.bisect_left(apexes, own.apex)
+        apexes.insert(at, own.apex)
+        out.insert(at, own)
+    return tuple(out)
+
+
+def _nearest(times: Sequence[float], time: float) -> int:
+    """Index of the nearest of ascending times, -1 where there is none."""
+    at = bisect.bisect_left(times, time)
+    beside = [index for index in (at - 1, at) if 0 <= index < len(times)]
+    return min(beside, key=lambda index: abs(times[index] - time), default=-1)
 
 
 def smile_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.plan.context import Context, build_context
-from engine.plan.gaze import smile_events
+from engine.plan.gaze import saccade_seconds, smile_events
 from engine.plan.lanes import Wish, clip, settle
 from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import Event, GesturePlan
@@ -117,15 +117,21 @@ def _on_the_speaker(ctx: Context, rng: np.random.Generator) -> tuple[Event, ...]
     while clock < seconds:
         until = min(clock + float(rng.uniform(*LOOK_AWAY_EVERY)), seconds)
         yaw, pitch = rng.normal(0.0, 0.8), rng.normal(0.0, 0.5)
-        found.append(Event("audience", clock, clock + 0.03, until, yaw, max(until - clock - 0.03, 0.0), pitch))
+        found.append(_look("audience", clock, until, yaw, pitch))
         if until >= seconds - 1.5:
             break
         back = until + float(rng.uniform(*AWAY_SECONDS))
         side = rng.uniform(7.0, 13.0) * (1.0 if rng.random() < 0.5 else -1.0)
-        found.append(Event("away", until, until + 0.045, back, side, back - until - 0.045, rng.uniform(-6.0, 3.0)))
+        found.append(_look("away", until, back, side, rng.uniform(-6.0, 3.0)))
         clock = back
     events = [clip(event, seconds) for event in found]
     return tuple(event for event in events if event is not None)
+
+
+def _look(kind: str, start: float, end: float, yaw: float, pitch: float) -> Event:
+    """A gaze of a kind from start to end, reached by a saccade of its size."""
+    seconds = saccade_seconds(float(np.hypot(yaw, pitch)))
+    return Event(kind, start, start + seconds, end, yaw, max(end - start - seconds, 0.0), pitch)
 
 
 def _blinks(speech: Speech, rng: np.random.Generator, role: str) -> tuple[Event, ...]:

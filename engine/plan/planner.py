@@ -31,6 +31,7 @@ def plan_gestures(speech: Speech, style: str, energy: float, seed: int, speaker:
         raise CospeechError(f"The energy {energy} is out of range; choose a number from {ENERGY[0]} to {ENERGY[1]}")
     ctx = build_context(speech, style, float(energy), int(seed), speaker)
     phrases = build_phrases(ctx, choose(ctx, all_candidates(ctx)))
+    gaze = gaze_events(ctx, phrases)
     return GesturePlan(
         seconds=speech.seconds,
         style=style,
@@ -39,8 +40,8 @@ def plan_gestures(speech: Speech, style: str, energy: float, seed: int, speaker:
         phrases=phrases,
         head=head_events(ctx, phrases),
         brows=brow_events(ctx, phrases),
-        gaze=gaze_events(ctx, phrases),
-        blinks=blink_events(ctx),
+        gaze=gaze,
+        blinks=blink_events(ctx, gaze),
         breaths=breath_events(ctx),
         shifts=shift_events(ctx, phrases),
         smiles=smile_events(ctx, phrases),

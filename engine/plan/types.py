@@ -97,8 +97,8 @@ class GesturePlan:
     """Everything the engine intends for one line. ``words`` repeats text and times so that the plan reads alone.
 
     ``look_at``: what is looked at while nothing else is planned, metres as a Motion has them (left, up, forward from
-    the floor where the body rests); None: an audience in front. ``emphasis``: what a person asked to show more or less,
-    as far as it is in the plan.
+    the floor where the body rests; for our own skeleton, others look from their own eyes); None: an audience in front.
+    ``emphasis``: what a person asked to show more or less, as far as it is in the plan.
     """
 
     seconds: float

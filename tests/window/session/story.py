@@ -11,6 +11,7 @@ import bpy
 import edit
 import emage
 import look
+import looks
 import more
 from hands import override, view
 from look import MODULE, character
@@ -268,4 +269,5 @@ CHAPTERS: tuple[Callable[[Session], Steps], ...] = (
     export,
     emage.emage,
     engine,
+    looks.looks,
 )

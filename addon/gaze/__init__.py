@@ -1,0 +1,1 @@
+"""Whom the character looks at while it speaks: an object of the scene."""

@@ -1,0 +1,91 @@
+"""Something to look at with one click: an empty before the face, or the scene's camera."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..generate.props import take_start
+from ..regenerate.line import is_of_line
+from ..rig.rig_map import RigError
+from ..takes.span import SpanError, glanced_span
+from ..ui import allowed
+from .place import face_front
+
+EMPTY_SIZE = 0.1
+
+
+def _character_blocker(context: bpy.types.Context) -> str:
+    armature = context.scene.cospeech.character
+    if armature is None:
+        return "Choose a character, or add one with Add Character"
+    if armature.name not in context.scene.objects:
+        return f"'{armature.name}' is not in this scene; choose another character"
+    return ""
+
+
+def first_frame(scene: bpy.types.Scene) -> int:
+    """The scene frame on which the character's take of this line begins, or would begin."""
+    try:
+        span = glanced_span(scene, scene.cospeech.character)
+    except SpanError:
+        return take_start(scene)
+    return span.start if is_of_line(scene, span.action) else take_start(scene)
+
+
+class COSPEECH_OT_look_at_new(bpy.types.Operator):
+    """Put an empty in front of the character's face, and let the character look at it; move it wherever you like"""
+
+    bl_idname = "cospeech.look_at_new"
+    bl_label = "Look at New Empty"
+    bl_options = {"REGISTER", "UNDO"}
+
+    distance: bpy.props.FloatProperty(
+        name="Distance",
+        description="How far before the eyes",
+        default=1.5,
+        min=0.5,
+        soft_max=10.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a character."""
+        return allowed(cls, _character_blocker(context))
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Make it; selection and active object stay."""
+        scene = context.scene
+        try:
+            place = face_front(context, scene.cospeech.character, first_frame(scene), self.distance)
+        except RigError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        empty = bpy.data.objects.new(f"{scene.cospeech.character.name} Looks Here", None)
+        empty.empty_display_type, empty.empty_display_size = "SPHERE", EMPTY_SIZE
+        empty.location = place
+        scene.collection.objects.link(empty)
+        scene.cospeech.look_at = empty
+        return {"FINISHED"}
+
+
+class COSPEECH_OT_look_at_camera(bpy.types.Operator):
+    """Let the character look at the scene's camera"""
+
+    bl_idname = "cospeech.look_at_camera"
+    bl_label = "Look at Camera"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a camera."""
+        return allowed(cls, "" if context.scene.camera is not None else "The scene has no camera; add one first")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Take it."""
+        context.scene.cospeech.look_at = context.scene.camera
+        return {"FINISHED"}
+
+
+CLASSES = (COSPEECH_OT_look_at_new, COSPEECH_OT_look_at_camera)
