@@ -19,6 +19,7 @@ from engine.plan.context import Context
 
 REPEAT_NEAR, REPEAT_FAR = 3.0, 8.0
 NOVELTY_NEAR, NOVELTY_FAR = 0.1, 0.35
+WIDOWED = 0.25
 CLOSE = 80
 SHORT = 40
 ROUNDS = 8
@@ -196,6 +197,13 @@ def _stale(schedule: Schedule, chain: Sequence[int]) -> list[tuple[int, float]]:
     return found
 
 
+def _widowed(schedule: Schedule, chain: Sequence[int]) -> list[tuple[int, float]]:
+    """Halves of a pair (one hand, the other hand) in the chain without the other half, with the factor on them."""
+    made = {schedule.candidates[index].rule.id for index in chain}
+    partners = [(index, schedule.candidates[index].rule.partner) for index in chain]
+    return [(index, WIDOWED) for index, partner in partners if partner and partner not in made]
+
+
 def _long_runs(
     ctx: Context, schedule: Schedule, chain: Sequence[int], limits: Sequence[float]
 ) -> list[tuple[list[int], float]]:
@@ -251,8 +259,9 @@ def _ban(schedule: Schedule, window: tuple[float, float]) -> None:
 def choose(ctx: Context, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The gestures to make, in order.
 
-    After the first solution, repeats of a lexeme lose value (x 0.35 within 8 s, x 0.1 within 3 s) and runs without a
-    rest get a rest window; the schedule is solved again until nothing is left to mend.
+    After the first solution, repeats of a lexeme lose value (x 0.35 within 8 s, x 0.1 within 3 s), so do halves of a
+    pair without the other, and runs without a rest get a rest window; the schedule is solved again until nothing is
+    left to mend.
     """
     if not candidates:
         return []
@@ -266,7 +275,8 @@ def choose(ctx: Context, candidates: Sequence[Candidate]) -> list[Candidate]:
             break
         chain = schedule.steer(goal, chain)
     for _ in range(ROUNDS):
-        stale = [(index, factor) for index, factor in _stale(schedule, chain) if schedule.factors[index] == 1.0]
+        stale = [*_stale(schedule, chain), *_widowed(schedule, chain)]
+        stale = [(index, factor) for index, factor in stale if schedule.factors[index] == 1.0]
         runs = _long_runs(ctx, schedule, chain, limits)
         if not stale and not runs:
             break

@@ -16,6 +16,7 @@ from engine.hints import Hints, save_hints
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.motion import Motion
 from engine.pipeline import TakeOptions, hear, make_take
+from engine.plan.links import class_times
 from engine.plan.types import GesturePhrase, GesturePlan
 from engine.rotations import axis_angle_to_matrix
 from engine.speech.types import Speech
@@ -62,8 +63,10 @@ def apex_of(motion: Motion, phrase: GesturePhrase) -> float:
     local, times = axis_angle_to_matrix(motion.poses.astype(np.float64)), np.arange(motion.frames) / motion.fps
     sides = {"left": [0], "right": [1], "both": [0, 1]}[phrase.hands]
     points = np.array([wrists_at(pose)[sides] for pose in local])
-    if phrase.gclass in BEAT_CLASSES:
+    known = class_times(phrase.gclass)
+    if phrase.gclass in BEAT_CLASSES or known.strikes:
         return reversal_time(points, times, phrase.apex)
     later = [other.onset - 0.35 for other in plan_of(motion).phrases if other.apex > phrase.apex]
-    reach = max(min([phrase.hold_end, *later]), phrase.apex + 0.1)
+    still = phrase.apex if known.goes_on else phrase.hold_end
+    reach = max(min([still, *later]), phrase.apex + 0.1)
     return arrival_time(points, times, phrase.onset, reach)
