@@ -16,6 +16,7 @@ _QUIET = 0.15  # this quantile of a band's power is noise, of which the mean is 
 _MEAN_OVER_QUANTILE = 1.3
 _OVER, _GAIN_FLOOR = 1.5, 0.2
 _CLEAN_DB = 38.0  # loud frames over quiet frames: above it there is nothing to take off
+_NOTHING = 1e-4  # of full scale: an editor's silence around a line, which is not the recording's noise
 _SHAPE = np.hanning(_WINDOW + 1)[:-1]
 _OVERLAP_GAIN = 1.5  # sum of squared windows at this hop
 
@@ -26,6 +27,8 @@ class NoiseReducer:
     def __init__(self, waveform: Floats) -> None:
         step = max(_HOP, (len(waveform) - _WINDOW) // _LOOK)
         frames = np.lib.stride_tricks.sliding_window_view(waveform, _WINDOW)[::step]
+        heard = np.abs(frames).max(axis=1) > _NOTHING
+        frames = frames[heard] if heard.any() else frames
         power = np.abs(np.fft.rfft(frames * _SHAPE, axis=1)) ** 2
         loudness = 10 * np.log10(power.sum(axis=1) + 1e-9)
         self.snr = float(np.quantile(loudness, 0.9) - np.quantile(loudness, 0.05))

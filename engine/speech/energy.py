@@ -9,6 +9,7 @@ from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats
 
 HOP = round(PROSODY_HOP * SAMPLE_RATE)
 _FLOOR_DB = -100.0
+_DIGITAL_DB = -85.0  # below it nothing was recorded: an editor's silence
 _BLOCK = 4096  # frames at a time
 
 
@@ -29,9 +30,25 @@ def energy_db(waveform: Floats, width: int = 2) -> Floats:
     return np.asarray(np.maximum(10.0 * np.log10(power + 1e-12), _FLOOR_DB), np.float32)
 
 
+def recorded(levels: Floats) -> Floats:
+    """The levels (dB of full scale) at which something was recorded: the silence that an editor puts around a line says
+    nothing of the recording's noise. All of them where there is nothing else."""
+    found = levels[levels > _DIGITAL_DB]
+    return found if len(found) else levels
+
+
+def recorded_part(energy: Floats) -> tuple[float, float]:
+    """(start, end) in seconds of what was recorded, without an editor's silence before and after it; of the frames of
+    :func:`energy_db`. The whole where there is nothing else."""
+    heard = np.flatnonzero(energy > _DIGITAL_DB)
+    if not len(heard):
+        return 0.0, len(energy) * PROSODY_HOP
+    return float(heard[0]) * PROSODY_HOP, float(heard[-1] + 1) * PROSODY_HOP
+
+
 def voice_threshold(energy: Floats) -> float:
     """The level in dB above which frames are taken for voice: between the noise floor and the loud frames."""
-    floor, loud = np.quantile(energy, [0.05, 0.95])
+    floor, loud = np.quantile(recorded(energy), [0.05, 0.95])
     return float(max(loud - 35.0, min(floor + 10.0, loud - 12.0)))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.speech.decoder import Decoder, Token, TokenTimes
 from engine.speech.denoise import NoiseReducer
-from engine.speech.energy import energy_db, quietest, voice_threshold
+from engine.speech.energy import energy_db, quietest, recorded_part, voice_threshold
 from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats, Phone
 
 Advance = Callable[[float], None]
@@ -59,6 +59,8 @@ class Placer:
 
     def place(self, span: Span, advance: Advance) -> None:
         """Place the tokens of ``span``; ``advance`` hears the time reached, and may raise to stop."""
+        begin, stop = recorded_part(self.energy)
+        span = replace(span, start=max(span.start, begin), end=min(span.end, stop))
         position, first, misses = span.start, span.first, 0
         while first < span.last and span.end - position > _MIN_GAP:
             advance(position)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.speech.decoder import TokenTimes
-from engine.speech.energy import runs
+from engine.speech.energy import recorded, runs
 from engine.speech.types import SAMPLE_RATE, VOWELS, Floats, Phone
 
 Bools = NDArray[np.bool_]
@@ -72,7 +72,7 @@ def _noise_floor(waveform: Floats) -> float:
     """The 5th percentile of 5 ms levels in dB, looked at in every seventh step."""
     count = len(waveform) // _STEP
     steps = waveform[: count * _STEP].reshape(count, _STEP)[::7]
-    return float(np.quantile(10 * np.log10(np.mean(np.square(steps), axis=1) + 1e-10), 0.05))
+    return float(np.quantile(recorded(10 * np.log10(np.mean(np.square(steps), axis=1) + 1e-10)), 0.05))
 
 
 def _levels(waveform: Floats, times: TokenTimes) -> tuple[Floats, float]:

@@ -256,6 +256,22 @@ def test_noise_at_15_db() -> None:
     assert rate == 16000
 
 
+def test_silence_that_an_editor_put_around_a_noisy_line_changes_nothing(tmp_path: Path) -> None:
+    """Digital silence says nothing of the recording's noise."""
+    audio, rate = soundfile.read(CLIP, dtype="float32")
+    noisy = audio + np.random.default_rng(0).normal(0.0, audio.std() / 10**0.6, len(audio)).astype(np.float32)
+    quiet = np.zeros(6 * rate, np.float32)
+    found = []
+    for name, wave in (("plain", noisy), ("padded", np.concatenate([quiet, noisy, quiet]))):
+        soundfile.write(tmp_path / f"{name}.wav", wave, rate, subtype="FLOAT")
+        found.append(load_speech(tmp_path / f"{name}.wav", TEXT))
+    plain, padded = found
+    assert plain.warnings == padded.warnings == ()
+    apart = np.abs([b.start - 6.0 - a.start for a, b in zip(plain.words, padded.words, strict=True)])
+    assert np.median(apart) <= 0.01
+    assert apart.max() <= 0.08
+
+
 def test_shortest_clip(tmp_path: Path) -> None:
     audio, rate = soundfile.read(CLIP, dtype="float32")
     row = truth(CLIP)["words"][2]
