@@ -155,8 +155,9 @@ def test_surrogates_climb_the_ladder(takes):
     floors = found["other"]
     for name in ("FGD-kin", "MMD-kin"):
         score = {rung: values[name] for rung, values in found.items()}
-        assert score["other"] < 4.0 * floors[f"{name} real/real"]
-        assert max(score["other"], floors[f"{name} real/real"]) < score["slow"] < score["mean"]
+        floor = floors[f"{name} real/real"]  # of MMD it may be below 0
+        assert score["other"] < max(4.0 * floor, 0.3 * score["slow"])
+        assert max(score["other"], floor) < score["slow"] < score["mean"]
         assert score["mean"] < score["1 deg"] < score["3 deg"] < score["5 deg"]
         assert score["disorder"] > score["mean"]
     poses = {rung: values["FGD-PCA"] for rung, values in found.items()}
