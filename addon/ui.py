@@ -28,6 +28,16 @@ def allowed(operator: type, reason: str) -> bool:
     return not reason
 
 
+def character_blocker(context: bpy.types.Context) -> str:
+    """Why there is no character to work with in this scene; empty where there is one."""
+    armature = context.scene.cospeech.character
+    if armature is None:
+        return "Choose a character, or add one with Add Character"
+    if armature.name not in context.scene.objects:
+        return f"'{armature.name}' is not in this scene; choose another character"
+    return ""
+
+
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """A sentence over as many lines as the region's width asks for, since labels do not wrap but lose their end."""
     _draw_lines(layout, _wrapped(text.split(), " "), icon)

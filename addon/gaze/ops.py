@@ -8,19 +8,10 @@ from ..generate.props import take_start
 from ..regenerate.line import is_of_line
 from ..rig.rig_map import RigError
 from ..takes.span import SpanError, glanced_span
-from ..ui import allowed
+from ..ui import allowed, character_blocker
 from .place import face_front
 
 EMPTY_SIZE = 0.1
-
-
-def _character_blocker(context: bpy.types.Context) -> str:
-    armature = context.scene.cospeech.character
-    if armature is None:
-        return "Choose a character, or add one with Add Character"
-    if armature.name not in context.scene.objects:
-        return f"'{armature.name}' is not in this scene; choose another character"
-    return ""
 
 
 def first_frame(scene: bpy.types.Scene) -> int:
@@ -52,7 +43,7 @@ class COSPEECH_OT_look_at_new(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a character."""
-        return allowed(cls, _character_blocker(context))
+        return allowed(cls, character_blocker(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make it; selection and active object stay."""

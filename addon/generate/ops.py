@@ -23,7 +23,7 @@ from ..speech.transcript import find_transcript
 from ..takes.apply import META_KEY, ApplyError, RigError, action_meta, apply_take, check_ready
 from ..takes.kept import keep_file
 from ..takes.proportions import fitted
-from ..ui import allowed
+from ..ui import allowed, character_blocker
 from .props import PARTS, scene_rate, take_start
 
 
@@ -32,10 +32,9 @@ def generate_blocker(context: bpy.types.Context) -> str:
     settings = context.scene.cospeech
     if SESSION.job is not None:
         return "Cospeech is already working; wait for it or cancel it first"
-    if settings.character is None:
-        return "Choose a character, or add one with Add Character"
-    if settings.character.name not in context.scene.objects:
-        return f"'{settings.character.name}' is not in this scene; choose another character"
+    missing = character_blocker(context)
+    if missing:
+        return missing
     if not settings.audio:
         return "Choose the audio of the line"
     if not bpy.data.filepath and any(path.startswith("//") for path in (settings.audio, settings.transcript)):

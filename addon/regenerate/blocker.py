@@ -17,6 +17,7 @@ from ..generators.choice import (
 from ..plan.stale import count_changed, count_toned
 from ..setup.engine import SESSION
 from ..takes.span import SpanError, TakeSpan, glanced_span
+from ..ui import character_blocker
 from .line import LineError, find_line
 
 
@@ -26,10 +27,9 @@ def regenerate_blocker(context: bpy.types.Context) -> str:
     armature = settings.character
     if SESSION.job is not None:
         return "Cospeech is already working; wait for it or cancel it first"
-    if armature is None:
-        return "Choose a character, or add one with Add Character"
-    if armature.name not in context.scene.objects:
-        return f"'{armature.name}' is not in this scene; choose another character"
+    missing = character_blocker(context)
+    if missing:
+        return missing
     if armature.animation_data is not None and armature.animation_data.use_tweak_mode:
         return f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first"
     try:

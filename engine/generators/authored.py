@@ -28,11 +28,12 @@ from engine.generators.authored_build import (
     build_arm,
     trunk_of,
 )
-from engine.generators.authored_table import authored
+from engine.generators.authored_table import Form, authored
 from engine.generators.authored_trunk import UPPER, Borrowed, borrow
 from engine.generators.postures import rest_posture, spine_rest
 from engine.models.phase_gesture import (
     MIRROR_CLASS,
+    MIRROR_SIGNS,
     TORSO,
     VARIATIONS,
     ClipInfo,
@@ -45,7 +46,6 @@ from engine.skeleton import ASSETS, default_skeleton
 
 Array = NDArray[np.float64]
 
-MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])
 TIMES_FILE = ASSETS / "gestures" / "authored_times.json"
 RESTS = ("sides", "low_clasp", "loose_front")  # of assets/postures/arms.json: low, low in front, in front
 RATE = 60.0
@@ -216,23 +216,23 @@ class Repertoire:
 
     def landmarks(self, recipe: Recipe) -> Landmarks:
         """The landmarks of a performance."""
-        return self._build(recipe).marks if self.is_authored(recipe.first) else self._learned.landmarks(recipe)
+        return self._build(recipe)[1].marks if self.is_authored(recipe.first) else self._learned.landmarks(recipe)
 
     def decode(self, recipe: Recipe, seconds: Array) -> Array:
         """Local rotations (n, 43, 3, 3) of MODEL_JOINTS at clip times (n,)."""
         if not self.is_authored(recipe.first):
             return self._learned.decode(recipe, seconds)
-        return self._build(recipe).rotations(np.asarray(seconds, dtype=np.float64))
+        form, built = self._build(recipe)
+        apex = built.rotations(np.array([built.marks.apex0]))[0]
+        trunk = borrow(self._learned, form.hands_used, apex, built.marks, built.excursion, form.touch, recipe.noise)
+        return replace(built, borrowed=trunk).rotations(np.asarray(seconds, dtype=np.float64))
 
-    def _build(self, recipe: Recipe) -> Built:
+    def _build(self, recipe: Recipe) -> tuple[Form, Built]:
+        """The form of a recipe, and its performance with a trunk that only leans."""
         size = recipe.amplitude if isinstance(recipe, SizedRecipe) else 1.0
         noise = np.ascontiguousarray(recipe.noise, dtype=np.float64)
         take = takes()[recipe.first - self._own]
-        built = _built(take, noise.tobytes(), size)
-        form = authored().forms[take.form]
-        apex = built.rotations(np.array([built.marks.apex0]))[0]
-        trunk = borrow(self._learned, form.hands_used, apex, built.marks, built.excursion, form.touch, noise)
-        return replace(built, borrowed=trunk)
+        return authored().forms[take.form], _built(take, noise.tobytes(), size)
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,6 @@ LOW_BACK = 0.24  # W: a hand falls before it comes home
 BACK_BEGINS_EARLY = 0.06  # fingers relax a little before the hand goes
 FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
 STRUCK = 0.8  # of a way's time, when three tenths of its top speed are left
-SPREAD_JOINTS = (0, 3, 6, 9)
 
 
 @dataclass(frozen=True, eq=False)

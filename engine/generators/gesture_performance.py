@@ -11,7 +11,15 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from engine.generators.gesture_choice import Choice
-from engine.models.phase_gesture import LEFT_ARM, MODEL_JOINTS, TORSO, GestureSource, Landmarks, orthonormal_rows
+from engine.models.phase_gesture import (
+    LEFT_ARM,
+    MIRROR_SIGNS,
+    MODEL_JOINTS,
+    TORSO,
+    GestureSource,
+    Landmarks,
+    orthonormal_rows,
+)
 from engine.rotations import continuous_axis_angle, matrix_to_6d
 from engine.skeleton import default_skeleton
 
@@ -27,7 +35,6 @@ ARM_OF = {"left": (16, 18, 20), "right": (17, 19, 21)}
 COLLARS = {"left": 5, "right": 6}  # positions in TORSO
 # An arm that moves less than this share of the other one takes over the other one's progress.
 STILL_SHARE = 0.25
-MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])
 MIRRORED = tuple(MODEL_JOINTS.index(default_skeleton().mirror[joint]) for joint in MODEL_JOINTS)
 IN_MODEL = {joint: place for place, joint in enumerate(MODEL_JOINTS)}
 

@@ -38,6 +38,7 @@ LEAST_GAP = 0.02
 FORMAT = 2
 NEAREST_RIDGE = 1e-3
 VARIATIONS = 24
+MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])  # on a rotation: its mirror image in the plane x = 0
 # Bands of the tracks' cosine transform, Hz: each has its own step, so that rounding stays far below the motion.
 BAND_EDGES = (0.0, 0.01, 0.4, 0.8, 1.6, 3.2, 6.4, 20.0)
 # A share of the way to another clip drawn from here keeps the spread of real gestures: an average alone would be tamer.

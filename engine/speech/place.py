@@ -54,13 +54,13 @@ class Placer:
         self.noise = NoiseReducer(waveform)
         self.energy = energy_db(waveform)
         self.threshold = voice_threshold(self.energy)
+        self.recorded = recorded_part(self.energy)
         self._scores: list[float] = []
         self._wide: Decoder | None = None
 
     def place(self, span: Span, advance: Advance) -> None:
         """Place the tokens of ``span``; ``advance`` hears the time reached, and may raise to stop."""
-        begin, stop = recorded_part(self.energy)
-        span = replace(span, start=max(span.start, begin), end=min(span.end, stop))
+        span = replace(span, start=max(span.start, self.recorded[0]), end=min(span.end, self.recorded[1]))
         position, first, misses = span.start, span.first, 0
         while first < span.last and span.end - position > _MIN_GAP:
             advance(position)
