@@ -21,6 +21,7 @@ from engine.generators.authored_build import (
     MOST_GROWTH,
     PLACE_SPREAD,
     SECOND_PLACE,
+    TOUCH_SECOND,
     TOUCH_SPREAD,
     ArmCurves,
     Trunk,
@@ -50,6 +51,7 @@ TIMES_FILE = ASSETS / "gestures" / "authored_times.json"
 RESTS = ("sides", "low_clasp", "loose_front")  # of assets/postures/arms.json: low, low in front, in front
 RATE = 60.0
 TEMPO = 0.08
+UNLIKE, TOUCH_UNLIKE = 0.14, 0.08  # how much larger one of two hands' ways is
 APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other
 STROKE_SHOWS = 0.2  # of its time: a tenth of its way
 LEFT_COLLAR, RIGHT_COLLAR = TORSO.index(13), TORSO.index(14)
@@ -254,8 +256,9 @@ def _built(take: Take, noise: bytes, amplitude: float) -> Built:
     left, lag = None, 0.0
     if form.hands == "both":
         lag = share * form.lag * float(rng.uniform(-1.0, 1.0)) * (LEADING if take.rest == APART else 1.0)
-        apart = share * (0.16 if form.touch else 1.0) * SECOND_PLACE * rng.uniform(-1.0, 1.0, 3)
-        other = Variation(rng, growth * (1.0 + share * float(rng.uniform(-0.08, 0.08))), one.tempo, share)
+        apart = share * (TOUCH_SECOND if form.touch else SECOND_PLACE) * rng.uniform(-1.0, 1.0, 3)
+        unlike = 1.0 + share * (TOUCH_UNLIKE if form.touch else UNLIKE) * float(rng.uniform(-1.0, 1.0))
+        other = Variation(rng, growth * unlike, one.tempo, share)
         left = build_arm(form, form.left or form.right, hands, rest[0], other, _mirror_aside(offset) + apart)
     ends = form.right[-1].at, None if form.hands != "both" else (form.left or form.right)[-1].at
     trunk = trunk_of(form, right.spans, np.array(ends[0]), None if ends[1] is None else np.array(ends[1]), rng)

@@ -31,7 +31,7 @@ HINGE = np.array([0.0, -1.0, 0.0])
 # W of gesture space (semantics.md section 6): from acromion to acromion, over the distance of the shoulder joints.
 WIDTH_SHARE = 1.15
 STERNUM_DOWN, STERNUM_AHEAD = 0.25, 0.10  # in W below the shoulders; metres in front of them
-ELBOW_DOWN = np.array([0.32, -1.0, -0.30])  # where an elbow points when nothing else is wished
+ELBOW_DOWN = np.array([0.18, -1.0, -0.30])  # where an elbow points when nothing else is wished
 SWIVELS = np.radians(np.arange(-36.0, 78.0, 2.0))
 # Comfortable angles of the hand against the forearm, and the firm ones (degrees): turn, flexion, deviation.
 COMFORT = np.radians([[-78.0, 78.0], [-48.0, 42.0], [-12.0, 20.0]])

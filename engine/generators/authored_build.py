@@ -33,16 +33,18 @@ HOME = np.array([0.45, -0.75, 0.35])  # about this point an amplitude enlarges a
 LEAST_GROWTH, MOST_GROWTH = 0.78, 1.25
 # A hand that rests near comes sooner: least share of the way's time, and the way in metres that takes all of it.
 NEAREST, FAR_WAY = 0.72, 0.42
-OUTWARD = np.array([0.10, -0.03, 0.12])  # bow of the way from and to rest, W
+OUTWARD = np.array([0.05, -0.03, 0.12])  # bow of the way from and to rest, W
+# A hand that goes to the body, or to the other hand, goes round more, with its elbow so many degrees further out.
+TOUCH_OUTWARD, TOUCH_ELBOW = np.array([0.10, -0.03, 0.12]), 7.5
 # Hands that rest on each other keep apart on the way: within this of the middle, the one in front passes in front (W).
 CLASP_ASIDE, CLASP_AHEAD, CLASP_APART, CLASP_OUT = 0.3, 0.2, 1.8, 0.08
 # Two hands that are nearer to the middle than this open before they sink, by this share of what they are nearer (W).
 MIDDLE, OPENING = 0.34, 0.8
 PLACE_SPREAD, TOUCH_SPREAD = 0.045, 0.008  # W
-SECOND_PLACE = 0.036
+SECOND_PLACE, TOUCH_SECOND = 0.07, 0.004
 ANGLE_SPREAD = np.radians([5.0, 3.5, 2.5])
 TOUCH_SHARE = 0.3  # of the spread of angles and fingers where a hand touches: a hand's length makes much of little
-ELBOW_SPREAD = 13.0  # degrees that an elbow likes to be further out, a third of it further in
+ELBOW_SPREAD = 10.0  # degrees that an elbow likes to be further out, a third of it further in
 FIRM_MARGIN = float(np.radians(5.0))
 # The parts of an arm do not move as one: seconds after the wrist (the elbow leads).
 LEADS = np.array([0.0] * 3 + [-0.025] * 3 + [0.04, 0.075, 0.065])
@@ -50,14 +52,15 @@ OVERSHOOT = np.array([0.035] * 3 + [0.0] * 3 + [0.06, 0.14, 0.10])
 SETTLE = 0.34
 FINGER_LAG = 0.035
 FINGER_SHARE = (0.10, 0.74)  # of a move: when fingers begin, and how long they take
-FINGER_SPREAD = 0.07
+FINGER_SPREAD = 0.12
 # Fingers that mean nothing by their shape hang as they like: so far they bend more than written (degrees).
 LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 22.0, 4.0
 # While a pose is held the hand sinks and turns a little: W, radians.
 SINK_LOW, SINK_HIGH = np.array([-0.03, -0.19, -0.09]), np.array([0.09, 0.02, 0.05])
 SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([12.0, 10.0, 6.0]), 0.6, 0.06
 RELAX = (0.08, 0.3)  # of the way to the resting hand that loose fingers go in that time
-FINGER_DRIFT = np.radians(1.6)
+FINGER_DRIFT = np.radians(2.8)
+BACK_AROUND = (0.0, 1.0)  # of that bow, on the way back
 LOW_BACK = 0.24  # W: a hand falls before it comes home
 BACK_BEGINS_EARLY = 0.06  # fingers relax a little before the hand goes
 FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
@@ -121,7 +124,7 @@ class ArmCurves:
             late = self.fingers(times - self.lags[finger])
             vectors[:, joints] = late.reshape(-1, 15, 3)[:, joints]
             pulse = np.sin(2.0 * np.pi * self.drift[finger, 0] * times + self.drift[finger, 1])
-            vectors[:, joints, 2] += (FINGER_DRIFT * awake * pulse)[:, None]
+            vectors[:, joints, 2] += (self.drift[finger, 2] * awake * pulse)[:, None]
         return axis_angle_to_matrix(vectors)
 
 
@@ -172,8 +175,10 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     tilted = share * ANGLE_SPREAD * rng.uniform(-1.0, 1.0, 3)
     lift = ELBOW_SPREAD * float(rng.uniform(-0.3, 1.0))  # outward: inside is the trunk
     lift *= TOUCH_SHARE if form.touch and form.hands == "both" else 1.0
+    lift += TOUCH_ELBOW if form.touch else 0.0
     fingers = rest[9:].copy()
-    outward = OUTWARD + _clasp_bow(first[PLACE])
+    around = TOUCH_OUTWARD if form.touch else OUTWARD
+    clasped = _clasp_bow(first[PLACE])
     moves, shapes = list[Move](), list[Move]()
     paths, flutter = list[Wave | Loop](), list[Wave | Loop]()
     here, shape = first, fingers
@@ -184,7 +189,7 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
         state = key_state(lifted, varied_place(form, key, one.growth, offset), tilted)
         delta = state - here
         bow = np.zeros(STATE)
-        bow[PLACE] = space().width * (np.array(key.bow) + (outward if number == 0 else 0.0))
+        bow[PLACE] = space().width * (np.array(key.bow) + (around + clasped if number == 0 else 0.0))
         seconds = one.tempo * key.take * (1.0 if number else near)
         last = number == len(keys) - 1 and key.shake is None and key.circle is None
         over = OVERSHOOT * delta * (1.0 if last else 0.0) * (0.3 if form.touch else 1.0)
@@ -213,7 +218,7 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
         shapes.append(Move(spans.done, max(spans.leave - spans.done, SINK_SECONDS), eased_off, np.zeros(45)))
         shape = shape + eased_off
     back = np.zeros(STATE)
-    back[PLACE] = space().width * (OUTWARD * rng.uniform(0.3, 1.2) + (outward - OUTWARD))
+    back[PLACE] = space().width * (around * rng.uniform(*BACK_AROUND) + clasped)
     back[1] -= space().width * LOW_BACK * (0.0 if form.touch else one.varied * float(rng.uniform(0.0, 1.0)))
     if form.hands == "both":
         back[0] += OPENING * max(space().width * MIDDLE - float((here[PLACE] - space().sternum)[0]), 0.0)
@@ -221,7 +226,8 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     moves.append(Move(spans.leave, length, first - here, back))
     shapes.append(Move(spans.leave - BACK_BEGINS_EARLY, 0.85 * length, fingers - shape, np.zeros(45)))
     lags = FINGER_LAG + np.array([0.0, 0.012, 0.036, 0.024, 0.008]) * rng.uniform(0.4, 1.8, 5)
-    drift = np.stack([rng.uniform(0.35, 0.75, 5), rng.uniform(0.0, 2.0 * np.pi, 5)], axis=1)
+    size = np.full(5, FINGER_DRIFT * (TOUCH_SHARE if form.touch else 1.0))
+    drift = np.stack([rng.uniform(0.35, 0.75, 5), rng.uniform(0.0, 2.0 * np.pi, 5), size], axis=1)
     return ArmCurves(Track(first, moves, paths), Track(fingers, shapes, flutter), lags, drift, spans)
 
 

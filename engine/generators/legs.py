@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
 LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
-SOFT_KNEE = float(np.radians(8.0))
+SOFT_KNEE = float(np.radians(5.0))
 _FLEX_AXIS = np.array([1.0, 0.0, 0.0])
 _BLEND_METRES = 0.003
 _REACH_SOFT = 0.0003
@@ -26,10 +26,14 @@ _REACH_SOFT = 0.0003
 
 @dataclass(frozen=True, eq=False)
 class Feet:
-    """World ankle positions (2, 3) in metres and foot orientations (2, 3, 3), left then right, of planted feet."""
+    """World ankle positions (2, 3) in metres and foot orientations (2, 3, 3), left then right, of planted feet.
+
+    Feet that step have both for every instant, and ``peel`` (T, 2): by how many radians the heel is up.
+    """
 
     ankles: Array
     orientations: Array
+    peel: Array | None = None
 
 
 @cache

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from engine.generators.footsteps import footsteps
 from engine.generators.headgaze import (
     EYE_PITCH_LIMIT,
     EYE_YAW_LIMIT,
@@ -23,7 +24,7 @@ from engine.generators.headgaze import (
     place_for,
     speaking_envelope,
 )
-from engine.generators.legs import LEG_JOINTS, SOFT_KNEE, Feet, choose_feet, highest_pelvis, solve_legs
+from engine.generators.legs import LEG_JOINTS, SOFT_KNEE, TOES, Feet, choose_feet, highest_pelvis, solve_legs
 from engine.generators.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.postures import ARM_JOINTS, MIRROR, RestTracks, life_style, life_table, rest_tracks, spine_rest
 from engine.generators.stance import Stance, carried, default_stance
@@ -82,7 +83,8 @@ def base_motion(
     """The body at rest: local rotations (T, 55, 3, 3) and SMPL-X ``trans`` (T, 3) at ``times`` (T,) seconds.
 
     Continuous in time: an instant has the same pose at any frame rate, before and after the speech too. The same plan
-    and seeds give the same body. ``in_place`` keeps the pelvis over one spot. Feet are planted exactly.
+    and seeds give the same body. ``in_place`` keeps the pelvis over one spot and takes no step. Feet that stand
+    are planted exactly.
     """
     return live(build_life(plan, seed, in_place), times)
 
@@ -99,8 +101,18 @@ def live(life: BodyLife, times: NDArray[np.floating[Any]]) -> tuple[Array, Array
 
 
 def planted_feet(plan: GesturePlan, seed: int) -> Feet:
-    """Where the feet of this plan and seed stand, for the foot lock after the gesture layer."""
+    """Where the feet of this plan and seed stand before the first step."""
     return choose_feet(default_skeleton(), plan.seed, seed)
+
+
+def _standing(plan: GesturePlan, seed: int, share: float) -> Stance:
+    """Planted feet, and the steps that go with a share of the plan's weight shifts."""
+    feet = planted_feet(plan, seed)
+    return default_stance(feet, footsteps(default_skeleton(), feet, _weight_shifts(plan), share, plan.seed, seed))
+
+
+def _weight_shifts(plan: GesturePlan) -> list[Event]:
+    return sorted((event for event in plan.shifts if event.kind == "shift"), key=lambda event: event.start)
 
 
 def build_life(
@@ -120,7 +132,7 @@ def build_life(
     sway = np.array([style["sway_ml"], style["sway_ap"]]) * 1e-3
     micro = float(style["micro"])
     return BodyLife(
-        stance=default_stance(planted_feet(stood, stood_seed)),
+        stance=_standing(stood, stood_seed, 0.0 if in_place else float(style["steps"])),
         load=_load_track(stood, seeded("load", *place)),
         sway=wander(seeded("sway", *place), sway, low, high, 14),
         trunk=wander(seeded("trunk", *key), np.radians(_TRUNK_NOISE) * style["torso"] * drive, 0.05, 0.4),
@@ -183,6 +195,8 @@ def evaluate(life: BodyLife, times: Array) -> tuple[Array, Array]:
     pelvis[:, 1] = height - 1e-3 * stance.scale * table["breath"]["rise_mm"] * (1.0 - breath)
     legs, _ = solve_legs(skeleton, pelvis, local[:, 0], feet.ankles, feet.orientations)
     local[:, LEG_JOINTS] = legs
+    if feet.peel is not None:
+        local[:, TOES] = rotation_x(-feet.peel)
     return local, pelvis - skeleton.rest[0]
 
 
@@ -304,7 +318,7 @@ def _load_track(plan: GesturePlan, rng: np.random.Generator) -> Steps:
     table = life_table()["load"]
     low, high = (1e-3 * value for value in table["default_mm"])
     limit = 1e-3 * table["limit_mm"]
-    shifts = sorted((event for event in plan.shifts if event.kind == "shift"), key=lambda event: event.start)
+    shifts = _weight_shifts(plan)
     side = float(rng.choice([-1.0, 1.0]))
     if shifts:  # so that the first shift is one to be seen
         side = -float(np.sign(shifts[0].amount)) or side

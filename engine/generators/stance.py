@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.generators.footsteps import Footstep, walked
 from engine.generators.legs import ANKLES, SOFT_KNEE, TOES, Feet, leg_length
 from engine.generators.noise import min_jerk
 from engine.kinematics import rotation_y, steady_arctan2
@@ -25,6 +26,7 @@ class Stance:
 
     ``feet`` and the carry (``yaw`` radians, ``offset`` metres x and z) are those at both ends of ``span`` seconds, and
     go smoothly from the first to the last between them: a take that is made anew in a window stands where it stood.
+    Feet that are the same at both ends take ``steps``.
     """
 
     skeleton: Skeleton
@@ -33,6 +35,7 @@ class Stance:
     span: tuple[float, float] = (0.0, 1.0)
     yaw: tuple[float, float] = (0.0, 0.0)
     offset: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 0.0), (0.0, 0.0))
+    steps: tuple[Footstep, ...] = ()
 
     @property
     def at_home(self) -> bool:
@@ -53,16 +56,16 @@ class Stance:
         """The feet at (T,) seconds, (2, 3) where they stay put, else (T, 2, 3)."""
         first, last = self.feet
         if first is last:
-            return first
+            return walked(first, self.steps, times)
         way = self.way(times)[:, None, None]
         turn = matrix_to_axis_angle(np.swapaxes(first.orientations, -1, -2) @ last.orientations)
         soles = first.orientations @ axis_angle_to_matrix(way * turn)
         return Feet(first.ankles + way * (last.ankles - first.ankles), soles)
 
 
-def default_stance(feet: Feet) -> Stance:
-    """Our own skeleton on these feet, where life puts it."""
-    return Stance(default_skeleton(), 1.0, (feet, feet))
+def default_stance(feet: Feet, steps: tuple[Footstep, ...] = ()) -> Stance:
+    """Our own skeleton on these feet and with these steps, where life puts it."""
+    return Stance(default_skeleton(), 1.0, (feet, feet), steps=steps)
 
 
 def carried(stance: Stance, times: Array, pelvis: Array, root: Array) -> tuple[Array, Array]:
@@ -77,11 +80,11 @@ def carried(stance: Stance, times: Array, pelvis: Array, root: Array) -> tuple[A
     return place, heading @ root
 
 
-def scaled_stance(skeleton: Skeleton, drawn: Feet) -> Stance:
-    """The stance drawn for our skeleton on another one: width and sway by leg length, soles on the floor."""
-    ours = default_skeleton()
+def scaled_stance(skeleton: Skeleton, stance: Stance) -> Stance:
+    """The stance drawn for our skeleton on another one: width, steps and sway by leg length, soles on the floor."""
+    ours, drawn = default_skeleton(), stance.feet[0]
     if skeleton.rest is ours.rest:
-        return default_stance(drawn)
+        return stance
     scale = leg_length(skeleton, 0, SOFT_KNEE) / leg_length(ours, 0, SOFT_KNEE)
     ankles = np.empty((2, 3))
     for side in (0, 1):
@@ -89,20 +92,23 @@ def scaled_stance(skeleton: Skeleton, drawn: Feet) -> Stance:
         ankles[side, 1] = skeleton.toe_height - (skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]])[1]
         ankles[side, 2] = skeleton.rest[0, 2] + scale * (drawn.ankles[side, 2] - ours.rest[0, 2])
     feet = Feet(ankles, drawn.orientations)
-    return Stance(skeleton, scale, (feet, feet))
+    return Stance(skeleton, scale, (feet, feet), steps=tuple(step.scaled(scale) for step in stance.steps))
 
 
 def stance_of_base(
-    stance: Stance, span: tuple[float, float], base: tuple[Array, Array], lived: tuple[Array, Array]
+    stance: Stance, span: tuple[float, float], times: Array, base: tuple[Array, Array], lived: tuple[Array, Array]
 ) -> Stance:
     """The stance on which a window's body meets its base: feet, place and heading are the base's at both ends.
 
-    ``span`` seconds of the two frames at which base and life are compared; both as local rotations (2, 55, 3, 3) and
-    ``trans`` (2, 3). What agrees with ``stance`` but for rounding stays exactly as it was drawn.
+    ``span`` seconds of the window; ``times`` (2,) of the frames at which base and life are compared; both as local
+    rotations (2, 55, 3, 3) and ``trans`` (2, 3). What agrees with ``stance`` but for rounding stays exactly as it was
+    drawn.
     """
     skeleton = stance.skeleton
     points, world = skeleton.forward_matrices(*base)
-    feet = [_foot_places(stance.feet[end], points[end], world[end]) for end in (0, 1)]
+    drawn = [stance.feet_at(times[end : end + 1]) for end in (0, 1)]
+    drawn = [Feet(one.ankles.reshape(2, 3), one.orientations.reshape(2, 3, 3)) for one in drawn]
+    feet = [_foot_places(drawn[end], points[end], world[end]) for end in (0, 1)]
     yaw = _yaw(base[0][:, 0]) - _yaw(lived[0][:, 0])
     yaw = (yaw + np.pi) % (2.0 * np.pi) - np.pi
     home = np.array([0.0, 0.0, skeleton.rest[0, 2]])
@@ -112,14 +118,16 @@ def stance_of_base(
         yaw, offset = np.zeros(2), np.zeros((2, 2))
     elif abs(yaw[1] - yaw[0]) > np.pi:  # the short way round
         yaw[1] -= np.copysign(2.0 * np.pi, yaw[1] - yaw[0])
-    return Stance(
-        skeleton,
-        stance.scale,
-        (feet[0], feet[0] if _same(feet[0], feet[1].ankles, feet[1].orientations) else feet[1]),
-        span,
-        (float(yaw[0]), float(yaw[1])),
-        ((float(offset[0, 0]), float(offset[0, 1])), (float(offset[1, 0]), float(offset[1, 1]))),
+    here = replace(
+        stance,
+        span=span,
+        yaw=(float(yaw[0]), float(yaw[1])),
+        offset=((float(offset[0, 0]), float(offset[0, 1])), (float(offset[1, 0]), float(offset[1, 1]))),
     )
+    if feet[0] is drawn[0] and feet[1] is drawn[1]:
+        return here
+    same = _same(feet[0], feet[1].ankles, feet[1].orientations)
+    return replace(here, feet=(feet[0], feet[0] if same else feet[1]), steps=())
 
 
 def _foot_places(drawn: Feet, points: Array, world: Array) -> Feet:

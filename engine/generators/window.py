@@ -183,7 +183,7 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     known = request.standing
     standing = None if known is None else (rests_of(known.plan, plan), known.seed)
     life = build_life(plan, request.seed, request.in_place, standing)
-    life = replace(life, stance=scaled_stance(hints.skeleton, life.stance.feet[0]))
+    life = replace(life, stance=scaled_stance(hints.skeleton, life.stance))
     if known is not None and known.seed != request.seed:
         own = _own_rests(plan, request.seed, hints)
         life = replace(life, rests=other_rests(life.rests, own, free_spans(hints)))
@@ -194,7 +194,7 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     ends = [before if first > 0 else after, after if end < hints.frames else before]
     base = axis_angle_to_matrix(hints.base.poses[ends].astype(np.float64)), hints.base.trans[ends].astype(np.float64)
     times = np.array(ends) / hints.fps
-    stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), base, live(life, times))
+    stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), times, base, live(life, times))
     if plan.look_at is not None and not stance.at_home:  # a body that turned away from life's place looks from there
         life = replace(life, head=head_on(plan, request.seed, stance))
     return replace(life, stance=stance)

@@ -20,10 +20,10 @@ SILENCE = 1.5
 GROUP_MIN = (2.8, 1.8)
 QUIET = 4.0
 TOPIC_SHIFT = 0.84
-SHIFT_RATE = 0.02
-SHIFT_SPACING = 10.0
+SHIFT_RATE = 0.03
+SHIFT_SPACING = 8.0
 SHIFT_SECONDS = (1.0, 1.6)
-SHIFT_METRES = (0.012, 0.034)
+SHIFT_METRES = (0.018, 0.038)
 FIDGET_EVERY = 50.0
 
 
@@ -76,7 +76,7 @@ def _covered(phrases: Sequence[GesturePhrase], onsets: np.ndarray, start: float,
 
 
 def _shift_starts(ctx: Context, phrases: Sequence[GesturePhrase], rng: np.random.Generator) -> list[float]:
-    """At topic boundaries with probability 0.84; elsewhere 0.02 a second, only in pauses with the hands at rest."""
+    """At topic boundaries with probability 0.84; elsewhere 0.03 a second, only in pauses with the hands at rest."""
     onsets = np.array([phrase.onset for phrase in phrases])
     topics = [(b.start, b.end) for b in ctx.boundaries if rng.random() < TOPIC_SHIFT]
     found: list[float] = []

@@ -31,6 +31,7 @@ CHOICE = 0.35
 FUNCTION_WORD = 0.6
 # One of two halves ("on the one hand", "on the other hand") is worth little without the other.
 PAIR = 2.5
+ACT = 2.6  # of a greeting: more than the most prominent word would be worth (1.56)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def fits_line(ctx: Context, candidate: Candidate) -> bool:
 def _meaning_value(ctx: Context, hit: Hit, token: Token, recent: dict[str, float]) -> float:
     """Priority (squared) x probability x energy; more on prominent words and in the rheme, less when just said."""
     base = (hit.rule.priority / TYPICAL_PRIORITY) ** 2 * min(1.0, hit.rule.p * ctx.energy)
-    value = base * (0.7 + 0.6 * token.strength) * (1.2 if token.rheme else 1.0)
+    value = base * (ACT if hit.rule.act else (0.7 + 0.6 * token.strength) * (1.2 if token.rheme else 1.0))
     if token.start - recent.get(token.norm, -1e9) < 15.0:
         value *= 0.6
     recent[token.norm] = token.start

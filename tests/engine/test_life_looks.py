@@ -14,7 +14,7 @@ from engine.errors import CospeechError
 from engine.generators.headgaze import FURTHEST_YAW, NEAREST, centre_of, place_for, resting_eyes
 from engine.generators.legs import choose_feet
 from engine.generators.life import head_on
-from engine.generators.stance import Stance, scaled_stance
+from engine.generators.stance import Stance, default_stance
 from engine.hints import Hints
 from engine.kinematics import rotation_y
 from engine.motion import Motion
@@ -175,7 +175,7 @@ def test_frames_of_a_take_that_was_turned_find_the_place(tmp_path: Path) -> None
 
 def test_a_body_that_is_turned_sees_the_place_from_where_it_stands() -> None:
     place = (2.0, 1.6, 0.0)  # at its left; a body turned to it has it in front
-    stance = scaled_stance(SKELETON, choose_feet(SKELETON, 1, 1))
+    stance = default_stance(choose_feet(SKELETON, 1, 1))
     quarter = replace(stance, yaw=(np.pi / 2,) * 2)
     assert isinstance(quarter, Stance)
     assert centre_of(place)[0] > 70.0

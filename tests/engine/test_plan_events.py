@@ -141,7 +141,7 @@ def test_weight_shifts_at_topic_boundaries() -> None:
             for event in plan.shifts:
                 assert event.kind in ("shift", "fidget")
                 if event.kind == "shift":
-                    assert 0.012 <= abs(event.amount) <= 0.034
+                    assert 0.018 <= abs(event.amount) <= 0.038
                     assert 1.0 - 1e-3 <= event.apex - event.start <= 1.6 + 1e-3
     assert boundaries > 90
     assert 0.75 <= shifted / boundaries <= 0.95

@@ -195,8 +195,13 @@ def test_a_first_take_on_another_skeleton_stands_on_the_floor(tmp_path):
     )
     made = regenerated(tmp_path, Hints(base=still, rest=theirs.rest), seed=1)
     points, _ = theirs.forward(made.poses, made.trans)
-    assert np.abs(points[:, list(TOES), 1] - theirs.toe_height).max() < 2e-3
-    assert np.abs(np.diff(points[:, list(ANKLES)], axis=0)).max() < 5e-4
+    above = points[:, list(TOES), 1] - theirs.toe_height
+    assert above.min() > -2e-3
+    assert np.abs(above).min(axis=1).max() < 2e-3  # a step lifts one foot
+    assert np.quantile(above, 0.95) < 2e-3
+    moving = np.abs(np.diff(points[:, list(ANKLES)], axis=0)).max(axis=-1) > 5e-4
+    assert not moving.all(axis=1).any()
+    assert moving.any(axis=1).mean() < 0.15
     ours = make_take(replace(OPTIONS, seed=1), silent_progress, line())
     assert np.ptp(made.trans[:, 0]) == pytest.approx(0.7 * np.ptp(ours.trans[:, 0]), rel=0.05)
     assert plan_of(made).phrases == plan_of(ours).phrases
