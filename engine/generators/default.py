@@ -71,7 +71,8 @@ class DefaultGenerator:
         progress("body", 0.0)
         local, trans = base_motion(request.plan, times, request.seed, request.in_place)
         progress("body", 0.3)
-        local = perform(local, request.plan.phrases, times, request.seed, request.style, self.model)
+        plan = request.plan
+        local = perform(local, plan.phrases, times, request.seed, request.style, self.model, plan.accents)
         progress("body", 0.7)
         local, trans = clean(local, trans, request.fps, skeleton)
         local = aim_eyes(local, request.plan, times, request.seed, trans)  # gestures and cleanup turned the head

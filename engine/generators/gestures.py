@@ -7,6 +7,7 @@ velocity. Between layers the base shows through, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.generators.authored import Repertoire, authored_classes
 from engine.generators.gesture_choice import anchor, choose
+from engine.generators.gesture_holds import TOUCHING, beat, hold_beats, sway, tremble
 from engine.generators.gesture_performance import (
     ARM_OF,
     COLLARS,
@@ -57,15 +59,12 @@ FINGER_POWER = 2.0
 DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
 LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
 # Hands that touch the body come as recorded: enlarged, they would go into it.
-TOUCHING, MOST_TOUCHING = frozenset(["me", "think", "plea"]), 1.08
+MOST_TOUCHING = 1.08
 # A hand that is recorded high has little room to rise before it stands in front of the face: the factor on top of 1 a
 # metre below HIGH, wrist height above the chest joint.
 HIGH, ROOM_SHARE = 0.18, 1.1
 # Top speed of a wrist on its way to an apex, m/s.
 TOP_SPEED = {"calm": 2.0, "explain": 2.6, "narrate": 2.8, "excited": 3.2}
-HOLD_DRIFT = np.radians(0.5)
-TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4
-MIRROR_AXES = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +75,7 @@ class _Layer:
     dip: float
     size: float
     drift: Array
+    beats: tuple[float, ...]
 
     @property
     def begin(self) -> float:
@@ -93,13 +93,15 @@ def perform(
     seed: int,
     style: str,
     model: GestureSource,
+    accents: Sequence[float] = (),
 ) -> Array:
     """Lay gestures over a resting, breathing body.
 
     ``base`` (T, 55, 3, 3) local rotations at ``times`` (T,) seconds, ascending; returns the same shape. The arms of a
     phrase reach the performance's own pose at its apex and are exactly the base again after it; hands not used, and
     all joints outside phrases, stay the base. The same arguments give the same bytes. ``model`` performs the learned
-    classes, authored ones come beside them; CospeechError names a gesture class that neither knows.
+    classes, authored ones come beside them; a pose that is held beats on ``accents`` (seconds, ascending).
+    CospeechError names a gesture class that neither knows.
     """
     source = Repertoire(model)
     out = np.array(base, dtype=np.float64, copy=True)
@@ -113,7 +115,7 @@ def perform(
         frame = min(int(np.searchsorted(moments, phrase.onset)), len(moments) - 1)
         wrists = wrists_at(out[frame])
         performance = decode(source, choose(source, phrase, wrists, style, rng, recent))
-        layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng)
+        layer = _layer(phrase, performance, ordered[number + 1 :], last, wrists, style, rng, accents)
         window = slice(*np.searchsorted(moments, [layer.begin, layer.until + 1e-9]))
         if window.stop - window.start < 2:
             continue
@@ -148,6 +150,7 @@ def _layer(
     wrists: Array,
     style: str,
     rng: np.random.Generator,
+    accents: Sequence[float],
 ) -> _Layer:
     parts = (TRUNK, *used_sides(phrase))
     before = [last[part] for part in parts if part in last]
@@ -165,7 +168,8 @@ def _layer(
         dip += (BEAT_DIP if phrase.gclass in BEAT_CLASSES else DIP) * float(np.exp(-((way / CLEAR_WAY) ** 2)))
     pace = (anchor(phrase.gclass, marks) - entry) / (phrase.apex - begin)
     size = _size(phrase, performance, pace, style)
-    return _Layer(phrase, performance, slots, dip, size, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)))
+    beats = tuple(hold_beats(phrase.gclass, slots[used_sides(phrase)[0]], accents))
+    return _Layer(phrase, performance, slots, dip, size, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)), beats)
 
 
 def _size(phrase: GesturePhrase, performance: Performance, pace: float, style: str) -> float:
@@ -272,8 +276,10 @@ def _arm(layer: _Layer, side: str, joints: tuple[int, ...], base: Array, current
     shift[early] = (into[early, None] ** power)[..., None] * rotation_log(transposed(first) @ before[early])
     shift[late] += out[late, None, None] * rotation_log(transposed(last) @ resting[late])
     moved = own @ rotation_exp(shift)
-    _sway(moved, slot, layer, side, times)
-    _tremble(moved, slot, layer, side, times)
+    phases = layer.drift[int(layer.phrase.hands == "both" and side == "left")]
+    sway(moved, slot, side, phases, times)
+    beat(moved, layer.beats, side, times, phases)
+    tremble(moved, slot, side, phases, times)
     return _gated(moved, before, resting, slot, times)
 
 
@@ -294,34 +300,6 @@ def _scaled(
             rotation_log((transposed(rest) @ arm).reshape(-1, *shape[-3:])) * factor
         ).reshape(shape)
     return scaled[0], scaled[1], scaled[2]
-
-
-def _sway(moved: Array, slot: Slot, layer: _Layer, side: str, times: Array) -> None:
-    """Keep long holds alive: half a degree of slow drift in shoulder, elbow and wrist, none at either end."""
-    stop = slot.until if slot.fall == 0.0 else slot.hold_end
-    if stop - slot.apex < 0.6:
-        return
-    bump = smooth((times - slot.apex) / 0.4) * smooth((stop - times) / 0.4)
-    second = layer.phrase.hands == "both" and side == "left"
-    phases = layer.drift[int(second)][: min(3, moved.shape[1])]
-    waves = np.sin(2.0 * np.pi * 0.31 * times[:, None, None] + phases[..., 0])
-    waves = waves + 0.6 * np.sin(2.0 * np.pi * 0.73 * times[:, None, None] + phases[..., 1])
-    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
-    moved[:, : len(phases)] = moved[:, : len(phases)] @ rotation_exp(HOLD_DRIFT * bump[:, None, None] * waves)
-
-
-def _tremble(moved: Array, slot: Slot, layer: _Layer, side: str, times: Array) -> None:
-    """The physiological tremor of a raised arm: 8 to 12 Hz, a twentieth of a millimetre at the wrist.
-
-    Nobody sees it; a motion without it is smoother than any that was ever recorded.
-    """
-    stop = slot.until if slot.fall == 0.0 else slot.finish
-    raised = smooth((times - slot.begin) / RAISED) * smooth((stop - times) / RAISED)
-    phases = layer.drift[int(layer.phrase.hands == "both" and side == "left")][:2]
-    turns = 2.0 * np.pi * times[:, None, None]
-    waves = np.sin(TREMOR_RATES[0] * turns + phases[..., 0]) + np.sin(TREMOR_RATES[1] * turns + phases[..., 1])
-    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
-    moved[:, :2] = moved[:, :2] @ rotation_exp(TREMOR * raised[:, None, None] * waves)
 
 
 def _gated(moved: Array, before: Array, resting: Array, slot: Slot, times: Array) -> Array:

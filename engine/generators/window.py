@@ -175,7 +175,8 @@ def _performed(
     times = np.arange(*reach.far) / hints.fps
     local, trans = live(life, times)
     seed = request.seed if request.standing is None else request.standing.seed
-    return life, reach, perform(local, reach.phrases, times, seed, request.style, model), trans
+    gestures = perform(local, reach.phrases, times, seed, request.style, model, plan.accents)
+    return life, reach, gestures, trans
 
 
 def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife:
