@@ -15,6 +15,7 @@ import bpy
 from . import preview, register, unregister
 from .client.take_file import Take, read_take
 from .paths import asset, root
+from .rig.mannequin.looks import PLAIN, looks
 
 
 def main() -> int:
@@ -52,7 +53,7 @@ def make(options: argparse.Namespace) -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = options.fps, 1.0
-    bpy.ops.cospeech.add_character()
+    bpy.ops.cospeech.add_character(look=options.speaker if options.speaker in looks() else PLAIN)
     settings = scene.cospeech
     settings.audio = str(options.audio.resolve())
     settings.transcript = str(options.transcript.resolve()) if options.transcript else ""

@@ -8,9 +8,12 @@ import numpy as np
 from .armature import create_armature
 from .convert import SMPLX_TO_BLENDER
 from .mannequin import build_mannequin
+from .mannequin.looks import PLAIN, looks
 from .recognise import recognise, warnings
 from .rig_map import RigError
 from .skeleton import REST, standing_height
+
+LOOK_ITEMS = [(name, look.label, "") for name, look in looks().items()]
 
 
 class COSPEECH_OT_add_character(bpy.types.Operator):
@@ -21,6 +24,9 @@ class COSPEECH_OT_add_character(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     name: bpy.props.StringProperty(name="Name", description="Name of the armature", default="Character")
+    look: bpy.props.EnumProperty(
+        name="Look", description="Colours and build of the mannequin", items=LOOK_ITEMS, default=PLAIN
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -34,7 +40,7 @@ class COSPEECH_OT_add_character(bpy.types.Operator):
         """Build armature and mannequin, and make it the scene's character."""
         armature = create_armature(context, self.name.strip() or "Character")
         heads = (REST + np.array([0.0, standing_height(REST), 0.0])) @ SMPLX_TO_BLENDER.T
-        build_mannequin(armature, heads, f"{armature.name} Body")
+        build_mannequin(armature, heads, f"{armature.name} Body", self.look)
         context.scene.cospeech.character = armature
         self.report({"INFO"}, f"Added '{armature.name}'")
         return {"FINISHED"}

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from addon.rig.mannequin import build_mannequin, data, head_form, make
+from addon.rig.mannequin.looks import PLAIN, looks, thick
+from addon.speakers.presets import bundled
 from addon.rig.skeleton import JOINTS
 
 MM = 1e-3
@@ -157,6 +159,39 @@ def test_another_rest_carries_the_figure_along(figure):
     assert np.abs(moved[figure.points[:, 0] < 0.1]).max() < 1e-6
     with pytest.raises(ValueError, match="55"):
         data.fitted(figure, figure.rest[:54])
+
+
+def test_every_speaker_that_comes_with_cospeech_has_a_look():
+    assert set(looks()) == {PLAIN, *bundled()}
+    known = set(data.load().materials)
+    assert all(set(look.colours) <= known and 0.85 <= look.girth <= 1.0 for look in looks().values())
+
+
+def test_a_slender_figure_keeps_its_head_hands_and_feet(figure):
+    slender = thick(figure, 0.9)
+    moved = np.linalg.norm(slender.points - figure.points, axis=1)
+    high = np.array([JOINTS.index(name) for name in ("head", "left_wrist", "right_middle1", "left_foot")])
+    alone = (figure.shares * np.isin(figure.bones, high)).sum(axis=1) > 0.999
+    assert alone.sum() > 500
+    assert moved[alone].max() < 1e-7
+    waist = np.abs(figure.points[:, 2] - 1.05) < 0.03
+    trunk = waist & (np.abs(figure.points[:, 0]) < 0.25)
+    assert 0.88 < np.ptp(slender.points[trunk, 0]) / np.ptp(figure.points[trunk, 0]) < 0.93
+    flipped = slender.points[slender.mirror] * FLIP
+    assert np.abs(flipped - slender.points).max() < 2e-4
+    assert thick(figure, 1.0) is figure
+
+
+def test_add_character_takes_a_look(blank):
+    import bpy
+
+    colours = []
+    for look in looks():
+        assert bpy.ops.cospeech.add_character(look=look) == {"FINISHED"}
+        body = next(child for child in bpy.context.scene.cospeech.character.children if child.type == "MESH")
+        shirt = next(m for m in body.data.materials if "shirt" in m.name)
+        colours.append(tuple(shirt.diffuse_color))
+    assert len(set(colours)) == len(looks())
 
 
 def test_the_object_in_blender(blank, figure):

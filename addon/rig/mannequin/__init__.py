@@ -14,6 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def build_mannequin(armature: bpy.types.Object, rest: np.ndarray, name: str) -> bpy.types.Object:
+def build_mannequin(armature: bpy.types.Object, rest: np.ndarray, name: str, look: str = "plain") -> bpy.types.Object:
     """The skinned figure for an armature; see :func:`.blender.build_mannequin`."""
-    return import_module(".blender", __package__).build_mannequin(armature, rest, name)
+    return import_module(".blender", __package__).build_mannequin(armature, rest, name, look)

@@ -7,9 +7,10 @@ import numpy as np
 
 from ..skeleton import JOINTS
 from .data import Mannequin, fitted, load
+from .looks import PLAIN, Look, looks, thick
 
 # sRGB colour and roughness
-LOOKS: dict[str, tuple[tuple[float, float, float], float]] = {
+MATERIALS: dict[str, tuple[tuple[float, float, float], float]] = {
     "skin": ((0.91, 0.76, 0.66), 0.55),
     "nail": ((0.97, 0.86, 0.80), 0.40),
     "lip": ((0.84, 0.63, 0.56), 0.45),
@@ -40,8 +41,9 @@ def _linear(colour: tuple[float, float, float]) -> tuple[float, float, float, fl
     return (r, g, b, 1.0)
 
 
-def _material(name: str) -> bpy.types.Material:
-    colour, roughness = LOOKS[name]
+def _material(name: str, look: Look) -> bpy.types.Material:
+    colour, roughness = MATERIALS[name]
+    colour = look.colours.get(name, colour)
     material = bpy.data.materials.new(f"Mannequin {name.replace('_', ' ')}")
     material.diffuse_color = _linear(colour)
     material.roughness = roughness
@@ -54,7 +56,7 @@ def _material(name: str) -> bpy.types.Material:
     return material
 
 
-def _mesh(figure: Mannequin, name: str) -> bpy.types.Mesh:
+def _mesh(figure: Mannequin, name: str, look: Look) -> bpy.types.Mesh:
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(figure.points))
     mesh.vertices.foreach_set("co", figure.points.astype(np.float32).ravel())
@@ -64,7 +66,7 @@ def _mesh(figure: Mannequin, name: str) -> bpy.types.Mesh:
     starts = np.concatenate([[0], np.cumsum(figure.sides)[:-1]]).astype(np.int32)
     mesh.polygons.foreach_set("loop_start", starts)
     for material in figure.materials:
-        mesh.materials.append(_material(material))
+        mesh.materials.append(_material(material, look))
     mesh.polygons.foreach_set("material_index", figure.material)
     mesh.update(calc_edges=True)
     mesh.shade_smooth()
@@ -98,14 +100,16 @@ def _shape_keys(target: bpy.types.Object, figure: Mannequin) -> None:
         key.value = 0.0
 
 
-def build_mannequin(armature: bpy.types.Object, rest: np.ndarray, name: str) -> bpy.types.Object:
+def build_mannequin(armature: bpy.types.Object, rest: np.ndarray, name: str, look: str = PLAIN) -> bpy.types.Object:
     """The skinned figure for an armature whose rest joints are ``rest`` (55, 3), metres, Blender armature space.
 
     One mesh object, child of ``armature``, in the armature's collections, with 55 vertex groups, an Armature modifier
-    and the 52 ARKit shape keys. ValueError where ``rest`` has another shape.
+    and the 52 ARKit shape keys. ``look`` is a name of assets/mannequin/looks.json. ValueError where ``rest`` has
+    another shape.
     """
-    figure = fitted(load(), rest)
-    target = bpy.data.objects.new(name, _mesh(figure, name))
+    own = looks()[look]
+    figure = fitted(thick(load(), own.girth), rest)
+    target = bpy.data.objects.new(name, _mesh(figure, name, own))
     for collection in armature.users_collection or (bpy.context.scene.collection,):
         collection.objects.link(target)
     _skin(target, figure)

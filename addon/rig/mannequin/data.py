@@ -78,7 +78,7 @@ def load(path: Path | None = None) -> Mannequin:
         return from_arrays({name: arrays[name] for name in arrays.files})
 
 
-def _ends() -> np.ndarray:
+def bone_ends() -> np.ndarray:
     """(55,) the joint each bone points to: its first child, of the trunk upwards; itself where it has none."""
     ends = np.arange(len(PARENTS))
     for child in range(len(PARENTS) - 1, 0, -1):
@@ -104,7 +104,7 @@ def fitted(figure: Mannequin, rest: np.ndarray) -> Mannequin:
     move = rest - own * scale
     points = figure.points.astype(np.float64) * scale
     if np.abs(move).max() > 1e-6:
-        ends = _ends()
+        ends = bone_ends()
         start, way = own[figure.bones] * scale, (own[ends] - own)[figure.bones] * scale
         length = np.maximum((way**2).sum(-1), 1e-12)
         t = np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]
