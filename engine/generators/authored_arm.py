@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.generators.authored_table import Key
-from engine.generators.noise import min_jerk
 from engine.generators.postures import spine_rest
 from engine.kinematics import hinge_limb, look_frame, normalized, rotation_y, swing_twist
 from engine.limits import soft_clamp
@@ -38,7 +37,24 @@ COMFORT = np.radians([[-78.0, 78.0], [-48.0, 42.0], [-12.0, 20.0]])
 FIRM = np.radians([[-100.0, 100.0], [-66.0, 62.0], [-22.0, 30.0]])
 STRAIN = np.radians([14.0, 14.0, 9.0])
 SWIVEL_WIDTH = np.radians(34.0)
-COLLAR_UP, COLLAR_AHEAD = np.radians(15.0), np.radians(13.0)
+# Collars of the recordings against where their wrist is: least squares over all clips (R2 .29, .38, .46), degrees of
+# the rotation vector for the terms of place_terms. Known for wrists in this box, and not past so many degrees.
+COLLAR_BY_PLACE = np.array(
+    [
+        [10.0, 59.5, -19.6],
+        [-18.1, -32.2, 74.4],
+        [-6.1, 24.1, -79.6],
+        [-24.9, -56.2, 25.1],
+        [-29.2, -50.4, 89.5],
+        [-8.4, -70.5, 118.6],
+        [45.5, 45.6, 12.2],
+        [15.0, -51.5, 47.0],
+        [-13.5, 52.1, -185.5],
+    ]
+)
+LOW_HAND = np.array([[0.24, -0.30, 0.10]])
+KNOWN, KNOWN_MARGIN = np.array([[0.0, 0.45], [-0.38, 0.25], [0.0, 0.42]]), 0.05
+COLLAR_MOST = np.array([8.0, 14.0, 14.0])
 DRAG, DRAG_LAG, DRAG_MOST = 0.12, 0.06, np.radians(16.0)  # rad per m/s: the hand trails behind the forearm
 
 
@@ -71,17 +87,19 @@ def space() -> Space:
     return Space(width, sternum, world[0, CHEST], points[0, CHEST], rest[COLLAR], points[0, COLLAR])
 
 
+def place_terms(place: Array) -> Array:
+    """(n, 9) of a wrist (n, 3), metres from the chest joint in its frame: linear, squares, products."""
+    x, y, z = place.T
+    return np.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+
+
 def collar_turns(place: Array) -> Array:
-    """(n, 3, 3) local rotations of the collar: it rises and comes forward with the hand at ``place`` (n, 3)."""
+    """(n, 3, 3) local rotations of the collar for a hand at ``place`` (n, 3): it rises, and comes forward, as it did
+    in the recordings for a hand that was there."""
     here = space()
-    shoulder = here.sternum + np.array([0.5 * here.width / WIDTH_SHARE, STERNUM_DOWN * here.width, -STERNUM_AHEAD])
-    away = place - shoulder
-    high = min_jerk((away[:, 1] + 0.18) / 0.55)
-    ahead = min_jerk((away[:, 2] - 0.12) / 0.40)
-    vectors = np.broadcast_to(here.collar_rest, place.shape).copy()
-    vectors[:, 2] += COLLAR_UP * high
-    vectors[:, 1] -= COLLAR_AHEAD * ahead
-    return axis_angle_to_matrix(vectors)
+    wrist = soft_clamp((place - here.chest_place) @ here.chest, KNOWN[:, 0], KNOWN[:, 1], KNOWN_MARGIN)
+    turn = (place_terms(wrist) - place_terms(LOW_HAND)) @ COLLAR_BY_PLACE
+    return axis_angle_to_matrix(here.collar_rest + np.radians(COLLAR_MOST * np.tanh(turn / COLLAR_MOST)))
 
 
 def _reach(place: Array, pole: Array) -> tuple[Array, Array, Array, Array]:

@@ -7,8 +7,8 @@ import pytest
 
 from addon.rig.mannequin import build_mannequin, data, head_form, make
 from addon.rig.mannequin.looks import PLAIN, looks, thick
-from addon.speakers.presets import bundled
 from addon.rig.skeleton import JOINTS
+from addon.speakers.presets import bundled
 
 MM = 1e-3
 FLIP = np.array([-1.0, 1.0, 1.0])

@@ -1,8 +1,9 @@
-"""Which gestures stand beside each other in the blind test: alike in where the hands are, in a body that lives.
+"""Which gestures stand beside each other in the blind test: two for the same meaning, in a body that lives.
 
 A pair that differs in kind (a counted three beside an open palm) asks what a gesture means; only one that does not asks
-whether it was recorded. So each authored gesture, drawn at random, gets the learned one whose hands are most like its
-own at the apex. Each is performed alone, over the body life of a spoken line.
+whether it was recorded. So the pairs are what the rule table holds as alternatives for the same words, an authored
+class and a learned one of as many hands; of some performances of the learned one, the one whose hands are most like
+the authored one's. Each is performed alone, over the body life of a spoken line.
 """
 
 from __future__ import annotations
@@ -57,10 +58,6 @@ class Performer:
         self._speech: Speech = load_speech(audio, transcript)
         self._plans: dict[int, GesturePlan] = {}
 
-    def classes(self) -> list[str]:
-        """The learned classes with meaning."""
-        return sorted({clip.gclass for clip in self._generator.model.clips} - BEAT_CLASSES)
-
     def perform(self, gclass: str, hands: str, seed: int) -> Shown:
         """One performance."""
         if seed not in self._plans:
@@ -102,22 +99,29 @@ def _hand(pose: Array, hands: str) -> Array:
     return np.concatenate(parts)
 
 
+def kin() -> dict[tuple[str, str], list[str]]:
+    """The learned classes that a rule has beside an authored one, by authored class and hands."""
+    tables, found = load_tables(), dict[tuple[str, str], list[str]]()
+    for rule in tables.rules.values():
+        classes = sorted({gesture.gclass for gesture in rule.gestures} - BEAT_CLASSES)
+        for mine in set(classes) & authored_classes():
+            for hands in _hands(tables.durations[mine]):
+                others = [name for name in classes if name not in authored_classes()]
+                fitting = [name for name in others if hands in _hands(tables.durations[name])]
+                if fitting:
+                    found.setdefault((mine, hands), []).extend(fitting)
+    return found
+
+
 def alike(performer: Performer, rng: np.random.Generator) -> Iterator[tuple[Shown, Shown]]:
-    """Authored gestures of classes drawn at random, each with the learned one most like it that is not yet shown."""
-    durations = load_tables().durations
-    there = [
-        performer.perform(gclass, hands, int(seed))
-        for gclass in performer.classes()
-        for hands in _hands(durations[gclass])
-        for seed in rng.integers(1000, size=CHOICE)
-    ]
-    for gclass in rng.permutation(sorted(authored_classes()))[:PAIRS]:
-        hands = str(rng.choice(_hands(durations[gclass])))
-        mine = performer.perform(str(gclass), hands, int(rng.integers(1000)))
-        others = [one for one in there if one.hands == hands]
-        nearest = min(others, key=lambda one: float(np.linalg.norm(one.hand - mine.hand)))
-        there.remove(nearest)
-        yield mine, nearest
+    """Drawn authored gestures, each beside a learned one for the same meaning."""
+    table = kin()
+    for number in rng.permutation(len(table))[:PAIRS]:
+        (gclass, hands), names = sorted(table.items())[number]
+        mine = performer.perform(gclass, hands, int(rng.integers(1000)))
+        seeds = [(name, int(seed)) for name in names for seed in rng.integers(1000, size=CHOICE)]
+        others = [performer.perform(name, hands, seed) for name, seed in seeds]
+        yield mine, min(others, key=lambda one: float(np.linalg.norm(one.hand - mine.hand)))
 
 
 def _hands(times: ClassTimes) -> list[str]:
