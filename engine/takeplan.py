@@ -92,7 +92,7 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         return Decision(plan, hints, Standing(plan, options.seed), given=given, past=Past(None))
     timed = retimed(given, speech) if options.words else given
     edited = edit_plan(timed, options.edits, speech)
-    if options.gaze is not None and options.gaze != edited.plan.look_at:
+    if options.gaze != edited.plan.look_at and (options.gaze is not None or hints is not None):  # a plan alone is kept
         edited = replace(edited, plan=replace(edited.plan, look_at=options.gaze))
     if toned or timed is not given:
         edited = replace(edited, plan=toned_plan(edited.plan, options, speech, given))

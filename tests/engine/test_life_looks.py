@@ -87,6 +87,16 @@ def test_the_take_remembers_it_and_a_window_of_the_same_seed_gives_the_takes_byt
     assert misses(other, PLACES["low right"])[75:125].min() < 4.0
 
 
+def test_plan_edits_look_where_the_scene_has_it_now(tmp_path: Path) -> None:
+    motion = looking_at(PLACES["left"])
+    phrase = GesturePlan.from_dict(motion.plan or {}).phrases[2]
+    edits = ({"op": "amplitude", "id": phrase.id, "amplitude": 1.2},)
+    kept = regenerated(tmp_path, Hints(base=motion), edits=edits, window="auto", gaze=PLACES["left"])
+    assert GesturePlan.from_dict(kept.plan or {}).look_at == PLACES["left"]
+    cleared = regenerated(tmp_path, Hints(base=motion), edits=edits, window="auto")
+    assert GesturePlan.from_dict(cleared.plan or {}).look_at is None
+
+
 def test_a_place_behind_is_looked_at_as_far_as_the_body_turns() -> None:
     motion = looking_at((0.3, 1.6, -1.5))
     head = motion.poses[:, [12, 15], 1].astype(np.float64)
