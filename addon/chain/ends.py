@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
 from ..takes.apply import action_meta
@@ -26,7 +26,7 @@ def ends_blocker(context: bpy.types.Context) -> str:
     """Why ends can't be pinned; empty where they can."""
     armature = find_character(context)
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     data = armature.animation_data
     if not action_meta(data.action if data is not None else None):
         return "The character has no take yet; generate one first"

@@ -17,7 +17,7 @@ from ..generate.ops import by_uid
 from ..generate.props import scene_rate
 from ..layers.stack import visible_take
 from ..plan.changes import sync
-from ..rig.character import find_character, keyable_faces
+from ..rig.character import NO_CHARACTER, find_character, keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
@@ -44,7 +44,7 @@ def chain_blocker(context: bpy.types.Context) -> str:
     if SESSION.job is not None:
         return "Cospeech is already working; wait for it or cancel it first"
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     if not takes_of(armature):
         return f"'{armature.name}' has no takes yet; generate or load one first"
     return ""

@@ -8,7 +8,7 @@ import bpy
 from bpy_extras.io_utils import ExportHelper
 
 from ..layers.stack import visible_take
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from .fbx import export_take
@@ -63,7 +63,7 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         """Only with a character that has a take, outside its Edit Mode."""
         armature = find_character(context)
         if armature is None:
-            cls.poll_message_set("Choose a character, or add one with Add Character")
+            cls.poll_message_set(NO_CHARACTER)
         elif armature.mode == "EDIT":
             cls.poll_message_set("Leave Edit Mode to export")
         elif visible_take(armature) is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..ui import allowed
 from .mapping import MappingError, clear, find_mapping, read_mapping, write_mapping
 
@@ -18,7 +18,7 @@ def face_blocker(context: bpy.types.Context) -> str:
     """Why the mapping can't be changed; empty where it can."""
     armature = find_character(context)
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     if not armature.is_editable:
         return f"'{armature.name}' is linked from another file; make a library override of the character"
     return ""

@@ -8,7 +8,7 @@ import bpy
 
 from .. import compat
 from ..layers.stack import shown_reason
-from ..rig.character import face_meshes, find_character
+from ..rig.character import NO_CHARACTER, face_meshes, find_character
 from ..takes.apply import META_KEY
 from ..takes.span import SpanError, TakeSpan, take_span
 from .items import KEY_EDITORS, Item, item_curves, selected_frames, selected_items, shown_items
@@ -34,7 +34,7 @@ def take_blocker(context: bpy.types.Context) -> str:
     """Why there is no take to pin; empty where there is one. Cheap: for poll."""
     armature = find_character(context)
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     reason = shown_reason(armature)
     if reason:
         return reason

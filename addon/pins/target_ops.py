@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..ui import allowed
 from .props import JOINTS
 from .scope import PinError
@@ -14,7 +14,7 @@ from .targets import hangs_from
 def _blocker(context: bpy.types.Context, *, of_list: bool) -> str:
     armature = find_character(context)
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     if armature.library is not None:
         return f"'{armature.name}' is linked from another file; make a library override of the character"
     if of_list and not len(armature.cospeech_targets):

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..layers.stack import shown_reason
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
 from .stale import count_changed, count_toned
@@ -26,7 +26,7 @@ def plan_action(context: bpy.types.Context) -> bpy.types.Action | None:
 def plan_blocker(context: bpy.types.Context) -> str:
     """Why there is no plan to edit; empty where there is one."""
     if find_character(context) is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     action = plan_action(context)
     if action is None:
         return shown_reason(find_character(context)) or "The character has no take yet; generate one first"

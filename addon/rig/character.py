@@ -6,6 +6,8 @@ import bpy
 
 from ..client.take_file import arkit_names
 
+NO_CHARACTER = "Choose a character, or add one with Add Character"
+
 
 def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
     """Mesh objects that the armature deforms or that hang from it, by name."""

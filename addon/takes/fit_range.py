@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..ui import allowed, draw_sentence
 from .span import SpanError, TakeSpan, glanced_span
 
@@ -61,7 +61,7 @@ def fit_blocker(context: bpy.types.Context) -> str:
     """Why there is nothing to fit; empty where there is."""
     armature = find_character(context)
     if armature is None:
-        return "Choose a character, or add one with Add Character"
+        return NO_CHARACTER
     try:
         span = glanced_span(context.scene, armature)
     except SpanError as error:

@@ -9,7 +9,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..client.take_file import TakeFileError, read_take, write_take
 from ..generate.props import ALL_PARTS, PARTS, take_start
-from ..rig.character import find_character
+from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise, warnings
 from .apply import ApplyError, RigError, apply_take
 from .read import read_performance, take_range
@@ -18,7 +18,7 @@ from .shelf import takes_of, use_take
 
 def _has_character(cls: type, context: bpy.types.Context) -> bool:
     if find_character(context) is None:
-        cls.poll_message_set("Choose a character, or add one with Add Character")
+        cls.poll_message_set(NO_CHARACTER)
         return False
     return True
 
