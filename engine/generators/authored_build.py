@@ -54,7 +54,7 @@ FINGER_LAG = 0.035
 FINGER_SHARE = (0.10, 0.74)  # of a move: when fingers begin, and how long they take
 FINGER_SPREAD = 0.12
 # Fingers that mean nothing by their shape hang as they like: so far they bend more than written (degrees).
-LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 22.0, 4.0
+LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 26.0, 6.0
 # While a pose is held the hand sinks and turns a little: W, radians.
 SINK_LOW, SINK_HIGH = np.array([-0.03, -0.19, -0.09]), np.array([0.09, 0.02, 0.05])
 SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([12.0, 10.0, 6.0]), 0.6, 0.06
@@ -62,7 +62,7 @@ RELAX = (0.08, 0.3)  # of the way to the resting hand that loose fingers go in t
 FINGER_DRIFT = np.radians(2.8)
 BACK_AROUND = (0.0, 1.0)  # of that bow, on the way back
 LOW_BACK = 0.24  # W: a hand falls before it comes home
-BACK_BEGINS_EARLY = 0.06  # fingers relax a little before the hand goes
+BACK_BEGINS_EARLY, HAND_BACK = 0.06, 0.72  # fingers and wrist relax a little before the hand goes; the wrist sooner
 FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
 STRUCK = 0.8  # of a way's time, when three tenths of its top speed are left
 
@@ -177,19 +177,18 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
     lift *= TOUCH_SHARE if form.touch and form.hands == "both" else 1.0
     lift += TOUCH_ELBOW if form.touch else 0.0
     fingers = rest[9:].copy()
-    around = TOUCH_OUTWARD if form.touch else OUTWARD
-    clasped = _clasp_bow(first[PLACE])
+    around = _bow(form) + _clasp_bow(first[PLACE])
     moves, shapes = list[Move](), list[Move]()
     paths, flutter = list[Wave | Loop](), list[Wave | Loop]()
     here, shape = first, fingers
     curls = 1.0 + share * FINGER_SPREAD * rng.uniform(-1.0, 1.0, 5)
-    droop = (0.0 if form.touch else one.varied) * np.radians(rng.uniform(0.0, 1.0, 5))
+    droop = (0.0 if form.touch else one.varied) * np.radians(rng.uniform(-0.1, 1.0, 5))
     for number, key in enumerate(keys):
         lifted = replace(key, elbow=key.elbow + lift)
         state = key_state(lifted, varied_place(form, key, one.growth, offset), tilted)
         delta = state - here
         bow = np.zeros(STATE)
-        bow[PLACE] = space().width * (np.array(key.bow) + (around + clasped if number == 0 else 0.0))
+        bow[PLACE] = space().width * (np.array(key.bow) + (around if number == 0 else 0.0))
         seconds = one.tempo * key.take * (1.0 if number else near)
         last = number == len(keys) - 1 and key.shake is None and key.circle is None
         over = OVERSHOOT * delta * (1.0 if last else 0.0) * (0.3 if form.touch else 1.0)
@@ -217,18 +216,35 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
         eased_off = one.varied * float(rng.uniform(*RELAX)) * (fingers - shape)
         shapes.append(Move(spans.done, max(spans.leave - spans.done, SINK_SECONDS), eased_off, np.zeros(45)))
         shape = shape + eased_off
-    back = np.zeros(STATE)
-    back[PLACE] = space().width * (around * rng.uniform(*BACK_AROUND) + clasped)
-    back[1] -= space().width * LOW_BACK * (0.0 if form.touch else one.varied * float(rng.uniform(0.0, 1.0)))
-    if form.hands == "both":
-        back[0] += OPENING * max(space().width * MIDDLE - float((here[PLACE] - space().sternum)[0]), 0.0)
-    length = spans.end - spans.leave
-    moves.append(Move(spans.leave, length, first - here, back))
-    shapes.append(Move(spans.leave - BACK_BEGINS_EARLY, 0.85 * length, fingers - shape, np.zeros(45)))
+    moves += _ways_home(form, one, here, first, spans)
+    shapes.append(
+        Move(spans.leave - BACK_BEGINS_EARLY, 0.85 * (spans.end - spans.leave), fingers - shape, np.zeros(45))
+    )
     lags = FINGER_LAG + np.array([0.0, 0.012, 0.036, 0.024, 0.008]) * rng.uniform(0.4, 1.8, 5)
     size = np.full(5, FINGER_DRIFT * (TOUCH_SHARE if form.touch else 1.0))
     drift = np.stack([rng.uniform(0.35, 0.75, 5), rng.uniform(0.0, 2.0 * np.pi, 5), size], axis=1)
     return ArmCurves(Track(first, moves, paths), Track(fingers, shapes, flutter), lags, drift, spans)
+
+
+def _bow(form: Form) -> Array:
+    return TOUCH_OUTWARD if form.touch else OUTWARD
+
+
+def _ways_home(form: Form, one: Variation, here: Array, first: Array, spans: Spans) -> list[Move]:
+    """The arm's way from its last state (9,) back to the first; a hand with room about it lets its wrist go sooner."""
+    rng, length = one.rng, spans.end - spans.leave
+    bow = np.zeros(STATE)
+    bow[PLACE] = space().width * (_bow(form) * rng.uniform(*BACK_AROUND) + _clasp_bow(first[PLACE]))
+    bow[1] -= space().width * LOW_BACK * (0.0 if form.touch else one.varied * float(rng.uniform(0.0, 1.0)))
+    if form.hands == "both":
+        bow[0] += OPENING * max(space().width * MIDDLE - float((here[PLACE] - space().sternum)[0]), 0.0)
+    if form.touch or _clasp_bow(first[PLACE]).any():
+        return [Move(spans.leave, length, first - here, bow)]
+    wrist = np.arange(STATE) >= TURN
+    return [
+        Move(spans.leave, length, np.where(wrist, 0.0, first - here), bow),
+        Move(spans.leave - BACK_BEGINS_EARLY, HAND_BACK * length, np.where(wrist, first - here, 0.0), np.zeros(STATE)),
+    ]
 
 
 def _sink(rng: np.random.Generator, share: float) -> Array:

@@ -14,6 +14,8 @@ PIN_FRAME, EDIT_FRAME = 120, 150
 WINDOW = (90, 190)
 VARIATIONS = 3
 
+AUTHORED = "Hand on heart", "HAND_ON_HEART"
+
 
 def pin(session: Session) -> Steps:
     """In Pose Mode: one bone is pinned by its button, another turned with auto-key, which is a pin as well."""
@@ -128,7 +130,8 @@ def variations(session: Session) -> Steps:
 
 
 def plan(session: Session) -> Steps:
-    """A gesture is moved by its button and performed again; the rest of the take stays."""
+    """A gesture is moved by its button, becomes one that no recording holds, and is performed; the rest of the take
+    stays."""
     hands = session.hands
     yield from hands.open("COSPEECH_PT_plan")
     yield from hands.shot("plan")
@@ -138,6 +141,17 @@ def plan(session: Session) -> Steps:
     yield from hands.click(r"cospeech\.plan_nudge\(.*frames=5")
     group = look.active_action().cospeech_plan
     assert group.phrases[group.active].apex == apex + 5
+    yield from hands.click(r"\.gesture$")  # the search opens
+    yield 0.3
+    bpy.context.window_manager.clipboard = AUTHORED[0]
+    yield from hands.press("A", ctrl=True)
+    yield from hands.press("V", ctrl=True)
+    yield 0.5
+    hands.picture("plan_search")
+    yield from hands.press("RET")
+    yield 0.5
+    group = look.active_action().cospeech_plan
+    assert group.phrases[group.active].lexeme == AUTHORED[1], group.phrases[group.active].lexeme
     yield from hands.shot("plan_edited")
     document = look.document()
     yield from click_and_wait(session, r"cospeech\.regenerate\(.*AUTO", "performing_the_plan")
