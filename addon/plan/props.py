@@ -43,8 +43,11 @@ def _gesture(self: CospeechPhrase) -> str:
 
 def _set_gesture(self: CospeechPhrase, text: str) -> None:
     named = lexeme_of(text)
-    if named is not None and named != self.lexeme:
-        self.lexeme = named
+    if named is None or named == self.lexeme:
+        return
+    self.lexeme = named
+    if not bpy.app.background and bpy.context.window is not None:
+        bpy.ops.ed.undo_push(message="Gesture")  # a field with a search pushes none, as every other field does
 
 
 def _is_filled(item: bpy.types.PropertyGroup) -> bool:
