@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import CospeechError
 from engine.generators.authored_arm import space
+from engine.generators.authored_borrowed import UPPER, Borrowed, borrow
 from engine.generators.authored_build import (
     LEAST_GROWTH,
     MOST_GROWTH,
@@ -30,7 +31,6 @@ from engine.generators.authored_build import (
     trunk_of,
 )
 from engine.generators.authored_table import Form, authored
-from engine.generators.authored_trunk import UPPER, Borrowed, borrow
 from engine.generators.postures import rest_posture, spine_rest
 from engine.models.phase_gesture import (
     MIRROR_CLASS,
@@ -100,7 +100,11 @@ class Built:
             other = np.broadcast_to(axis_angle_to_matrix(self.rest[0].reshape(18, 3)), arm.shape)
         else:
             trunk[:, LEFT_COLLAR], other = self.left.local(seconds - self.lag)
-        return np.concatenate([trunk, other, arm * MIRROR_SIGNS], axis=1)
+        arms = np.concatenate([other, arm * MIRROR_SIGNS], axis=1)
+        if self.borrowed is not None:
+            moving = slice(0 if self.left is not None else arms.shape[1] // 2, None)
+            arms[:, moving] = arms[:, moving] @ self.borrowed.arms(seconds)[:, moving]
+        return np.concatenate([trunk, arms], axis=1)
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,7 @@ from engine.generators.authored_table import authored
 from engine.generators.gestures import perform
 from engine.generators.postures import spine_rest
 from engine.kinematics import swing_twist
-from engine.models.phase_gesture import MODEL_JOINTS, VARIATIONS, GestureModel
+from engine.models.phase_gesture import MODEL_JOINTS, TORSO, VARIATIONS, GestureModel
 from engine.plan.types import GesturePhrase
 from engine.rotations import axis_angle_to_matrix, geodesic_angle
 from engine.skeleton import ASSETS, default_skeleton
@@ -205,6 +205,25 @@ def test_the_same_noise_gives_the_same_bytes_and_another_one_is_seen_to_differ(m
         if np.degrees(away.max()) < 4.0:
             alike[authored().forms[take.form].gclass] = np.degrees(away.max())
     assert not alike
+
+
+@pytest.mark.parametrize("gclass", ["halt", "expand", "place_right", "temple"])
+def test_arms_leave_their_ways_as_recorded_ones_do_but_not_their_keys(model, gclass):
+    source = Repertoire(model)
+    number = next(i for i, clip in enumerate(source.clips) if source.is_authored(i) and clip.gclass == gclass)
+    recipe = SizedRecipe(number, number, 0.0, noise_of(5, number), 0.0)
+    form, built = source._build(recipe)
+    marks, first = built.marks, len(TORSO)
+    keys = np.array([marks.apex0, marks.apex1])
+    way = np.linspace(marks.start, marks.end, 60)
+    written, shown = (
+        np.concatenate([one(keys), one(way)])[:, first:] for one in (built.rotations, partial(source.decode, recipe))
+    )
+    beside = np.degrees(geodesic_angle(written, shown))
+    assert beside[:2].max() < 0.01
+    assert 2.0 < beside[2:, 18:21].max() < 16.5
+    if form.hands != "both":
+        assert beside[:, :18].max() < 1e-6
 
 
 def test_what_the_file_says_is_complete():

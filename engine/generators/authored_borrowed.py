@@ -1,7 +1,8 @@
-"""Spine, neck and head of an authored gesture go as people's went in a recorded gesture like it.
+"""What key poses can't say of a gesture is borrowed from a recorded one with as many hands that go to a place near by.
 
-Twenty film strips beside recorded ones gave every authored gesture away by its still trunk; a trunk that was written
-down would be the same each time. So it is borrowed: from a recording with as many hands that go to a place near by.
+Beside recorded gestures an authored one gave itself away by its still trunk, and by arms that go their ways too
+cleanly. So spine, neck and head go as the recording's did; and arms and fingers leave the way between their keys as the
+recorded ones left the way between theirs. At the apex and at the end of the hold they are as they were written down.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.generators.authored_track import eased
 from engine.generators.postures import spine_rest
 from engine.models.phase_gesture import (
     BEAT_CLASSES,
     MODEL_JOINTS,
+    TORSO,
     VARIATIONS,
     GestureSource,
     Landmarks,
@@ -26,6 +29,7 @@ from engine.skeleton import default_skeleton
 
 Array = NDArray[np.float64]
 
+FIRST_ARM = len(TORSO)  # of MODEL_JOINTS, the left one's shoulder
 UPPER = 5  # of TORSO: spine 1 to 3, neck, head
 KINDRED = 6
 # A hand that has come to the head, or lies on the other one, keeps its place: neck and head move less.
@@ -33,6 +37,8 @@ TOUCHED = np.array([1.3, 1.3, 1.3, 0.3, 0.3])
 # Performing takes half of a recorded head, and authored arms are tidier than recorded ones: beside them a trunk that is
 # borrowed only whole looks still.
 FREE = np.array([1.45, 1.45, 1.45, 1.45, 1.6])
+# Of what recorded arms do beside their keys, for a hand that touches; and how far it may turn a joint (soft, radians).
+TOUCHED_LOOSE, DETAIL_MOST = 0.35, np.radians(16.0)
 LEAST_SHARE, MOST_SHARE = 0.75, 1.2
 CHEST, WRISTS = 9, (20, 21)
 
@@ -45,6 +51,24 @@ class Borrowed:
     recipe: Recipe
     mine: Landmarks
     share: Array
+    loose: float
+
+    def arms(self, seconds: Array) -> Array:
+        """(n, 36, 3, 3) turns to be laid over both arms and their fingers at clip times (n,): what the recorded ones do
+        beside going smoothly from rest to the apex, to the end of the hold and back."""
+        mine, marks = self.mine, self.source.landmarks(self.recipe)
+        at = np.concatenate([[marks.start, marks.apex0, marks.apex1, marks.end], mine.warped(seconds, marks)])
+        own = self.source.decode(self.recipe, at)[:, FIRST_ARM:]
+        keys, moving = own[:4], own[4:]
+        smooth = np.repeat(keys[:1], len(seconds), axis=0)
+        ways = ((mine.start, mine.apex0), (mine.apex0, mine.apex1), (mine.apex1, mine.end))
+        for number, (begin, end) in enumerate(ways):
+            step = matrix_to_axis_angle(np.swapaxes(keys[number], -1, -2) @ keys[number + 1])
+            part = eased((seconds - begin) / max(end - begin, 0.05))
+            smooth = smooth @ axis_angle_to_matrix(part[:, None, None] * step)
+        beside = matrix_to_axis_angle(np.swapaxes(smooth, -1, -2) @ moving)
+        size = np.linalg.norm(beside, axis=-1, keepdims=True) / DETAIL_MOST
+        return axis_angle_to_matrix(self.loose * beside * np.tanh(size) / np.maximum(size, 1e-9))
 
     def vectors(self, seconds: Array) -> Array:
         """(n, 5, 3) rotation vectors beside the upright pose at clip times (n,)."""
@@ -67,7 +91,8 @@ def borrow(
     clip = clips[int(near[int(rng.integers(len(near))) if noise.any() else 0])]
     size = float(np.clip(excursion / max(source.clips[clip].excursion, 0.05), LEAST_SHARE, MOST_SHARE))
     share = size * (TOUCHED if touch else FREE)
-    return Borrowed(source, Recipe(clip, clip, 0.0, np.zeros(VARIATIONS), 0.0), mine, share)
+    recipe = Recipe(clip, clip, 0.0, np.zeros(VARIATIONS), 0.0)
+    return Borrowed(source, recipe, mine, share, TOUCHED_LOOSE if touch else 1.0)
 
 
 @lru_cache(maxsize=4)
