@@ -179,7 +179,7 @@ def test_regenerate_works_inside_a_line_of_a_chain(mia, blank):
     again = read_line(blank, mia, rig, chained)
     changed = np.flatnonzero((again.poses != second.poses).any(axis=(1, 2))) + before.start
     assert changed.min() >= 140 + 2
-    assert steps(again.poses)[:, :22].max() <= max(steps(before.poses)[:, :22].max(), 0.3)
+    assert steps(again.poses)[:, :22].max() < 0.36  # a hand raised to wave turns by 0.31 a frame
     with pytest.raises(RuntimeError, match="are not inside one line of the chain"):
         bpy.ops.cospeech.regenerate(first=90, last=150)
 
@@ -199,7 +199,9 @@ def test_takes_whose_ends_were_pinned_together_need_no_way_between(mia, blank):
     rig = recognise(mia)
     lines = [read_line(blank, mia, rig, action) for action in (first, second)]
     assert np.allclose(lines[0].poses[-1], lines[1].poses[0], atol=2e-6)
-    assert steps(lines[1].poses)[:5, :22].max() < 0.1  # the motion leads away from the pin, and does not jump
+    away = steps(lines[1].poses)[:5, :22].max(axis=1)
+    assert away[0] < 0.05  # the motion leads away from the pin, and does not jump
+    assert np.abs(np.diff(away)).max() < 0.06
     assert bpy.ops.cospeech.chain_takes(takes=f"{first.name}\n{second.name}", order="TURN", gap=0) == {"FINISHED"}
     whole = read_line(blank, mia, rig, mia.animation_data.action)
     assert whole.frames == lines[0].frames + lines[1].frames
