@@ -92,6 +92,7 @@ def add_character(session: Session) -> Steps:
     yield from hands.click(r"cospeech\.add_character")
     yield Until(character, 10, "the character is there")
     assert len(character().data.bones) == 56
+    yield from look_of_the_character(session)
     yield from from_the_front()
     yield from hands.shot("character_without_audio")
     yield from hands.hover(r"cospeech\.generate")
@@ -102,6 +103,19 @@ def add_character(session: Session) -> Steps:
     yield from hands.to_view()
     yield from hands.shot("ready")
     assert not look.grey_without_reason(), look.grey_without_reason()
+
+
+def look_of_the_character(session: Session) -> Steps:
+    """The panel at the lower left, in which the mannequin's look is chosen, opened and closed by its heading."""
+    hands = session.hands
+    for name in ("look_of_the_character", ""):
+        panel = region("HUD")
+        yield from hands.move(panel.x + panel.width * 0.4, panel.y + panel.height - 14)
+        yield from hands.press("LEFTMOUSE")
+        yield 0.7
+        if name:
+            assert region("HUD").height > 60, region("HUD").height
+            hands.picture(name)
 
 
 def panels_before(session: Session) -> Steps:
