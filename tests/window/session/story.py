@@ -13,7 +13,7 @@ import emage
 import look
 import looks
 import more
-from hands import override, view
+from hands import override, region, view
 from look import MODULE, character
 from stepper import Steps, Until
 from steps import JOB_SECONDS, Session, click_and_wait, difference, from_the_front, look_at_panels, undo_and_redo
