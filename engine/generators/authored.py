@@ -230,8 +230,8 @@ class Repertoire:
             return self._learned.decode(recipe, seconds)
         form, built = self._build(recipe)
         apex = built.rotations(np.array([built.marks.apex0]))[0]
-        trunk = borrow(self._learned, form.hands_used, apex, built.marks, built.excursion, form.touch, recipe.noise)
-        return replace(built, borrowed=trunk).rotations(np.asarray(seconds, dtype=np.float64))
+        lent = borrow(self._learned, form.hands_used, apex, built.marks, built.excursion, form.touch, recipe.noise)
+        return replace(built, borrowed=lent).rotations(np.asarray(seconds, dtype=np.float64))
 
     def _build(self, recipe: Recipe) -> tuple[Form, Built]:
         """The form of a recipe, and its performance with a trunk that only leans."""

@@ -45,7 +45,8 @@ CHEST, WRISTS = 9, (20, 21)
 
 @dataclass(frozen=True, eq=False)
 class Borrowed:
-    """The trunk of recording ``recipe`` on the times of a gesture with landmarks ``mine``; ``share`` (5,) of it."""
+    """What recording ``recipe`` lends to a gesture with landmarks ``mine``, on its times: ``share`` (5,) of the trunk,
+    ``loose`` of what its arms do beside their keys."""
 
     source: GestureSource
     recipe: Recipe

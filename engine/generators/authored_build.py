@@ -60,7 +60,7 @@ SINK_LOW, SINK_HIGH = np.array([-0.03, -0.19, -0.09]), np.array([0.09, 0.02, 0.0
 SINK_TURN, SINK_SECONDS, TOUCH_SINK = np.radians([12.0, 10.0, 6.0]), 0.6, 0.06
 RELAX = (0.08, 0.3)  # of the way to the resting hand that loose fingers go in that time
 FINGER_DRIFT = np.radians(2.8)
-BACK_AROUND = (0.0, 1.0)  # of that bow, on the way back
+BACK_AROUND = (0.0, 1.0)  # of the bow of the way from rest, on the way back
 LOW_BACK = 0.24  # W: a hand falls before it comes home
 BACK_BEGINS_EARLY, HAND_BACK = 0.06, 0.72  # fingers and wrist relax a little before the hand goes; the wrist sooner
 FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
@@ -196,8 +196,8 @@ def build_arm(form: Form, keys: Sequence[Key], hands: Hands, rest: Array, one: V
         if last:
             moves.append(Move(spans.ways[number] + seconds - 0.05, SETTLE, -over, np.zeros(STATE)))
         goal = _shape(hands, key.hand, curls, droop)
-        begin, share = FINGER_SHARE
-        shapes.append(Move(spans.ways[number] + begin * seconds, share * seconds, goal - shape, np.zeros(45)))
+        begin, lasts = FINGER_SHARE
+        shapes.append(Move(spans.ways[number] + begin * seconds, lasts * seconds, goal - shape, np.zeros(45)))
         here, shape = state, goal
         if key.shake is not None:
             paths.append(_wave(key.shake, spans.paths[number], one))

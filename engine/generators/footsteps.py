@@ -1,6 +1,6 @@
 """Small steps of a standing body: with a shift of the weight the freed foot may be lifted and set down anew.
 
-Steps follow from the plan's shifts and the seeds alone, so that a window which is made anew has the same ones.
+Steps follow from the plan's shifts, its style and the seeds, so that a window which is made anew has the same ones.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 
-FREED = 0.5  # of a shift's time, when the other leg carries
+FREED = 0.5  # of a shift's time: the other leg carries more than half
 SECONDS = (0.44, 0.62)
-LEAST, MOST = 0.025, 0.075  # metres of a step
+LEAST, MOST = 0.025, 0.075  # metres of a step; a foot that would go less, or more, stays
 NARROWEST = 0.185  # metres from ankle to ankle, sideways
 LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # metres; how far the heel comes up first
 GOES = (0.14, 0.78)  # of a step's time: when the foot begins to travel, and how long
@@ -41,10 +41,18 @@ class Footstep:
     lift: float
     lever: tuple[float, float]
 
-    def scaled(self, scale: float) -> Footstep:
-        """The step of a body so many times as large."""
-        down, ahead = self.lever
-        return replace(self, way=scale * self.way, lift=scale * self.lift, lever=(scale * down, scale * ahead))
+    def scaled(self, scale: float, skeleton: Skeleton) -> Footstep:
+        """The step of another body, so many times as large."""
+        return replace(self, way=scale * self.way, lift=scale * self.lift, lever=_lever(skeleton, self.side))
+
+    def turned(self, turn: Array) -> Footstep:
+        """The step of a body that is turned by ``turn`` (3, 3)."""
+        return replace(self, way=turn @ self.way)
+
+
+def _lever(skeleton: Skeleton, side: int) -> tuple[float, float]:
+    toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
+    return float(-toe[1]), float(toe[2])
 
 
 def walked(feet: Feet, taken: Sequence[Footstep], times: Array) -> Feet:
@@ -60,9 +68,12 @@ def walked(feet: Feet, taken: Sequence[Footstep], times: Array) -> Feet:
         down, ahead = step.lever
         ankles[:, step.side] += gone[:, None] * step.way
         ankles[:, step.side, 1] += 16.0 * step.lift * (gone * (1.0 - gone)) ** 2
-        ankles[:, step.side, 1] += ahead * np.sin(peel) - down * (1.0 - np.cos(peel))
         turns[:, step.side] += gone * step.turn
         peels[:, step.side] += peel
+        # The heel comes up about the ball of the foot, which stays where it is.
+        ahead_of = (rotation_y(turns[:, step.side]) @ feet.orientations[step.side])[..., 2]
+        ankles[:, step.side, 1] += ahead * np.sin(peel) - down * (1.0 - np.cos(peel))
+        ankles[:, step.side] += (ahead * (1.0 - np.cos(peel)) + down * np.sin(peel))[:, None] * ahead_of
     return Feet(ankles, rotation_y(turns) @ feet.orientations @ rotation_x(peels), peels)
 
 
@@ -85,10 +96,11 @@ def footsteps(
         way = way * (np.clip(far, LEAST, MOST) / far)
         outward = 1.0 if side == 0 else -1.0
         way[0] += outward * max(NARROWEST - outward * (ankles[side] + way - ankles[1 - side])[0], 0.0)
+        if not LEAST - 1e-6 <= float(np.linalg.norm(way)) <= MOST + 1e-6:
+            continue
         turn = _heading(new.orientations[side]) - _heading(orientations[side])
-        toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
-        lever = (float(-toe[1]), float(np.hypot(toe[0], toe[2])))
-        taken.append(Footstep(side, start, float(rng.uniform(*SECONDS)), way, turn, float(rng.uniform(*LIFT)), lever))
+        seconds, lift = float(rng.uniform(*SECONDS)), float(rng.uniform(*LIFT))
+        taken.append(Footstep(side, start, seconds, way, turn, lift, _lever(skeleton, side)))
         ankles[side] += way
         orientations[side] = rotation_y(np.array(turn)) @ orientations[side]
     return tuple(taken)

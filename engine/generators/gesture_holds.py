@@ -40,17 +40,19 @@ def still_classes() -> frozenset[str]:
 
 
 def held_until(slot: Slot) -> float:
-    """When a hold ends: where the way back begins, or where the next gesture takes over."""
+    """When a hold is over: where the way back begins, or where the next gesture has taken over."""
     return slot.until if slot.fall == 0.0 else slot.hold_end
 
 
-def hold_beats(gclass: str, slot: Slot, accents: Sequence[float]) -> list[float]:
-    """The accents (seconds, ascending) on which a held pose is beaten."""
+def hold_beats(gclass: str, slot: Slot, accents: Sequence[float], following: float) -> list[float]:
+    """The accents (seconds, ascending) on which a held pose is beaten, before the next gesture, at ``following``
+    seconds, begins."""
     if gclass in still_classes():
         return []
+    end = min(held_until(slot), following) - BEFORE_END
     found: list[float] = []
     for accent in accents:
-        inside = slot.apex + AFTER_APEX <= accent <= held_until(slot) - BEFORE_END
+        inside = slot.apex + AFTER_APEX <= accent <= end
         if inside and (not found or accent - found[-1] >= APART):
             found.append(float(accent))
     return found

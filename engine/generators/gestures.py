@@ -75,7 +75,7 @@ class _Layer:
     dip: float
     size: float
     drift: Array
-    beats: tuple[float, ...]
+    beats: dict[str, list[float]]
 
     @property
     def begin(self) -> float:
@@ -168,7 +168,11 @@ def _layer(
         dip += (BEAT_DIP if phrase.gclass in BEAT_CLASSES else DIP) * float(np.exp(-((way / CLEAR_WAY) ** 2)))
     pace = (anchor(phrase.gclass, marks) - entry) / (phrase.apex - begin)
     size = _size(phrase, performance, pace, style)
-    beats = tuple(hold_beats(phrase.gclass, slots[used_sides(phrase)[0]], accents))
+    beats = {}
+    for side in used_sides(phrase):
+        follower = followers[side]
+        following = np.inf if follower is None else follower.onset
+        beats[side] = hold_beats(phrase.gclass, slots[side], accents, following)
     return _Layer(phrase, performance, slots, dip, size, rng.uniform(0.0, 2.0 * np.pi, (2, 3, 3, 2)), beats)
 
 
@@ -198,7 +202,7 @@ def _on_time(layer: _Layer, base: Array, current: Array, torso: Array, times: Ar
         return layer
     prep = slot.anchor - slot.entry
     for _ in range(ROUNDS):
-        points = _wrists(layer, base[upto], current[upto], torso[upto], times[upto])
+        points = _wrists(replace(layer, beats={}), base[upto], current[upto], torso[upto], times[upto])
         if turns:
             measured = reversal_time(points, times[upto], slot.apex)
         else:
@@ -278,7 +282,7 @@ def _arm(layer: _Layer, side: str, joints: tuple[int, ...], base: Array, current
     moved = own @ rotation_exp(shift)
     phases = layer.drift[int(layer.phrase.hands == "both" and side == "left")]
     sway(moved, slot, side, phases, times)
-    beat(moved, layer.beats, side, times, phases)
+    beat(moved, layer.beats.get(side, []), side, times, phases)
     tremble(moved, slot, side, phases, times)
     return _gated(moved, before, resting, slot, times)
 

@@ -126,13 +126,14 @@ def build_life(
     place = (stood.seed, stood_seed)
     table = life_table()
     style = life_style(plan.style, plan.speaker)
+    stood_steps = float(life_style(stood.style, stood.speaker)["steps"])
     key = (plan.seed, seed)
     drive = 0.75 + 0.25 * plan.energy
     low, high = table["sway_band"]
     sway = np.array([style["sway_ml"], style["sway_ap"]]) * 1e-3
     micro = float(style["micro"])
     return BodyLife(
-        stance=_standing(stood, stood_seed, 0.0 if in_place else float(style["steps"])),
+        stance=_standing(stood, stood_seed, 0.0 if in_place and standing is None else stood_steps),
         load=_load_track(stood, seeded("load", *place)),
         sway=wander(seeded("sway", *place), sway, low, high, 14),
         trunk=wander(seeded("trunk", *key), np.radians(_TRUNK_NOISE) * style["torso"] * drive, 0.05, 0.4),

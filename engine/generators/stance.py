@@ -92,7 +92,7 @@ def scaled_stance(skeleton: Skeleton, stance: Stance) -> Stance:
         ankles[side, 1] = skeleton.toe_height - (skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]])[1]
         ankles[side, 2] = skeleton.rest[0, 2] + scale * (drawn.ankles[side, 2] - ours.rest[0, 2])
     feet = Feet(ankles, drawn.orientations)
-    return Stance(skeleton, scale, (feet, feet), steps=tuple(step.scaled(scale) for step in stance.steps))
+    return Stance(skeleton, scale, (feet, feet), steps=tuple(step.scaled(scale, skeleton) for step in stance.steps))
 
 
 def stance_of_base(
@@ -126,8 +126,19 @@ def stance_of_base(
     )
     if feet[0] is drawn[0] and feet[1] is drawn[1]:
         return here
+    if np.abs(yaw[1] - yaw[0]) < SAME_PLACE[1] and np.abs(offset[1] - offset[0]).max() < SAME_PLACE[0]:
+        turn, move = rotation_y(np.array(yaw[0])), np.array([offset[0, 0], 0.0, offset[0, 1]]) + home
+        moved = [_carried_feet(one, turn, home, move) for one in drawn]
+        if all(_foot_places(moved[end], points[end], world[end]) is moved[end] for end in (0, 1)):
+            first = _carried_feet(stance.feet[0], turn, home, move)
+            return replace(here, feet=(first, first), steps=tuple(step.turned(turn) for step in stance.steps))
     same = _same(feet[0], feet[1].ankles, feet[1].orientations)
     return replace(here, feet=(feet[0], feet[0] if same else feet[1]), steps=())
+
+
+def _carried_feet(feet: Feet, turn: Array, home: Array, move: Array) -> Feet:
+    """Feet (2, 3) turned by ``turn`` (3, 3) about ``home`` (3,), which comes to lie at ``move`` (3,)."""
+    return Feet((feet.ankles - home) @ turn.T + move, turn @ feet.orientations)
 
 
 def _foot_places(drawn: Feet, points: Array, world: Array) -> Feet:

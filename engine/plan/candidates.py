@@ -123,7 +123,8 @@ def fits_line(ctx: Context, candidate: Candidate) -> bool:
 
 
 def _meaning_value(ctx: Context, hit: Hit, token: Token, recent: dict[str, float]) -> float:
-    """Priority (squared) x probability x energy; more on prominent words and in the rheme, less when just said."""
+    """Priority (squared) x probability x energy; more on prominent words and in the rheme (but for acts), less when
+    just said."""
     base = (hit.rule.priority / TYPICAL_PRIORITY) ** 2 * min(1.0, hit.rule.p * ctx.energy)
     value = base * (ACT if hit.rule.act else (0.7 + 0.6 * token.strength) * (1.2 if token.rheme else 1.0))
     if token.start - recent.get(token.norm, -1e9) < 15.0:

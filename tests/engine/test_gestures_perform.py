@@ -260,3 +260,26 @@ def test_gestures_at_the_very_edges_of_a_line_are_cut_not_refused(model):
     assert np.allclose(np.linalg.det(out), 1.0, atol=1e-9)
     one = perform(base[:1], plan, times[:1], 0, "explain", model)
     assert one.shape == (1, 55, 3, 3)
+
+
+def test_a_pose_that_is_held_beats_on_accents_until_the_next_gesture_begins(model):
+    times = frames(7.0)
+    held, following = phrase(0, 2.0, "stop", "right", hold=1.8), phrase(1, 4.5, "you", "right")
+    shown = {}
+    for name, accents in (("still", ()), ("beating", (2.6, 3.2)), ("late", (2.05, 4.2, 4.5))):
+        shown[name] = perform(standing(times), (held, following), times, 1, "explain", model, accents)
+    assert np.array_equal(shown["late"], shown["still"])
+    away = np.linalg.norm(wrists(shown["beating"]) - wrists(shown["still"]), axis=-1)
+    assert away[:, 0].max() == 0.0
+    assert 0.01 < away[(times > 2.4) & (times < 3.8), 1].max() < 0.06
+    assert away[(times < 2.2) | (times > 3.9), 1].max() < 1e-9
+    assert away[np.argmin(np.abs(times - 2.6)), 1] > 0.008
+
+
+def test_a_hand_on_the_chest_beats_on_nothing(model):
+    times = frames(6.0)
+    held = phrase(0, 2.0, "heart", "right", hold=1.8)
+    still, accented = (
+        perform(standing(times), (held,), times, 1, "explain", model, beats) for beats in ((), (2.6, 3.2))
+    )
+    assert np.array_equal(still, accented)

@@ -14,13 +14,16 @@ from engine.errors import CospeechError
 from engine.generators.base import Request, Standing
 from engine.generators.default import DefaultGenerator
 from engine.generators.legs import ANKLES, SOFT_KNEE, TOES, leg_length
+from engine.generators.life import build_life, live
+from engine.generators.stance import stance_of_base
 from engine.generators.window import CHAIN, free_spans, reach_of
 from engine.hints import Hints, HintsError, Target, save_hints
+from engine.kinematics import rotation_y
 from engine.motion import Motion
 from engine.pipeline import make_take
 from engine.plan.lexemes import lexemes
 from engine.plan.links import class_times, linked
-from engine.plan.types import GesturePhrase, GesturePlan
+from engine.plan.types import Event, GesturePhrase, GesturePlan
 from engine.skeleton import default_skeleton
 from engine.speech.load import silence
 
@@ -317,3 +320,25 @@ def test_another_skeleton_keeps_its_feet_and_moves_by_its_legs(scale, tmp_path):
     assert np.abs(after[:, list(ANKLES)] - points[:, list(ANKLES)]).max() < 2e-3
     assert np.abs(made.trans - there.trans).max() < 0.03 * scale
     assert leg_length(theirs, 0, SOFT_KNEE) == pytest.approx(scale * leg_length(ours, 0, SOFT_KNEE))
+
+
+def test_a_take_that_was_turned_takes_its_steps_anew(tmp_path):
+    """The steps of a base that stands elsewhere are those of life, carried there; feet don't glide instead."""
+    plan = GesturePlan(12.0, "narrate", 3, 1.0, (), shifts=(Event("shift", 4.0, 5.2, 12.0, 0.03),))
+    seed = next(seed for seed in range(20) if build_life(plan, seed).stance.steps)
+    life, times, turn = build_life(plan, seed), np.array([3.0, 8.0]), rotation_y(np.array(0.4))
+    local, trans = live(life, times)
+    place = np.array([0.3, 0.0, -0.2])
+    home = np.array([0.0, 0.0, default_skeleton().rest[0, 2]])
+    turned = local.copy()
+    turned[:, 0] = turn @ local[:, 0]
+    moved = (trans + default_skeleton().rest[0] - home) @ turn.T + home + place - default_skeleton().rest[0]
+    stance = stance_of_base(life.stance, (3.0, 8.0), times, (turned, moved), (local, trans))
+    assert len(stance.steps) == len(life.stance.steps)
+    lived, shown = walked_at(life.stance), walked_at(stance)
+    assert np.abs((lived - home) @ turn.T + home + place - shown).max() < 1e-6
+    assert np.ptp(shown[:, :, 1], axis=0).max() > 0.01
+
+
+def walked_at(stance):
+    return stance.feet_at(np.arange(3.0, 8.0, 1.0 / 30.0)).ankles
