@@ -92,8 +92,6 @@ class Built:
         torso += spine_rest()[list(TORSO)]
         torso += self.trunk.vectors(seconds)
         trunk = axis_angle_to_matrix(torso)
-        if self.borrowed is not None:
-            trunk[:, :UPPER] = trunk[:, :UPPER] @ axis_angle_to_matrix(self.borrowed.vectors(seconds))
         collar, arm = self.right.local(seconds)
         trunk[:, RIGHT_COLLAR] = collar * MIRROR_SIGNS
         if self.left is None:
@@ -102,8 +100,10 @@ class Built:
             trunk[:, LEFT_COLLAR], other = self.left.local(seconds - self.lag)
         arms = np.concatenate([other, arm * MIRROR_SIGNS], axis=1)
         if self.borrowed is not None:
+            leaning, beside = self.borrowed.turns(seconds)
+            trunk[:, :UPPER] = trunk[:, :UPPER] @ axis_angle_to_matrix(leaning)
             moving = slice(0 if self.left is not None else arms.shape[1] // 2, None)
-            arms[:, moving] = arms[:, moving] @ self.borrowed.arms(seconds)[:, moving]
+            arms[:, moving] = arms[:, moving] @ beside[:, moving]
         return np.concatenate([trunk, arms], axis=1)
 
 

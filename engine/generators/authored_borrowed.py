@@ -54,14 +54,20 @@ class Borrowed:
     share: Array
     loose: float
 
-    def arms(self, seconds: Array) -> Array:
-        """(n, 36, 3, 3) turns to be laid over both arms and their fingers at clip times (n,): what the recorded ones do
-        beside going smoothly from rest to the apex, to the end of the hold and back."""
-        mine, marks = self.mine, self.source.landmarks(self.recipe)
-        at = np.concatenate([[marks.start, marks.apex0, marks.apex1, marks.end], mine.warped(seconds, marks)])
-        own = self.source.decode(self.recipe, at)[:, FIRST_ARM:]
-        keys, moving = own[:4], own[4:]
-        smooth = np.repeat(keys[:1], len(seconds), axis=0)
+    def turns(self, seconds: Array) -> tuple[Array, Array]:
+        """At clip times (n,): rotation vectors (n, 5, 3) of spine, neck and head beside the upright pose, and turns
+        (n, 36, 3, 3) to be laid over both arms and their fingers."""
+        marks = self.source.landmarks(self.recipe)
+        at = np.concatenate([[marks.start, marks.apex0, marks.apex1, marks.end], self.mine.warped(seconds, marks)])
+        own = self.source.decode(self.recipe, at)
+        trunk = np.swapaxes(own[:1, :UPPER], -1, -2) @ own[4:, :UPPER]
+        arms = self._beside(own[:4, FIRST_ARM:], own[4:, FIRST_ARM:], seconds)
+        return matrix_to_axis_angle(trunk) * self.share[:, None], arms
+
+    def _beside(self, keys: Array, moving: Array, seconds: Array) -> Array:
+        """(n, 36, 3, 3) what recorded arms do beside going smoothly from rest to the apex, to the end of the hold and
+        back: ``keys`` (4, 36, 3, 3) are those four poses."""
+        mine, smooth = self.mine, np.repeat(keys[:1], len(seconds), axis=0)
         ways = ((mine.start, mine.apex0), (mine.apex0, mine.apex1), (mine.apex1, mine.end))
         for number, (begin, end) in enumerate(ways):
             step = matrix_to_axis_angle(np.swapaxes(keys[number], -1, -2) @ keys[number + 1])
@@ -70,14 +76,6 @@ class Borrowed:
         beside = matrix_to_axis_angle(np.swapaxes(smooth, -1, -2) @ moving)
         size = np.linalg.norm(beside, axis=-1, keepdims=True) / DETAIL_MOST
         return axis_angle_to_matrix(self.loose * beside * np.tanh(size) / np.maximum(size, 1e-9))
-
-    def vectors(self, seconds: Array) -> Array:
-        """(n, 5, 3) rotation vectors beside the upright pose at clip times (n,)."""
-        marks = self.source.landmarks(self.recipe)
-        there = np.concatenate([[marks.start], self.mine.warped(seconds, marks)])
-        own = self.source.decode(self.recipe, there)[:, :UPPER]
-        turned = np.swapaxes(own[:1], -1, -2) @ own[1:]
-        return np.asarray(matrix_to_axis_angle(turned) * self.share[:, None])
 
 
 def borrow(

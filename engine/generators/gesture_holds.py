@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.generators.authored_table import authored
 from engine.generators.gesture_performance import rotation_exp
 from engine.generators.gesture_timing import Slot, smooth
+from engine.generators.postures import MIRROR
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times
 
@@ -29,7 +30,6 @@ BEAT_ELBOW, BEAT_WRIST, UPSWING = np.radians(5.0), np.radians(6.0), 0.4
 BEFORE_BEAT, DOWN, BACK = 0.34, 0.16, 0.36
 AFTER_APEX, BEFORE_END, APART = 0.34, 0.24, 0.42
 FADING = 0.8  # every beat of a hold is so much as large as the one before
-MIRROR_AXES = np.array([1.0, -1.0, -1.0])  # of rotation vectors, from the left arm to the right one or back
 
 
 @cache
@@ -70,10 +70,10 @@ def beat(moved: Array, beats: Sequence[float], side: str, times: Array, sizes: A
         down = smooth((times - time + DOWN) / DOWN)
         back = smooth((times - time) / BACK)
         swing = -UPSWING * (up - down) + down - back
-        late = -UPSWING * (up - smooth((times - time + 0.6 * DOWN) / DOWN)) + smooth((times - time + 0.6 * DOWN) / DOWN)
+        later = smooth((times - time + 0.6 * DOWN) / DOWN)
         extended += size * swing
-        flexed += size * (late - smooth((times - time - 0.4 * DOWN) / BACK))
-    mirror = MIRROR_AXES if side == "right" else np.ones(3)
+        flexed += size * (-UPSWING * (up - later) + later - smooth((times - time - 0.4 * DOWN) / BACK))
+    mirror = MIRROR if side == "right" else np.ones(3)
     turns = (np.array([0.0, BEAT_ELBOW, 0.0]) * mirror, np.array([0.0, 0.0, -BEAT_WRIST]) * mirror)
     for joint, turn, share in zip((1, 2), turns, (extended, flexed), strict=True):
         if joint < moved.shape[1]:
@@ -89,7 +89,7 @@ def sway(moved: Array, slot: Slot, side: str, phases: Array, times: Array) -> No
     phases = phases[: min(3, moved.shape[1])]
     slow, fast = (2.0 * np.pi * rate * times[:, None, None] for rate in DRIFT_RATES)
     waves = np.sin(slow + phases[..., 0]) + 0.6 * np.sin(fast + phases[..., 1])
-    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
+    waves = waves * (MIRROR if side == "left" else 1.0)
     moved[:, : len(phases)] = moved[:, : len(phases)] @ rotation_exp(HOLD_DRIFT * bump[:, None, None] * waves)
 
 
@@ -102,5 +102,5 @@ def tremble(moved: Array, slot: Slot, side: str, phases: Array, times: Array) ->
     raised = smooth((times - slot.begin) / RAISED) * smooth((stop - times) / RAISED)
     turns = 2.0 * np.pi * times[:, None, None]
     waves = np.sin(TREMOR_RATES[0] * turns + phases[:2, ..., 0]) + np.sin(TREMOR_RATES[1] * turns + phases[:2, ..., 1])
-    waves = waves * (MIRROR_AXES if side == "left" else 1.0)
+    waves = waves * (MIRROR if side == "left" else 1.0)
     moved[:, :2] = moved[:, :2] @ rotation_exp(TREMOR * raised[:, None, None] * waves)

@@ -90,6 +90,12 @@ def bone_ends() -> np.ndarray:
     return ends
 
 
+def along_bones(points: np.ndarray, start: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """(n, b, 1) how far along each of its bones a point (n, 3) lies, 0 to 1; ``start`` and ``way`` (n, b, 3)."""
+    length = np.maximum((way**2).sum(-1), 1e-12)
+    return np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]
+
+
 def fitted(figure: Mannequin, rest: np.ndarray) -> Mannequin:
     """The figure on other rest joints (55, 3): scaled by their height, then each bone's skin moved with the bone.
 
@@ -106,8 +112,7 @@ def fitted(figure: Mannequin, rest: np.ndarray) -> Mannequin:
     if np.abs(move).max() > 1e-6:
         ends = bone_ends()
         start, way = own[figure.bones] * scale, (own[ends] - own)[figure.bones] * scale
-        length = np.maximum((way**2).sum(-1), 1e-12)
-        t = np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]
+        t = along_bones(points, start, way)
         shift = move[figure.bones] * (1 - t) + move[ends][figure.bones] * t
         points = points + (figure.shares[..., None] * shift).sum(1)
     shapes = {name: (ids, moves * np.float32(scale)) for name, (ids, moves) in figure.shapes.items()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...paths import asset_table
 from ..skeleton import JOINTS
-from .data import Mannequin, bone_ends
+from .data import Mannequin, along_bones, bone_ends
 
 PLAIN = "plain"
 # Heads, hands and feet are as thick in everybody.
@@ -39,9 +39,7 @@ def thick(figure: Mannequin, girth: float) -> Mannequin:
     ends = bone_ends()
     points = figure.points.astype(np.float64)
     start, way = figure.rest[figure.bones], (figure.rest[ends] - figure.rest)[figure.bones]
-    length = np.maximum((way**2).sum(-1), 1e-12)
-    along = np.clip(((points[:, None] - start) * way).sum(-1) / length, 0.0, 1.0)[..., None]
-    away = points[:, None] - start - along * way
+    away = points[:, None] - start - along_bones(points, start, way) * way
     fixed = np.array([any(part in name for part in NOT_THICKER) for name in JOINTS])
     share = np.where(fixed[figure.bones], 0.0, figure.shares)[..., None]
     return replace(figure, points=(points + (girth - 1.0) * (share * away).sum(1)).astype(np.float32))
