@@ -1,31 +1,34 @@
 #!/usr/bin/env python3
 """Cospeech's one door: set up, demo, test, lint, bench, package. Standard library only, Python 3.11.
 
-Every command does the set-up it needs, inside this checkout, and a second run starts in seconds.
+Every command does the set-up it needs, inside this checkout, and a second run starts in seconds. What the tools print
+goes into out/logs; the user sees a line a step and, where one fails, the sentence that says why.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import ensurepip
 import hashlib
+import importlib.util
+import json
 import os
+import random
+import re
 import shutil
 import subprocess
 import sys
-import sysconfig
-import tempfile
-import tomllib
-import venv
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent
-OUT = ROOT / "out"
+sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
+
+import extension_zip
+from steps import ROOT, BuildError, Step, run, say
+
 TORCH = "torch==2.13.0"
+PYTHON = (3, 11)  # Blender's modules in the locks are for this one
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Environment:
     folder: str
     lock: str
     torch: bool
+    blender: str
 
     @property
     def python(self) -> Path:
@@ -42,8 +46,8 @@ class Environment:
         return ROOT / self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-MAIN = Environment(".venv", "locks/dev.lock", torch=True)
-BPY50 = Environment(".venv-bpy50", "locks/bpy50.lock", torch=False)
+MAIN = Environment(".venv", "locks/dev.lock", torch=True, blender="4.5")
+BPY50 = Environment(".venv-bpy50", "locks/bpy50.lock", torch=False, blender="5.0")
 
 # Debian package -> the library whose absence it cures (blender.md section 1).
 SYSTEM_LIBRARIES = {
@@ -58,23 +62,6 @@ SYSTEM_LIBRARIES = {
     "libegl1": "libEGL.so.1",
     "libegl-mesa0": "libEGL_mesa.so.0",
 }
-
-
-class BuildError(Exception):
-    """A problem to be told in one sentence."""
-
-
-def say(text: str) -> None:
-    """Print a line at once, so that it stays in order with what child processes print."""
-    print(text, flush=True)
-
-
-def run(command: Sequence[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
-    """Run a command; BuildError with its name and status where it fails."""
-    words = [str(word) for word in command]
-    status = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}).returncode
-    if status != 0:
-        raise BuildError(f"'{' '.join(words[:6])}' ended with status {status}; its own output above says why")
 
 
 # --- set-up -----------------------------------------------------------------------------------------------------
@@ -99,18 +86,16 @@ def ensure_system_libraries() -> None:
     if not missing:
         return
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        say(f"Installing system libraries: {' '.join(missing)}")
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         wait = ["-o", "DPkg::Lock::Timeout=300"]
-        run(["apt-get", *wait, "update", "-q"], env=quiet)
-        run(["apt-get", *wait, "install", "-y", "-q", "--no-install-recommends", *missing], env=quiet)
-        still = missing_system_libraries()
-        if not still:
-            return
-        missing = still
-    raise BuildError(
-        f"Blender needs system libraries that are missing; install them with: apt install {' '.join(missing)}"
-    )
+        with Step(f"Installing system libraries ({' '.join(missing)})", "system") as step:
+            step.run(["apt-get", *wait, "update", "-q"], quiet)
+            step.run(["apt-get", *wait, "install", "-y", "-q", "--no-install-recommends", *missing], quiet)
+        missing = missing_system_libraries()
+    if missing:
+        raise BuildError(
+            f"Blender needs system libraries that are missing; as root, install them: apt install {' '.join(missing)}"
+        )
 
 
 def _stamp_text(environment: Environment) -> str:
@@ -120,21 +105,20 @@ def _stamp_text(environment: Environment) -> str:
 
 def ensure_environment(environment: Environment) -> None:
     """Create or refresh a virtual environment from its lock; nothing happens where it is up to date."""
-    if sys.version_info[:2] != (3, 11):
-        found = ".".join(map(str, sys.version_info[:2]))
-        raise BuildError(f"Blender's Python modules want Python 3.11 and this is {found}; run: python3.11 build.py ...")
     stamp = ROOT / environment.folder / "cospeech-lock.txt"
     wanted = _stamp_text(environment)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted and environment.python.is_file():
         return
-    say(f"Setting up {environment.folder} (a few minutes the first time)")
-    if not environment.python.is_file():
-        venv.EnvBuilder(with_pip=True, clear=True).create(ROOT / environment.folder)
-    pip: list[str | Path] = [environment.python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run([*pip, "--no-deps", "--require-hashes", "-r", ROOT / environment.lock])
-    if environment.torch:
-        run([*pip, TORCH])
-    stamp.write_text(wanted, encoding="utf-8")
+    if importlib.util.find_spec("ensurepip") is None:
+        raise BuildError("This Python can't make environments; install what it lacks: apt install python3.11-venv")
+    with Step(f"Setting up {environment.folder}, a few minutes the first time", f"setup{environment.folder}") as step:
+        if not environment.python.is_file():
+            step.run([sys.executable, "-m", "venv", "--clear", ROOT / environment.folder])
+        pip: list[str | Path] = [environment.python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        step.run([*pip, "--no-deps", "--require-hashes", "-r", ROOT / environment.lock])
+        if environment.torch:
+            step.run([*pip, TORCH])
+        stamp.write_text(wanted, encoding="utf-8")
 
 
 def setup(*, old_blender_too: bool = True) -> None:
@@ -151,13 +135,18 @@ def setup(*, old_blender_too: bool = True) -> None:
 def command_setup(_: argparse.Namespace) -> None:
     """Set up both environments and check that the engine and both Blenders start."""
     setup()
-    run([MAIN.python, "-m", "engine", "doctor"])
+    with Step("Making a take of the demo line", "check") as step:
+        lines = step.run([MAIN.python, "-m", "engine", "doctor", "--json"])
+        report = json.loads(next(line for line in reversed(lines) if line.startswith("{")))
+    say(f"  engine {report['engine']}, torch {report['packages']['torch']}, devices: {', '.join(report['devices'])}")
     for environment in (MAIN, BPY50):
-        run([environment.python, "-c", "import bpy; print('Blender', bpy.app.version_string, 'starts')"])
+        with Step(f"Starting Blender {environment.blender}", f"check{environment.folder}") as step:
+            step.run([environment.python, "-c", "import bpy; print(bpy.app.version_string)"])
 
 
 def command_test(options: argparse.Namespace) -> None:
-    """All tests that run without a GPU: engine, add-on on Blender 4.5 and 5.0, end to end on the built zip.
+    """All tests that run without a GPU, in an order drawn from a seed: engine, add-on on Blender 4.5 and 5.0, end to
+    end on the built zip. Paths choose among them; everything else goes to pytest (-k, -x, --randomly-seed=N).
 
     With --window: a scripted session in the Blender that $BLENDER starts in a window, and nothing else.
     """
@@ -171,21 +160,59 @@ def command_test(options: argparse.Namespace) -> None:
         setup(old_blender_too=False)
         run([MAIN.python, "-m", "tests.window", *extra])
         return
-    setup()
-    calm = {"OMP_NUM_THREADS": "1", "BLENDER_USER_RESOURCES": str(_fresh_folder("blender-user"))}
-    failed = []
-    suites: list[tuple[Environment, list[str]]] = [
-        (BPY50, ["tests/addon", "tests/e2e"]),
-        (MAIN, ["tests"]),
-    ]
-    for environment, folders in suites:
-        say(f"--- tests in {environment.folder}: {' '.join(folders)}")
-        try:
-            run([environment.python, "-m", "pytest", "-n", "2", *folders, *extra], env=calm)
-        except BuildError as error:
-            failed.append(str(error))
+    chosen = [word for word in extra if not word.startswith("-") and (ROOT / word.partition("::")[0]).exists()]
+    extra = [word for word in extra if word not in chosen]
+    of_blender = [word for word in chosen if word.startswith(("tests/addon", "tests/e2e"))]
+    suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon", "tests/e2e"], MAIN: ["tests"]}
+    suites = {environment: paths for environment, paths in suites.items() if paths}
+    ensure_system_libraries()
+    for environment in {MAIN, *suites}:
+        ensure_environment(environment)
+    seed = _seed(extra)
+    say(f"The tests run in the order of seed {seed}; the same again: python build.py test --randomly-seed={seed}")
+    failed = [environment for environment, paths in suites.items() if not _tested(environment, paths, seed, extra)]
     if failed:
-        raise BuildError("; ".join(failed))
+        raise BuildError(f"tests failed in {' and '.join(environment.folder for environment in failed)}")
+
+
+def _seed(extra: list[str]) -> int:
+    """The seed in pytest's own options, which leaves them; drawn where there is none."""
+    given = [word for word in extra if word.startswith("--randomly-seed=")]
+    for word in given:
+        extra.remove(word)
+    number = given[-1].partition("=")[2] if given else str(random.randrange(1, 10**6))
+    if not number.isdecimal():
+        raise BuildError(f"The seed '{number}' is not a whole number; give for instance --randomly-seed=7")
+    return int(number)
+
+
+def _tested(environment: Environment, paths: list[str], seed: int, extra: list[str]) -> bool:
+    """Run tests; tell pytest's closing line, and where some failed their names and the log."""
+    calm = {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "BLENDER_USER_RESOURCES": str(extension_zip.fresh_folder("blender-user")),
+    }
+    order = [f"--randomly-seed={seed}", f"--hypothesis-seed={seed}"]
+    title = f"Tests with Blender {environment.blender} ({' '.join(paths)})"
+    try:
+        with Step(title, f"test{environment.folder}") as step:
+            step.run([environment.python, "-m", "pytest", "-n", "2", *order, *paths, *extra], calm)
+    except BuildError as error:
+        _tell_results(step.log)
+        say(f"  {error}")
+        return False
+    _tell_results(step.log)
+    return True
+
+
+def _tell_results(log: Path) -> None:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in [line for line in lines if line.startswith(("FAILED", "ERROR"))][:40]:
+        say(f"  {line}")
+    for line in [line for line in lines if re.search(r"\d (passed|failed|error|errors|deselected).* in [\d.]+s", line)][
+        -1:
+    ]:
+        say(line.strip("= "))
 
 
 def command_lint(_: argparse.Namespace) -> None:
@@ -204,119 +231,51 @@ def command_bench(options: argparse.Namespace) -> None:
 
 def command_demo(options: argparse.Namespace) -> None:
     """Speech -> take.npz, demo.blend, demo.fbx, preview.mp4, contact_sheet.png in out/demo."""
+    if {"-h", "--help"} & set(options.rest):
+        setup(old_blender_too=False)
+        run([MAIN.python, "-m", "addon.demo", "--help"])
+        return
     setup(old_blender_too=False)
-    run([MAIN.python, "-m", "addon.demo", *options.rest], env={"OMP_NUM_THREADS": "2"})
+    with Step("The demo", "demo") as step:
+        step.run([MAIN.python, "-m", "addon.demo", *options.rest], {"OMP_NUM_THREADS": "2"})
 
 
 def command_package(options: argparse.Namespace) -> None:
     """Build and validate the extension zip with Blender's own tool, from a clean tree; or the runtime's archive."""
     setup(old_blender_too=False)
     if options.runtime:
-        build_runtime(Path(options.out))
+        extension_zip.build_runtime(MAIN.python, TORCH, Path(options.out))
         return
-    changed = _git("status", "--porcelain")
-    if changed and not options.allow_dirty:
-        first = changed.splitlines()[0].strip()
-        raise BuildError(f"The working tree has uncommitted changes (first: {first}); commit them, then package again")
+    if not options.allow_dirty:
+        extension_zip.refuse_changes()
     say(str(build_zip(Path(options.out))))
 
 
 def build_zip(out: Path) -> Path:
-    """Stage the extension, build the zip, validate it; returns its path."""
-    version = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"]
-    OUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="package-", dir=OUT) as folder:  # another packaging may run beside this one
-        return _built_zip(Path(folder), out.resolve() / f"cospeech-{version}.zip")
+    """The extension's zip, made in ``out``; returns its path."""
+    return extension_zip.build_zip(MAIN.python, out)
 
 
-def _built_zip(folder: Path, target: Path) -> Path:
-    """Stage and build in the folder, and put the valid zip at ``target``."""
-    stage, made = folder / "stage", folder / target.name
-    stage.mkdir()
-    packed = ("addon", "engine", "assets", "locks/engine.lock")
-    tracked = _git("ls-files", "--cached", "--others", "--exclude-standard", *packed).splitlines()
-    for name in tracked:
-        staged = stage / (name.removeprefix("addon/"))
-        if (ROOT / name).is_file():
-            staged.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, staged)
-    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
-        shutil.copyfile(ROOT / name, stage / name)
-    tool = _extension_tool()
-    run([MAIN.python, tool, "build", "--source-dir", stage, "--output-filepath", made])
-    run([MAIN.python, tool, "validate", made])
-    with zipfile.ZipFile(made) as archive:
-        names = set(archive.namelist())
-    absent = {
-        "__init__.py",
-        "blender_manifest.toml",
-        "locks/engine.lock",
-        "engine/cli.py",
-        "assets/skeleton.json",
-    } - names
-    if absent:
-        raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; are they in this checkout?")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{folder.name}-{target.name}")
-    shutil.copyfile(made, partial)
-    partial.replace(target)
-    return target
+# --- the door ---------------------------------------------------------------------------------------------------
 
 
-def build_runtime(out: Path) -> Path:
-    """Make the archive that Set Up Engine installs offline: every wheel of the engine's lock, torch and pip."""
-    from addon.setup import wheelhouse
-
-    wheels = _fresh_folder("runtime-wheels")
-    pip: list[str | Path] = [MAIN.python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    # What exists as source only becomes a wheel here; the archive's own lock has the hash of that wheel.
-    built: list[str | Path] = ["--no-build-isolation", "--wheel-dir", wheels]
-    run([*pip, "wheel", "--no-deps", "--require-hashes", *built, "-r", ROOT / "locks/engine.lock"])
-    pinned = OUT / "runtime-pins.txt"
-    pinned.write_text("".join(f"{line}\n" for line in _pins(wheels)), encoding="utf-8")
-    # With what this machine's torch needs beyond the lock (nothing for the CPU's, NVIDIA's wheels for CUDA's).
-    run([*pip, "wheel", "--only-binary", ":all:", "--find-links", wheels, "-c", pinned, "--wheel-dir", wheels, TORCH])
-    bundled = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
-    if not bundled:
-        raise BuildError("This Python has no bundled pip (ensurepip); make the archive with a complete Python 3.11")
-    shutil.copyfile(bundled[-1], wheels / bundled[-1].name)
-    version = str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
-    python = ".".join(map(str, sys.version_info[:2]))
-    platform = wheelhouse.platform_name(sysconfig.get_platform())
-    out.mkdir(parents=True, exist_ok=True)
-    target = out.resolve() / f"cospeech-runtime-{version}-{platform}-py{python.replace('.', '')}.zip"
-    house = wheelhouse.write(target, wheels, version=version, platform=platform, python=python)
-    size, installed = target.stat().st_size / 1e6, house.installed_bytes / 1e6
-    say(f"{target}: {len(house.wheels)} packages, {size:.0f} MB, {installed:.0f} MB installed")
-    return target
-
-
-def _pins(wheels: Path) -> list[str]:
-    names = [file.name.split("-")[:2] for file in sorted(wheels.glob("*.whl"))]
-    return [f"{name.replace('_', '-')}=={version}" for name, version in names]
-
-
-def _extension_tool() -> Path:
-    found = sorted(
-        (ROOT / MAIN.folder).glob("lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
+def fitting_python() -> str | None:
+    """None where this Python fits, else the path of one that does; BuildError where there is none."""
+    if sys.version_info[:2] == PYTHON:
+        return None
+    name, found = ".".join(map(str, PYTHON)), ".".join(map(str, sys.version_info[:2]))
+    other = shutil.which(f"python{name}")
+    if other is not None:
+        answer = subprocess.run(
+            [other, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True
+        )
+        if answer.stdout.strip() == str(PYTHON):
+            return other
+    raise BuildError(
+        f"Blender's Python modules want Python {name} and this is {found}; install Python {name} with its venv module "
+        f"(Debian 12 has it as python3.11 and python3.11-venv, other systems through pyenv or uv), then run "
+        f"python{name} build.py"
     )
-    if not found:
-        raise BuildError("Blender's extension tool is not in .venv; run: python build.py setup")
-    return found[0]
-
-
-def _fresh_folder(name: str) -> Path:
-    folder = OUT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise BuildError(f"git {words[0]} failed: {done.stderr.strip()}; package from a git checkout")
-    return done.stdout.strip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -330,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("lint", command_lint, False),
         ("bench", command_bench, True),
     ):
-        sub = commands.add_parser(name, help=action.__doc__)
+        sub = commands.add_parser(name, help=action.__doc__, add_help=name not in ("demo", "bench"))
         sub.set_defaults(action=action, passes_on=passes_on)
     package = commands.add_parser("package", help=command_package.__doc__)
     package.add_argument("--out", default=str(ROOT / "dist"))
@@ -342,6 +301,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     try:
+        if other := fitting_python():
+            say(f"Going on with {other}")
+            return subprocess.run([other, *sys.argv]).returncode
         options.action(options)
     except BuildError as error:
         say(f"build.py: {error}")

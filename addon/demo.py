@@ -18,6 +18,11 @@ from .paths import asset, root
 from .rig.mannequin.looks import PLAIN, looks
 
 
+def tell(text: str) -> None:
+    """A line for the user among all that Blender prints; build.py shows it and leaves the rest in its log."""
+    print(f"build.py: {text}", flush=True)
+
+
 def main() -> int:
     """Make the demo; errors are one sentence and status 1."""
     parser = argparse.ArgumentParser(prog="build.py demo", description=__doc__)
@@ -33,13 +38,13 @@ def main() -> int:
     parser.add_argument("--no-film", action="store_true", help="leave out preview.mp4, which takes longest")
     options = parser.parse_args()
     if not options.audio.is_file():
-        print(f"build.py demo: there is no audio {options.audio}; check the path", file=sys.stderr)
+        print(f"build.py failed: there is no audio {options.audio}; check the path", flush=True)
         return 1
     register()
     try:
         make(options)
     except (RuntimeError, OSError, preview.PreviewError) as error:
-        print(f"build.py demo: {str(error).strip()}", file=sys.stderr)
+        print(f"build.py failed: {str(error).strip().removeprefix('Error: ')}", flush=True)
         return 1
     finally:
         unregister()
@@ -61,6 +66,7 @@ def make(options: argparse.Namespace) -> None:
     settings.start_frame = 1
     if options.speaker:
         bpy.ops.cospeech.choose_speaker(preset=options.speaker)
+    tell("Generating gestures")
     bpy.ops.cospeech.generate()
     character = settings.character
     action = character.animation_data.action
@@ -70,10 +76,11 @@ def make(options: argparse.Namespace) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"), compress=True)
     bpy.ops.cospeech.export_fbx(filepath=str(out / "demo.fbx"), preset="GENERIC")
     take = read_take(out / "take.npz")
+    tell("Drawing the contact sheet" if options.no_film else "Drawing the contact sheet and the film")
     draw(out, character, options, take, first, last)
     shutil.rmtree(out / "frames", ignore_errors=True)
     for path in sorted(out.iterdir()):
-        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB", flush=True)
+        tell(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
 
 
 def draw(

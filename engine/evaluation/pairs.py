@@ -107,9 +107,8 @@ def _cut(motion: Motion, frames: int) -> Motion:
 
 def _onsets(folder: Path, name: str, frames: int) -> Array | None:
     """Onsets by librosa's detector in the speech between the margins of a take, as published: cut first, then heard."""
-    import librosa
-
     from engine.speech.audio import load_audio
+    from engine.speech.librosa_once import librosa
 
     path = next((found for found in sorted(folder.glob(f"{name}.*")) if found.suffix.lower() in AUDIO_KINDS), None)
     if path is None:
@@ -119,5 +118,5 @@ def _onsets(folder: Path, name: str, frames: int) -> Array | None:
     between = wave[first : max(first, end)]
     if len(between) < AUDIO_HOP:
         return np.zeros(0)
-    found = librosa.onset.onset_detect(y=between, sr=AUDIO_RATE, hop_length=AUDIO_HOP, units="time")
+    found = librosa().onset.onset_detect(y=between, sr=AUDIO_RATE, hop_length=AUDIO_HOP, units="time")
     return np.asarray(found, dtype=np.float64)

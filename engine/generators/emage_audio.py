@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import AudioError
+from engine.speech.librosa_once import librosa
 from engine.speech.types import SAMPLE_RATE, Speech
 
 
@@ -16,10 +17,8 @@ def published_wave(speech: Speech, rate: int = SAMPLE_RATE) -> NDArray[np.float3
     """The line's audio file (N,) at ``rate`` as the releases load it (emage.md 4): channels averaged, no offset taken
     off and no peak limited. It is read anew; AudioError where it is gone or another one by now. Speech without a
     file is its waveform."""
-    import librosa
-
     if not speech.source:
-        wave = librosa.resample(speech.waveform, orig_sr=SAMPLE_RATE, target_sr=rate)
+        wave = librosa().resample(speech.waveform, orig_sr=SAMPLE_RATE, target_sr=rate)
         return np.asarray(wave, dtype=np.float32)
 
     path = Path(speech.source)
@@ -30,5 +29,5 @@ def published_wave(speech: Speech, rate: int = SAMPLE_RATE) -> NDArray[np.float3
         raise AudioError(f"The audio file {path} can't be read again ({error.strerror}); check the path") from error
     if digest != speech.audio_hash:
         raise AudioError(f"{path.name} has changed since it was heard; generate again")
-    wave, _ = librosa.load(path, sr=rate, mono=True, dtype=np.float32)
+    wave, _ = librosa().load(path, sr=rate, mono=True, dtype=np.float32)
     return np.asarray(wave, dtype=np.float32)

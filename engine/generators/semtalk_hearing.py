@@ -19,6 +19,7 @@ from engine.generators.emage_audio import published_wave
 from engine.generators.feature_cache import FeatureCache
 from engine.models.hubert import FIELD, STRIDE, Hubert, hubert_steps
 from engine.models.semtalk_windows import FRAME_RATE
+from engine.speech.librosa_once import librosa
 from engine.speech.types import SAMPLE_RATE, Speech
 
 Floats = NDArray[np.float32]
@@ -98,8 +99,6 @@ def hear(
 
 def beat_features(wave: Floats, hearing: Hearing) -> Floats:
     """Amplitude, energy and onsets (T, 3) of a wave (N,) at 16 kHz, T = 30 N / 16000; not normalised."""
-    import librosa
-
     count = -(-len(wave) // BEAT_HOP)
     frames = len(wave) * FRAME_RATE // SAMPLE_RATE
     longer = np.concatenate([wave, np.zeros(BEAT_FRAME + count, np.float32)])
@@ -107,7 +106,7 @@ def beat_features(wave: Floats, hearing: Hearing) -> Floats:
     hopped = windows[::BEAT_HOP][:count]
     loud = windows[:count] if hearing.flat_amplitude else hopped
     onsets = np.zeros(count)
-    found = librosa.onset.onset_detect(y=wave, sr=SAMPLE_RATE, hop_length=BEAT_HOP, units="frames")
+    found = librosa().onset.onset_detect(y=wave, sr=SAMPLE_RATE, hop_length=BEAT_HOP, units="frames")
     onsets[found[found < count]] = 1.0
     channels = (np.abs(loud).max(axis=1), (hopped**2).sum(axis=1), onsets)
     places = np.linspace(0, count - 1, frames)

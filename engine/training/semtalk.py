@@ -26,6 +26,7 @@ from engine.models.semtalk import SemTalkBase, SemTalkSparse
 from engine.models.semtalk_body import PARTS, SemTalkSize
 from engine.models.semtalk_motion import SemTalkCodecs
 from engine.models.vocabulary import Vocabulary, collected
+from engine.speech.librosa_once import librosa
 from engine.training.beat2 import FPS, RATE, WINDOW
 from engine.training.beat2_text import semantic_scores, word_intervals
 from engine.training.emage_data import EmageData
@@ -152,9 +153,7 @@ def read_semtalk(
 
 def _hubert(wave: Floats, frames: int, hear: Callable[[Floats], Floats], hearing: Hearing) -> Tensor:
     if hearing.slowed:
-        import librosa
-
-        wave = librosa.resample(wave, orig_sr=RATE, target_sr=SLOWED_RATE)
+        wave = librosa().resample(wave, orig_sr=RATE, target_sr=SLOWED_RATE)
     return torch.from_numpy(on_frames(hear(wave), frames, hearing))
 
 

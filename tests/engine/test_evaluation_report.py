@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -29,6 +28,7 @@ from engine.motion import Motion, arkit_names
 from engine.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.skeleton import default_skeleton
 from engine.speech.audio import load_audio
+from engine.speech.librosa_once import librosa
 from engine.training.beat2_text import label_scores
 
 
@@ -156,7 +156,7 @@ def test_onsets_are_heard_between_the_margins(folders):
     assert len(pair.onsets) > 5
     assert 0.0 <= pair.onsets.min() <= pair.onsets.max() <= length
     wave, _ = load_audio(folders / "audio" / f"{pair.name}.wav")
-    alone = librosa.onset.onset_detect(y=wave[32000 : int((pair.frames - 60) / 30 * 16000)], sr=16000, units="time")
+    alone = librosa().onset.onset_detect(y=wave[32000 : int((pair.frames - 60) / 30 * 16000)], sr=16000, units="time")
     assert np.allclose(pair.onsets, alone)
 
 

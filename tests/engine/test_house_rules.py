@@ -63,6 +63,12 @@ def test_no_function_is_past_sixty_lines():
     assert not long
 
 
+def test_librosa_is_imported_in_one_place():
+    """Two processes that import it at once spoil each other's compiled code; engine/speech/librosa_once.py says how."""
+    others = [path for path in SOURCES if "librosa" in imported(path)]
+    assert not others, others
+
+
 def test_a_cold_start_of_the_command_line_loads_no_torch():
     code = "import engine.cli, sys; assert 'torch' not in sys.modules and 'librosa' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from build import OUT, ROOT, BuildError, build_zip
+from build import ROOT, BuildError, build_zip
 
 SESSION = Path(__file__).resolve().parent / "session"
 SIZES = ("960x600", "1600x900")
@@ -46,7 +46,7 @@ def main() -> int:
         print("build.py test --window: set BLENDER to the command that starts Blender in a window")
         return 1
     try:
-        package = options.zip or build_zip(OUT / "window")
+        package = options.zip or build_zip(ROOT / "out" / "window")
     except BuildError as error:
         print(f"build.py test --window: {error}")
         return 1
@@ -62,7 +62,7 @@ def main() -> int:
 
 def run_session(blender: list[str], package: Path, size: str, chapters: str, keep: bool) -> None:
     """One Blender, one window of that size, a fresh user folder. WindowError where anything is not as it should be."""
-    shots = OUT / "window" / size
+    shots = ROOT / "out" / "window" / size
     shutil.rmtree(shots, ignore_errors=True)
     shots.mkdir(parents=True)
     # Under the temporary directory, because a Blender in a root of its own shares only that with us.

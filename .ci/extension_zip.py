@@ -1,0 +1,133 @@
+"""The extension's zip and the runtime's archive, made from this checkout."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import zipfile
+from pathlib import Path
+
+from steps import OUT, ROOT, BuildError, run, say
+
+PACKED = ("addon", "engine", "assets", "locks/engine.lock")
+WANTED = {"__init__.py", "blender_manifest.toml", "locks/engine.lock", "engine/cli.py", "assets/skeleton.json"}
+
+
+def refuse_changes() -> None:
+    """BuildError where the working tree is not what was committed."""
+    if changed := _git("status", "--porcelain"):
+        first = changed.splitlines()[0].strip()
+        raise BuildError(f"The working tree has uncommitted changes (first: {first}); commit them, then package again")
+
+
+def build_zip(python: Path, out: Path) -> Path:
+    """Stage the extension, build the zip with Blender's own tool, validate it; returns its path."""
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="package-", dir=OUT) as folder:  # another packaging may run beside this one
+        return _built_zip(python, Path(folder), out.resolve() / f"cospeech-{version()}.zip")
+
+
+def version() -> str:
+    """The version in the manifest."""
+    import tomllib
+
+    return str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+
+
+def _built_zip(python: Path, folder: Path, target: Path) -> Path:
+    """Stage and build in the folder, and put the valid zip at ``target``."""
+    stage, made = folder / "stage", folder / target.name
+    stage.mkdir()
+    for name in _packed_files():
+        staged = stage / name.removeprefix("addon/")
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, staged)
+    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
+        shutil.copyfile(ROOT / name, stage / name)
+    tool = _extension_tool(python)
+    run([python, tool, "build", "--source-dir", stage, "--output-filepath", made])
+    run([python, tool, "validate", made])
+    with zipfile.ZipFile(made) as archive:
+        absent = WANTED - set(archive.namelist())
+    if absent:
+        raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; are they in this checkout?")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{folder.name}-{target.name}")
+    shutil.copyfile(made, partial)
+    partial.replace(target)
+    return target
+
+
+def _packed_files() -> list[str]:
+    """What goes into the zip: what git tracks or would track; in a copy without git, all but what Python leaves."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        names = _git("ls-files", "--cached", "--others", "--exclude-standard", *PACKED).splitlines()
+    else:
+        found = [
+            path for top in PACKED for path in ((ROOT / top).rglob("*") if (ROOT / top).is_dir() else [ROOT / top])
+        ]
+        names = [path.relative_to(ROOT).as_posix() for path in sorted(found) if "__pycache__" not in path.parts]
+    return [name for name in names if (ROOT / name).is_file()]
+
+
+def build_runtime(python: Path, torch: str, out: Path) -> Path:
+    """Make the archive that Set Up Engine installs offline: every wheel of the engine's lock, torch and pip."""
+    from addon.setup import wheelhouse
+
+    wheels = fresh_folder("runtime-wheels")
+    pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    # What exists as source only becomes a wheel here; the archive's own lock has the hash of that wheel.
+    built: list[str | Path] = ["--no-build-isolation", "--wheel-dir", wheels]
+    run([*pip, "wheel", "--no-deps", "--require-hashes", *built, "-r", ROOT / "locks/engine.lock"])
+    pinned = OUT / "runtime-pins.txt"
+    pinned.write_text("".join(f"{line}\n" for line in _pins(wheels)), encoding="utf-8")
+    # With what this machine's torch needs beyond the lock (nothing for the CPU's, NVIDIA's wheels for CUDA's).
+    run([*pip, "wheel", "--only-binary", ":all:", "--find-links", wheels, "-c", pinned, "--wheel-dir", wheels, torch])
+    spec = importlib.util.find_spec("ensurepip")
+    bundled = sorted((Path(spec.origin).parent / "_bundled").glob("pip-*.whl")) if spec and spec.origin else []
+    if not bundled:
+        raise BuildError("This Python has no bundled pip (ensurepip); make the archive with a complete Python 3.11")
+    shutil.copyfile(bundled[-1], wheels / bundled[-1].name)
+    tag = ".".join(map(str, sys.version_info[:2]))
+    platform = wheelhouse.platform_name(sysconfig.get_platform())
+    out.mkdir(parents=True, exist_ok=True)
+    target = out.resolve() / f"cospeech-runtime-{version()}-{platform}-py{tag.replace('.', '')}.zip"
+    house = wheelhouse.write(target, wheels, version=version(), platform=platform, python=tag)
+    size, installed = target.stat().st_size / 1e6, house.installed_bytes / 1e6
+    say(f"{target}: {len(house.wheels)} packages, {size:.0f} MB, {installed:.0f} MB installed")
+    return target
+
+
+def fresh_folder(name: str) -> Path:
+    """An empty folder in out/."""
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _pins(wheels: Path) -> list[str]:
+    names = [file.name.split("-")[:2] for file in sorted(wheels.glob("*.whl"))]
+    return [f"{name.replace('_', '-')}=={number}" for name, number in names]
+
+
+def _extension_tool(python: Path) -> Path:
+    inside = "lib/python*/site-packages/bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
+    found = sorted(python.parents[1].glob(inside))
+    if not found:
+        raise BuildError("Blender's extension tool is not in .venv; run: python build.py setup")
+    return found[0]
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise BuildError("git is not installed; install it, or package with --allow-dirty") from error
+    if done.returncode != 0:
+        raise BuildError(f"git {words[0]} failed: {done.stderr.strip()}; package from a git checkout")
+    return done.stdout.strip()
