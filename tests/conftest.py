@@ -7,6 +7,11 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# An example that is slow is a busy machine, not a fault; whoever hangs meets pytest's time limit.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -15,6 +20,13 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="cospeech_tests_")
         os.environ["COSPEECH_TEST_RESOURCES"] = os.environ["BLENDER_USER_RESOURCES"] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The seed of the order, so that a run can be repeated; pytest's own line of it is left out by -q."""
+    seed = config.getoption("randomly_seed", None)
+    if isinstance(seed, int):
+        terminalreporter.write_line(f"order of the tests: --randomly-seed={seed}")
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,12 @@ import json
 import os
 import signal
 import sys
-import time
+import wave
 from pathlib import Path
 
 import bpy
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -22,8 +24,10 @@ import addon  # noqa: E402
 from addon.generate.ops import COSPEECH_OT_generate  # noqa: E402
 from addon.setup.engine import SESSION  # noqa: E402
 from addon.setup.ops import EngineJobOperator  # noqa: E402
+from tests.client.faults import gone, one_by_one, until  # noqa: E402
 
 LINE = ROOT / "tests/engine/data/known_awb_05.flac"
+LONG_SECONDS = 20 * 60  # of sound, on which the engine certainly still works when it is killed
 
 
 class Hand(EngineJobOperator):
@@ -47,21 +51,36 @@ for name, value in vars(COSPEECH_OT_generate).items():
         setattr(Hand, name, value)
 
 
-def ticks(hand: Hand, until: str = "") -> set[str]:
-    """Let the job go on; to its end, or to its first word from this stage on."""
-    deadline = time.monotonic() + 120.0
-    while time.monotonic() < deadline:
-        result = hand.modal(bpy.context, Tick())
-        if result & {"FINISHED", "CANCELLED"} or (until and SESSION.job is not None and SESSION.job.stage != "start"):
-            return result
-        time.sleep(0.01)
-    raise TimeoutError
+def ticks(hand: Hand, *, to_first_word: bool = False) -> set[str]:
+    """Let the job go on; to its end, or to the engine's first word about its work."""
+    result: set[str] = set()
+
+    def far_enough() -> bool:
+        result.clear()
+        result.update(hand.modal(bpy.context, Tick()))
+        working = SESSION.job is not None and SESSION.job.stage != "start"
+        return bool(result & {"FINISHED", "CANCELLED"}) or (to_first_word and working)
+
+    until(far_enough)
+    return result
 
 
-def prepare(folder: Path) -> bpy.types.Object:
+def long_line(folder: Path) -> Path:
+    """Noise of LONG_SECONDS."""
+    path = folder / "long.wav"
+    with wave.open(str(path), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(16000)
+        noise = np.random.default_rng(0).normal(0.0, 2000.0, LONG_SECONDS * 16000)
+        stream.writeframes(noise.astype("<i2").tobytes())
+    return path
+
+
+def prepare(folder: Path, line: Path) -> bpy.types.Object:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     bpy.ops.cospeech.add_character()
-    bpy.context.scene.cospeech.audio = str(LINE)
+    bpy.context.scene.cospeech.audio = str(line)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
     return bpy.context.scene.cospeech.character
 
@@ -83,12 +102,13 @@ def disturb(case: str, folder: Path, armature: bpy.types.Object) -> None:
 
 
 def main(case: str, folder: Path) -> None:
+    one_by_one(pytest.MonkeyPatch())
     addon.register()
-    armature = prepare(folder)
+    armature = prepare(folder, long_line(folder) if case == "kill" else LINE)
     hand = Hand()
     hand._job = hand.begin(bpy.context)
     job, before = hand._job, hashlib.sha256((folder / "shot.blend").read_bytes()).hexdigest()
-    ticks(hand, "speech")
+    ticks(hand, to_first_word=True)
     engine = SESSION._engine.process.pid
     disturb(case, folder, armature)
     result = ticks(hand)
@@ -110,10 +130,7 @@ def main(case: str, folder: Path) -> None:
         bpy.context.scene.cospeech.audio = str(LINE)
         report["again"] = sorted(bpy.ops.cospeech.generate())
     addon.unregister()
-    deadline = time.monotonic() + 3.0
-    while Path(f"/proc/{engine}").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    report["orphan"] = Path(f"/proc/{engine}").exists()
+    until(lambda: gone(engine))
     print("REPORT" + json.dumps(report))
 
 

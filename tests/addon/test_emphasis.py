@@ -18,6 +18,7 @@ from addon.regenerate.request import has_edits
 from addon.setup.engine import BASE_PACKAGE, SESSION
 from addon.takes.apply import action_meta
 from addon.takes.meaning import SHOWN, word_emphasis, word_scores, word_title
+from tests.limits import HANG_SECONDS
 
 PYTHON = ROOT / ".venv/bin/python"
 WRITE = """
@@ -45,7 +46,7 @@ def group(saved):
 @pytest.fixture
 def semtalk(group, tmp_path):
     """The shot with SemTalk chosen, its small seeded weights set in the preferences."""
-    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(tmp_path)], check=True, timeout=60)
+    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(tmp_path)], check=True, timeout=HANG_SECONDS)
     entry = bpy.context.preferences.addons.new()
     entry.module = BASE_PACKAGE
     entry.preferences.semtalk_weights = str(tmp_path)

@@ -18,6 +18,7 @@ from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS
 from addon.takes.apply import apply_take
+from tests.limits import HANG_SECONDS
 
 READER = Path(__file__).with_name("fbx_reader.py")
 RATES = [(24, 1.0), (30, 1.0), (60, 1.0), (24, 1.001)]
@@ -44,7 +45,10 @@ def job(path: Path, frames: range, **more: object) -> dict:
 def read_back(jobs: list[dict], folder: Path) -> list[tuple[dict, dict]]:
     (folder / "jobs.json").write_text(json.dumps(jobs))
     subprocess.run(
-        [sys.executable, str(READER), str(folder / "jobs.json")], check=True, timeout=120, stdout=subprocess.DEVNULL
+        [sys.executable, str(READER), str(folder / "jobs.json")],
+        check=True,
+        timeout=HANG_SECONDS,
+        stdout=subprocess.DEVNULL,
     )
     out = []
     for entry in jobs:

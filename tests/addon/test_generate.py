@@ -8,6 +8,8 @@ from pathlib import Path
 import bpy
 import pytest
 
+from tests.client.faults import begun, one_by_one
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
 pytestmark = pytest.mark.skipif(
@@ -96,17 +98,17 @@ def test_a_missing_engine_python_is_one_sentence(scene, monkeypatch):
         bpy.ops.cospeech.generate()
 
 
-def test_the_job_runs_modally_step_by_step_and_is_cancelled(scene):
+def test_the_job_runs_modally_step_by_step_and_is_cancelled(scene, monkeypatch):
     from addon.generate.ops import COSPEECH_OT_generate
     from addon.setup.engine import SESSION
     from addon.setup.progress import note_icon
 
+    one_by_one(monkeypatch)
     method, params = COSPEECH_OT_generate.request(_Plain(), bpy.context)
     job = SESSION.start(method, params)
     with pytest.raises(RuntimeError, match="already working"):
         bpy.ops.cospeech.generate()
-    while job.step() and job.stage == "start":
-        pass
+    begun(job)
     assert bpy.ops.cospeech.cancel() == {"FINISHED"}
     job.wait()
     assert job.state == "CANCELLED"

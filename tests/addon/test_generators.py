@@ -31,6 +31,7 @@ from addon.generators.ops import FINDING, found_text
 from addon.plan.stale import maker, stale_reasons
 from addon.setup.engine import BASE_PACKAGE, SESSION
 from addon.takes.apply import action_meta
+from tests.limits import HANG_SECONDS
 
 PYTHON = ROOT / ".venv/bin/python"
 WRITE = """
@@ -48,7 +49,7 @@ def weights(tmp_path_factory) -> Path:
     """A folder as the published one, with a space and a letter beyond ASCII in its name."""
     folder = tmp_path_factory.mktemp("weights") / "emage áudio"
     folder.mkdir()
-    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(folder)], check=True, timeout=60)
+    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(folder)], check=True, timeout=HANG_SECONDS)
     return folder
 
 

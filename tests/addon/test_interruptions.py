@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 HERE = Path(__file__).resolve().parent
 pytestmark = pytest.mark.skipif(
     not (HERE.parents[1] / ".venv/bin/python").is_file(), reason="the engine's environment .venv is not set up"
@@ -20,14 +22,16 @@ def after(case: str, folder: Path) -> dict:
     folder = folder / "Zoë's shots 日本"
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, str(HERE / "interruptions.py"), case, str(folder)], capture_output=True, text=True, timeout=150
+        [sys.executable, str(HERE / "interruptions.py"), case, str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=2 * HANG_SECONDS,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout.split("REPORT")[1].splitlines()[0])
     assert not report["job"]
     assert not report["folder"]
-    assert not report["orphan"]
     return report
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from types import SimpleNamespace
 
 import bpy
@@ -344,7 +345,12 @@ def test_a_take_is_out_of_date_where_keys_were_edited_or_pinned(action, mia, mon
 
 def test_a_take_is_out_of_date_where_its_inputs_changed(mia, blank, tmp_path, monkeypatch):
     audio, text = tmp_path / "line.wav", tmp_path / "line.txt"
-    audio.write_bytes(b"one")
+
+    def dated(data: bytes, date: int) -> None:  # a fast machine writes twice within one tick of the disk's clock
+        audio.write_bytes(data)
+        os.utime(audio, (date, date))
+
+    dated(b"one", 1)
     text.write_text("Hello")
     clock = iter(range(10**6))
     monkeypatch.setattr("addon.plan.stale.time.monotonic", lambda: next(clock))  # a second passes at each look
@@ -354,11 +360,11 @@ def test_a_take_is_out_of_date_where_its_inputs_changed(mia, blank, tmp_path, mo
     sync(made)
     blank.cospeech.audio = str(audio)
     assert stale_reasons(bpy.context, mia) == []
-    audio.touch()  # another date, the same sound
+    dated(b"one", 2)  # another date, the same sound
     assert stale_reasons(bpy.context, mia) == []
-    audio.write_bytes(b"two")
+    dated(b"two", 3)
     assert stale_reasons(bpy.context, mia) == ["The audio file changed"]
-    audio.write_bytes(b"one")
+    dated(b"one", 4)
     text.write_text("Hello there")
     assert stale_reasons(bpy.context, mia) == ["The transcript changed"]
     text.unlink()

@@ -20,6 +20,7 @@ from mathutils import Matrix, Vector  # noqa: E402
 
 from addon.preview import PreviewError, framing, pick_moments, render_film, render_sheet, render_still  # noqa: E402
 from addon.preview.sheet import _load, word_at  # noqa: E402
+from tests.limits import HANG_SECONDS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "assets/demo"
@@ -207,7 +208,7 @@ def test_command_line_writes_stills(figure, tmp_path):
     blend = tmp_path / "figure.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     command = [sys.executable, "-m", "addon.preview", str(blend), str(tmp_path / "out"), "--frames", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS)
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["00001_front.png", "00001_three_quarter.png"]
 

@@ -12,6 +12,7 @@ from regenerate_shot import ROOT, everything, make_shot, outside, pin, regenerat
 from addon.generators.ops import FINDING
 from addon.setup.engine import BASE_PACKAGE
 from addon.takes.apply import action_meta
+from tests.limits import HANG_SECONDS
 
 PYTHON = ROOT / ".venv/bin/python"
 WRITE = """
@@ -36,7 +37,7 @@ def system(request, shot, tmp_path_factory):
     """One system, its weights set in the preferences and chosen in the scene of the shot."""
     folder = tmp_path_factory.mktemp("weights") / request.param
     folder.mkdir()
-    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(folder), request.param], check=True, timeout=60)
+    subprocess.run([str(PYTHON), "-c", WRITE, str(ROOT), str(folder), request.param], check=True, timeout=HANG_SECONDS)
     bpy.ops.wm.open_mainfile(filepath=str(shot))
     entry = bpy.context.preferences.addons.new()
     entry.module = BASE_PACKAGE

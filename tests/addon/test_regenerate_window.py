@@ -310,23 +310,6 @@ def test_signs_follow_what_stands(seed, count, pins):
     assert np.allclose(out, walk[1:-1])
 
 
-def test_a_minute_is_read_and_four_seconds_written_quickly(mia, record_property):
-    import time
-
-    bpy.context.scene.render.fps = 30
-    apply_take(bpy.context, mia, lively_take(1800, 30.0), start_frame=1)
-    rig, span = recognise(mia), take_span(bpy.context.scene, mia)
-    new = lively_take(1800, 30.0, seed=5)
-    began = time.perf_counter()
-    read_curves(mia, rig, span)
-    middle = time.perf_counter()
-    rows = slice(900, 1020)
-    write_window(mia, rig, span, Window(901, new.poses[rows], new.trans[rows], new.blendshapes[rows]), EVERYTHING, {})
-    record_property("read_60s_s", middle - began)
-    record_property("write_4s_s", time.perf_counter() - middle)
-    print("read", middle - began, "write", time.perf_counter() - middle)
-
-
 def test_joint_names_and_wild_rotations_survive_a_window_of_one_frame(mia):
     apply_take(bpy.context, mia, wild_take(FRAMES, 24.0), start_frame=START)
     rig, span = recognise(mia), take_span(bpy.context.scene, mia)

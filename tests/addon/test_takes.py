@@ -303,18 +303,6 @@ def test_grey_buttons_and_bad_files_say_why(mia, blank, tmp_path):
         bpy.ops.cospeech.load_take(filepath=str(tmp_path / "junk.npz"))
 
 
-def test_a_minute_is_keyed_quickly(mia, record_property):
-    import time
-
-    take = lively_take(1800, 30.0)
-    bpy.context.scene.render.fps = 30
-    began = time.perf_counter()
-    apply_take(bpy.context, mia, take, start_frame=1)
-    seconds = time.perf_counter() - began
-    record_property("write_keys_60s_s", seconds)
-    assert seconds < 2.0  # 0.5 s on a quiet machine: build.py bench
-
-
 def test_the_engine_and_the_add_on_read_each_others_takes(tmp_path):
     from engine.motion import Motion
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import soundfile
 
-from tests.bench import emage, semtalk
+from tests.bench import control, emage, quick, semtalk
 from tests.bench.machine import machine
 from tests.bench.speech import ROOT, make_line
 
@@ -29,6 +29,8 @@ REACH = {
     "scaling_16min_over_1min": 1.2,
     **emage.REACH,
     **semtalk.REACH,
+    **quick.REACH,
+    **control.REACH,
 }
 BEDS = {"pins": "pins", "face": "face", "emage": "emage_mends"}
 ONE_RUN = """
@@ -97,9 +99,10 @@ def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
     key_seconds = [float(line.split()[1]) for line in keys.stdout.splitlines() if line.startswith("seconds ")]
     scale = [value * 60.0 / lengths[minute[0]] for value in warm]
     emage.write_weights(folder / "emage")
-    network = emage.measure(folder / "emage", runs) | semtalk.measure(runs)
+    others = emage.measure(folder / "emage", runs) | semtalk.measure(runs)
+    others |= quick.measure(runs) | control.measure(runs)
     return {
-        **{name: result(values, name.rsplit("_", 1)[-1]) for name, values in network.items()},
+        **{name: result(values, name.rsplit("_", 1)[-1]) for name, values in others.items()},
         "generate_60s_s": result(scale, "s"),
         "cold_cli_10s_s": result(timed(cold, runs), "s"),
         "write_keys_60s_s": result(key_seconds, "s"),

@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from addon.client.jobs import Job
+from addon.client.jobs import STARTING, Job
+from addon.client.process import EngineProcess
+from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_PYTHON = ROOT / ".venv/bin/python"
@@ -21,11 +25,19 @@ OPTIONS = {"audio": str(DEMO), "transcript": str(ROOT / "assets/demo/demo.txt")}
 
 needs_engine = pytest.mark.skipif(not ENGINE_PYTHON.is_file(), reason="the engine's environment .venv is not set up")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
+hang_limit = pytest.mark.timeout(HANG_SECONDS)  # ends a step that blocks, too
+# Work that is certain not to be done while a test looks: a minute of it on a fast machine.
+LONG_WORK = {"options": OPTIONS, "variations": 64}
 
-GREETING = f"""
+TOOLS = f"""
 import json, os, subprocess, sys, time
 def say(**message): print(json.dumps({{"jsonrpc": "2.0", **message}}), flush=True)
 def hear(): return json.loads(sys.stdin.readline())
+def hang(): time.sleep({6 * HANG_SECONDS})
+def wait_for(path):
+    while not os.path.exists(path): time.sleep(0.01)
+"""
+GREETING = f"""
 say(id=hear()["id"], result={{"protocol": {PROTOCOL}}})
 """
 
@@ -34,7 +46,7 @@ def faulty(folder: Path, code: str, *, greets: bool = True) -> Path:
     """A "Python" that runs this program instead of the engine."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "engine of its own.py"
-    program.write_text((GREETING if greets else "import os, subprocess, sys, time\n") + code)
+    program.write_text(TOOLS + (GREETING if greets else "") + code)
     python = folder / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}"\n')
     python.chmod(0o755)
@@ -68,26 +80,54 @@ def group_of(leader: int) -> list[int]:
     return found
 
 
-def gone(pid: int, seconds: float) -> bool:
-    """Whether the process ends within this time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
-                return True
-        except OSError:
-            return True
-        time.sleep(0.02)
-    return False
+def gone(pid: int) -> bool:
+    """Whether the process has ended, even where nobody has asked for its status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for it, however long it takes here; what hangs is an error."""
+    limit = time.monotonic() + HANG_SECONDS
+    while not happened():
+        assert time.monotonic() < limit, "it hangs"
+        time.sleep(0.01)
+
+
+def finished(job: Job) -> None:
+    """Step to the end as Blender's timer does."""
+    until(lambda: not job.step())
 
 
 def run_until(job: Job, stage: str) -> bool:
     """Step until the job reports this stage; False where it ends before."""
-    while job.step():
-        if job.stage == stage:
-            return True
-        time.sleep(0.002)
-    return False
+    until(lambda: not job.step() or job.stage == stage)
+    return job.stage == stage
+
+
+def begun(job: Job) -> None:
+    """Step until the engine has said the first word about its work."""
+    until(lambda: not job.step() or job.stage != "start")
+
+
+def greeted(job: Job) -> None:
+    """Step until the engine has been asked for its work."""
+    until(lambda: not job.step() or job.state != STARTING)
+
+
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give jobs one message a step, so that a look after each step sees every stage, however late the step comes."""
+    everything = EngineProcess.poll
+    waiting: dict[EngineProcess, list[dict[str, Any]]] = {}
+
+    def poll(process: EngineProcess) -> list[dict[str, Any]]:
+        messages = waiting.setdefault(process, [])
+        messages += everything(process)
+        return [messages.pop(0)] if messages else []
+
+    monkeypatch.setattr(EngineProcess, "poll", poll)
 
 
 def mounted(folder: Path, size: str) -> None:

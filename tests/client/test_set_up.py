@@ -7,11 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from faults import PROTOCOL, ROOT, mounted, needs_engine, posix, processes_with, unmounted
+from faults import PROTOCOL, ROOT, hang_limit, mounted, needs_engine, posix, processes_with, unmounted, until
 from wheels import PYTHON, linked, make_archive
 
 from addon.client.engine import Engine
@@ -19,8 +18,9 @@ from addon.client.jobs import CANCELLED, DONE, FAILED, Job, Workplace
 from addon.setup import runtimes, wheelhouse, work
 from addon.setup.install import Plan, SetUpJob
 from addon.setup.repair import RepairJob
+from tests.limits import HANG_SECONDS
 
-pytestmark = posix
+pytestmark = [posix, hang_limit]
 NUMPY = {"numpy": {"numpy/__init__.py": "value = 1\n"}}
 PACKAGES = {**NUMPY, **{f"small_{n}": {f"small_{n}/__init__.py": f"value = {n}\n"} for n in range(4)}}
 # An engine whose examination is fast: it is ready where all packages can be imported.
@@ -92,11 +92,8 @@ def value_in(folder: Path, name: str) -> str:
 
 
 def run_to(job: SetUpJob, stage: str) -> bool:
-    while job.step():
-        if job.stage == stage:
-            return True
-        time.sleep(0.001)
-    return False
+    until(lambda: not job.step() or job.stage == stage)
+    return job.stage == stage
 
 
 def names(folder: Path) -> list[str]:
@@ -126,8 +123,7 @@ def test_the_engine_that_was_set_up_makes_a_take(tmp_path, plan):
 def test_an_interrupted_set_up_goes_on_where_it_was(plan):
     job = SetUpJob(plan)
     assert run_to(job, "install")
-    while job.step() and not list(job.partial.glob("lib/*/site-packages/*.dist-info/INSTALLER")):
-        time.sleep(0.002)
+    until(lambda: not job.step() or list(job.partial.glob("lib/*/site-packages/*.dist-info/INSTALLER")))
     job.abandon()
     assert job.state == CANCELLED
     assert runtimes.current(plan.base, "1.0") is None
@@ -160,13 +156,18 @@ job = SetUpJob(Plan(root=Path({root!r}), base=Path({base!r}), version="1.0", arc
 while job.step() and not (job.stage == "install" and job._child):
     time.sleep(0.002)
 print("here", flush=True)
-time.sleep(600)
+time.sleep({seconds})
 """
 
 
 def test_a_blender_that_crashed_does_not_keep_the_next_one_out(plan):
     code = CRASHING.format(
-        repo=str(ROOT), root=str(plan.root), base=str(plan.base), archive=str(plan.archive), log=str(plan.log)
+        repo=str(ROOT),
+        root=str(plan.root),
+        base=str(plan.base),
+        archive=str(plan.archive),
+        log=str(plan.log),
+        seconds=6 * HANG_SECONDS,
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "here\n"
@@ -176,10 +177,7 @@ def test_a_blender_that_crashed_does_not_keep_the_next_one_out(plan):
     assert "Another Blender sets up the engine right now" in job.message
     other.kill()
     other.wait()
-    deadline = time.monotonic() + 3.0
-    while processes_with(str(plan.base)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert sys.platform != "linux" or not processes_with(str(plan.base))
+    until(lambda: not processes_with(str(plan.base)))
     job = SetUpJob(plan)
     assert run_to(job, "install")
     job.abandon()
@@ -250,12 +248,10 @@ def test_cancel_at_every_stage_gives_control_back_and_leaves_no_process(ready, m
         job = SetUpJob(plan)
         if stage != "check":
             assert run_to(job, stage), stage
-        began = time.monotonic()
         job.cancel()
         job.wait()
-        assert time.monotonic() - began < 1.0, stage
         assert job.state == CANCELLED, (stage, job.message)
-        assert not processes_with(str(plan.base)), stage
+        until(lambda: not processes_with(str(plan.base)))
         assert value_in(runtimes.current(plan.base, "1.0").folder, "small_1") == "1"
     set_up(plan)
 
@@ -323,6 +319,7 @@ def test_the_same_wheels_make_the_same_archive(plan, tmp_path):
     assert wheelhouse.platform_name("macosx-11.0-arm64") == "macos-arm64"
 
 
+@pytest.mark.timeout(10 * HANG_SECONDS)
 @pytest.mark.skipif(
     not os.environ.get("COSPEECH_RUNTIME_ARCHIVE"),
     reason="COSPEECH_RUNTIME_ARCHIVE names no archive (python build.py package --runtime); it takes minutes",

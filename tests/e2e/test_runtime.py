@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/client"))
 
-from faults import ENGINE_PYTHON, mounted, processes_with, unmounted  # noqa: E402
+from faults import ENGINE_PYTHON, mounted, processes_with, unmounted, until  # noqa: E402
 from wheels import linked, make_archive  # noqa: E402
 
 LINE = ROOT / "tests/engine/data/known_awb_05.flac"
@@ -86,7 +88,7 @@ def started(code: str, resources: Path, *words: str, **environment: str) -> subp
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0, out[-3000:] + err[-3000:]
     assert "Traceback" not in err
     return out
@@ -134,7 +136,7 @@ def test_two_blenders_work_at_once_and_nothing_is_written_into_the_extension(ins
     assert reports[0]["log"] != reports[1]["log"]
     written = [name for name, _ in files_under(extension) if "__pycache__" not in name]
     assert written == [name for name, _ in before if "__pycache__" not in name]
-    assert not processes_with(str(resources))
+    until(lambda: not processes_with(str(resources)))
 
 
 def test_set_up_engine_from_an_archive_then_a_take_then_repair_and_diagnostics(installed, tmp_path):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANG_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_PYTHON = ROOT / ".venv/bin/python"
 
@@ -73,7 +75,7 @@ def test_the_zip_installs_and_makes_and_exports_a_take(built, tmp_path):
     environment.pop("COSPEECH_PYTHON", None)
     arguments = [str(built), str(audio), str(demo / "demo.txt"), str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, str(script), *arguments], text=True, capture_output=True, env=environment, timeout=300
+        [sys.executable, str(script), *arguments], text=True, capture_output=True, env=environment, timeout=HANG_SECONDS
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ import pytest
 
 from engine.hints import Hints, Target, save_hints
 from engine.motion import Motion
+from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
@@ -20,7 +21,11 @@ TRANSCRIPT = ROOT / "assets/demo/demo.txt"
 
 def engine(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "engine", *map(str, words)], cwd=ROOT, text=True, capture_output=True, timeout=120
+        [sys.executable, "-m", "engine", *map(str, words)],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=HANG_SECONDS,
     )
 
 

@@ -31,6 +31,7 @@ from engine.training.emage_data import read_data
 from engine.training.emage_vq import CodecTask, codec_size, geodesic, lower_joints, rotations_of
 from engine.training.loop import RunOptions, batch_of, train
 from engine.training.sample_data import write_sample
+from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 LATENT = 32
@@ -235,7 +236,7 @@ def test_two_processes_share_a_batch(data, tmp_path):
     command += ["train", "emage-vq", "--data", str(data), "--out", str(tmp_path), "--part", "upper"]
     command += ["--steps", "3", "--batch", "2", "--latent", "16"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment, timeout=HANG_SECONDS)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads((tmp_path / "upper" / "last" / "run.json").read_text())["step"] == 3
 

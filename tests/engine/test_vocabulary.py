@@ -28,8 +28,11 @@ class Vocab:
 
 
 class Evil:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
     def __reduce__(self):
-        return os.system, ("touch /tmp/cospeech_was_run",)
+        return os.system, (f"touch '{self.trace}'",)
 
 
 def test_rows_of_frames_follow_closed_intervals() -> None:
@@ -77,9 +80,8 @@ def test_every_form_of_file_is_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
-    ran = Path("/tmp/cospeech_was_run")
-    ran.unlink(missing_ok=True)
-    (tmp_path / "vocab.pkl").write_bytes(pickle.dumps({"word2index": Evil()}))
+    ran = tmp_path / "was run"
+    (tmp_path / "vocab.pkl").write_bytes(pickle.dumps({"word2index": Evil(ran)}))
     with pytest.raises(CheckpointError, match=r"vocab\.pkl"):
         read_vocabulary(tmp_path, "the release")
     assert not ran.exists()

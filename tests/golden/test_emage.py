@@ -16,7 +16,7 @@ import emage_rule
 import numpy as np
 import pytest
 import torch
-from vectors import VectorFile
+from vectors import VectorFile, near_rotations
 
 from engine.evaluation.published import (
     L1Diversity,
@@ -33,7 +33,9 @@ from engine.models.emage_windows import choose_codes, decode_line, infer, joined
 from engine.training.emage_losses import EmageBatch, training_losses
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_EMAGE", Path(__file__).parent / "emage"))
-NETWORK, CODEC, ROTATION, POSE = 2e-4, 1e-4, 1e-5, 1e-3
+# Tolerances: vectors.py says where they come from. Largest seen of the network 1.5e-4, of codecs 1.1e-5, of matrices
+# 3e-6. POSE: what the published roots make of that (vectors.root_bound), and a line's travel, summed over its frames.
+NETWORK, CODEC, ROTATION, MATRIX, POSE = 5e-4, 1e-4, 1e-5, 2e-5, 5e-3
 
 
 class Vectors(VectorFile):
@@ -68,14 +70,6 @@ def same_codes(found: torch.Tensor, wanted: torch.Tensor) -> None:
     assert torch.equal(found, wanted)
 
 
-def same_rotations(found: torch.Tensor, wanted: torch.Tensor) -> None:
-    """Axis-angle (..., 165) as matrices; raw values only where the angle is well below half a turn."""
-    found, wanted = found.reshape(-1, 3), wanted.reshape(-1, 3)
-    near(six.axis_angle_to_matrix(found), six.axis_angle_to_matrix(wanted), POSE)
-    plain = wanted.norm(dim=-1) < 3.0
-    near(found[plain], wanted[plain], POSE)
-
-
 def seed_mask(motion: torch.Tensor) -> torch.Tensor:
     mask = torch.ones_like(motion, dtype=torch.bool)
     mask[:, :4] = False
@@ -107,7 +101,7 @@ def test_rotations_are_converted_as_published():
     near(six.axis_angle_to_6d(v("axis_angle")), v("rot6d_from_aa"), ROTATION)
     near(six.matrix_from_6d(v("rot6d_in")), v("matrix_from_rot6d"), ROTATION)
     near(six.matrix_to_quaternion(v("matrix_from_rot6d")), v("quat_from_rot6d"), POSE)
-    same_rotations(six.six_to_axis_angle(v("rot6d_in")), v("aa_from_rot6d"))
+    near_rotations(six.six_to_axis_angle(v("rot6d_in")), v("aa_from_rot6d"), ROTATION)
     near(integrate(v("vel")[..., 0], v("vel_init")[:, 0])[..., None], v("pos"), ROTATION)
 
 
@@ -152,12 +146,12 @@ def test_all_parts_decode_together():
     codes = {part: v(f"{part}_index") for part in BODY}
     face = codecs().codec("face").quantizer.indices(v("face_latent"))
     found = codecs().decode({"face": face, **codes})
-    same_rotations(found.axis_angle, v("motion_axis_angle"))
+    near_rotations(found.axis_angle, v("motion_axis_angle"), MATRIX)
     near(found.expression, v("expression"), CODEC)
     near(codecs().translation(found.lower, v("ref_trans")), v("trans"), POSE)
     near(found.channels, v("all_motion4inference"), POSE)
     alone = codecs().decode({"upper": codes["upper"]})
-    same_rotations(alone.axis_angle, v("upper_only_motion_axis_angle"))
+    near_rotations(alone.axis_angle, v("upper_only_motion_axis_angle"), MATRIX)
     near(codecs().translation(alone.lower, v("ref_trans")), v("upper_only_trans"), POSE)
     near(alone.channels[..., -7:], v("upper_only_all_motion4inference_tail7"), ROTATION)
 
@@ -264,7 +258,7 @@ def test_inference_over_a_line(name):
     for part in PARTS:
         near(found.latents[part][:, v("frames")], v(f"rec_{part}"), NETWORK)
     motion, trans = decode_line(codecs(), codes, start)
-    same_rotations(motion.axis_angle, v("motion_axis_angle"))
+    near_rotations(motion.axis_angle, v("motion_axis_angle"), MATRIX)
     near(motion.expression, v("expression"), CODEC)
     near(trans, v("trans"), POSE)
 

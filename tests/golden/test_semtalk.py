@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import semtalk_rule
 import torch
-from vectors import VectorFile
+from vectors import VectorFile, near_rotations, near_six
 
 from engine.generators.semtalk_hearing import PUBLISHED, beat_features
 from engine.models import rotation6d as six
@@ -36,7 +36,9 @@ from engine.training.semtalk_losses import SemTalkBatch, base_losses, gate_accur
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_SEMTALK", Path(__file__).parent / "semtalk"))
 KEYS = Path(__file__).parent / "semtalk" / "keys"
-NETWORK, CODEC, ROTATION, POSE, LOSS = 2e-5, 5e-6, 1e-5, 1e-3, 1e-4
+# Tolerances: vectors.py says where they come from. Largest seen of networks 1.4e-5, of codecs 4.4e-6; MATRIX: the
+# decoders' six numbers are off by a codec's error, and where they are short the matrix made of them by more (1.4e-5).
+NETWORK, CODEC, ROTATION, MATRIX, LOSS = 6e-5, 2e-5, 1e-5, 5e-5, 1e-4
 LEVELS, REC_LEVELS, FEW_LEVELS, FEW_TOKENS = [0, 3, 5], [0, 2, 5], [0, 5], slice(None, None, 5)
 
 
@@ -69,24 +71,19 @@ def near(found: torch.Tensor, wanted: torch.Tensor | None, tolerance: float) -> 
     assert float((found - wanted).abs().max()) <= tolerance
 
 
+def stored_frames(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Of a line's frames those that the file holds: every so many."""
+    return found[:, :: -(-found.shape[1] // wanted.shape[1])]
+
+
 def near_rows(found: torch.Tensor, wanted: torch.Tensor | None, tolerance: float) -> None:
     """The same where only every so many frames are stored."""
     if wanted is not None:
-        near(found[:, :: -(-found.shape[1] // wanted.shape[1])], wanted, tolerance)
+        near(stored_frames(found, wanted), wanted, tolerance)
 
 
 def same(found: torch.Tensor, wanted: torch.Tensor | None) -> None:
     assert wanted is None or torch.equal(found, wanted)
-
-
-def same_rotations(found: torch.Tensor, wanted: torch.Tensor | None) -> None:
-    """Axis-angle as matrices, and raw where the angle is well below half a turn."""
-    if wanted is None:
-        return
-    found, wanted = found.reshape(-1, 3), wanted.reshape(-1, 3)
-    near(six.axis_angle_to_matrix(found), six.axis_angle_to_matrix(wanted), POSE)
-    plain = wanted.norm(dim=-1) < 3.0
-    near(found[plain], wanted[plain], POSE)
 
 
 # --- the weights' names -------------------------------------------------------------------------------------------
@@ -139,9 +136,9 @@ def test_features_of_the_frechet_distance():
 def test_rotations():
     v = Vectors("rvq")
     near(six.axis_angle_to_6d(v("rot_aa")), v.wanted("rot_6d"), ROTATION)
-    same_rotations(six.six_to_axis_angle(v("rot_6d")), v.wanted("rot_aa_back"))
+    near_rotations(six.six_to_axis_angle(v("rot_6d")), v("rot_aa_back"), ROTATION)
     near(six.matrix_from_6d(v("rot_raw6")), v.wanted("rot_raw6_mat"), ROTATION)
-    same_rotations(six.six_to_axis_angle(v("rot_raw6")), v.wanted("rot_raw6_aa"))
+    near_rotations(six.six_to_axis_angle(v("rot_raw6")), v("rot_raw6_aa"), ROTATION)
 
 
 # --- a window -----------------------------------------------------------------------------------------------------
@@ -258,7 +255,9 @@ def test_roll_out(name):
     features = SpeechFeatures(v("hubert"), v("beat"), v("in_word"), v("clip_text"))
     start = v("trans")[:, 0]
     pieces = roll_out(networks, features, LineStart(v.motion()[:, :SEED], start, v("ids")[:, 0, 0]))
-    near(torch.cat([piece.seed for piece in pieces]), v.wanted(f"{name}_seed4"), POSE)
+    seeds, wanted = torch.cat([piece.seed for piece in pieces]), v(f"{name}_seed4")
+    near_six(seeds[..., :330], wanted[..., :330], MATRIX)
+    near(seeds[..., 330:], wanted[..., 330:], NETWORK)
     if name == "full":
         near(torch.cat([piece.gate for piece in pieces]), v.wanted("full_gate_logits"), NETWORK)
     tokens = joined(pieces)
@@ -266,8 +265,9 @@ def test_roll_out(name):
         same(tokens[part], v.wanted(f"{name}_tok_{part}"))
     motion, trans = decode_line(networks.codecs, pieces, start)
     near(trans, v.wanted(f"{name}_trans"), NETWORK)
-    near_rows(motion.channels[..., :330], v.wanted(f"{name}_pose6d_sub"), POSE)
+    wanted = v(f"{name}_pose6d_sub")
+    near_six(stored_frames(motion.channels[..., :330], wanted), wanted, MATRIX)
     near_rows(motion.expression, v.wanted(f"{name}_exps_sub"), NETWORK)
     wanted = v.wanted(f"{name}_pose_aa_sub")
     if wanted is not None:
-        same_rotations(motion.axis_angle[:, :: -(-trans.shape[1] // wanted.shape[1])].flatten(2), wanted)
+        near_rotations(stored_frames(motion.axis_angle.flatten(2), wanted), wanted, MATRIX)
