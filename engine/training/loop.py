@@ -12,8 +12,8 @@ import gc
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -109,30 +109,30 @@ def train(task: Task, options: RunOptions, out: Path, progress: Progress) -> Tra
     runner: nn.Module = module
     if world > 1:
         runner = nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
-    board = _board(out) if rank == 0 else None
-    while step < options.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = options.rate * (0.1 if options.decay_at and step >= options.decay_at else 1.0)
-        task.prepare(step, options)
-        share = batch_of(task.items, options, step, rank, world)
-        torch.manual_seed(_seed(options.seed, step, rank))
-        batch = {name: value.to(device) for name, value in task.batch(share, step).items()}
-        with _precision(options, device):
-            losses: dict[str, Tensor] = runner(batch)
-            total = torch.stack(list(losses.values())).sum()
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        if options.clip:
-            nn.utils.clip_grad_norm_(module.parameters(), options.clip)
-        optimizer.step()
-        step += 1
-        if rank == 0 and (step % options.log_every == 0 or step == options.steps or step == 1):
-            row = {"step": float(step), "total": total.item(), **{name: v.item() for name, v in losses.items()}}
-            history.append(row)
-            _log(board, row)
-        if rank == 0 and (step % options.save_every == 0 or step == options.steps):
-            save_run(task, optimizer, out, step, history, options)
-        progress("train", step / options.steps)
+    with _board(out if rank == 0 else None) as log:
+        while step < options.steps:
+            for group in optimizer.param_groups:
+                group["lr"] = options.rate * (0.1 if options.decay_at and step >= options.decay_at else 1.0)
+            task.prepare(step, options)
+            share = batch_of(task.items, options, step, rank, world)
+            torch.manual_seed(_seed(options.seed, step, rank))
+            batch = {name: value.to(device) for name, value in task.batch(share, step).items()}
+            with _precision(options, device):
+                losses: dict[str, Tensor] = runner(batch)
+                total = torch.stack(list(losses.values())).sum()
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()  # type: ignore[no-untyped-call]
+            if options.clip:
+                nn.utils.clip_grad_norm_(module.parameters(), options.clip)
+            optimizer.step()
+            step += 1
+            if rank == 0 and (step % options.log_every == 0 or step == options.steps or step == 1):
+                row = {"step": float(step), "total": total.item(), **{name: v.item() for name, v in losses.items()}}
+                history.append(row)
+                log(row)
+            if rank == 0 and (step % options.save_every == 0 or step == options.steps):
+                save_run(task, optimizer, out, step, history, options)
+            progress("train", step / options.steps)
     _part(world)
     return Trained(step, history)
 
@@ -230,17 +230,22 @@ def _resumed(
     return int(run["step"]), list(run["history"])
 
 
-def _board(out: Path) -> Any:
-    """A TensorBoard writer where that package is installed, else None: run.json holds the same numbers."""
+@contextmanager
+def _board(out: Path | None) -> Iterator[Callable[[dict[str, float]], None]]:
+    """What writes a row of losses for TensorBoard, where that package is installed and there is a folder; run.json
+    holds the same numbers. Its thread ends with the run: a process that trains a hundred times would keep a hundred."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        return None
-    return SummaryWriter(str(out / "tensorboard"))
+        out = None
+    if out is None:
+        yield lambda row: None
+        return
+    with SummaryWriter(str(out / "tensorboard")) as writer:
 
+        def log(row: dict[str, float]) -> None:
+            for name, value in row.items():
+                if name != "step":
+                    writer.add_scalar(name, value, int(row["step"]))
 
-def _log(board: Any, row: dict[str, float]) -> None:
-    if board is not None:
-        for name, value in row.items():
-            if name != "step":
-                board.add_scalar(name, value, int(row["step"]))
+        yield log

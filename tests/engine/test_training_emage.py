@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,7 +130,9 @@ def test_losses_are_written_for_tensorboard(data, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     task = CodecTask(read_data(data, "train"), "face", codec_size("face", 16, 16))
+    before = set(threading.enumerate())
     made = train(task, RunOptions(steps=3, batch=2, rate=1e-3, log_every=1), tmp_path, commands.quiet)
+    assert set(threading.enumerate()) <= before  # the writer has ended with the run
     board = EventAccumulator(str(tmp_path / "tensorboard"))
     board.Reload()
     totals = [(event.step, event.value) for event in board.Scalars("total")]
