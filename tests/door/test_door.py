@@ -85,14 +85,14 @@ def test_another_python_is_found_or_asked_for(monkeypatch, tmp_path):
 def test_what_the_system_lacks_is_one_sentence(monkeypatch):
     monkeypatch.setattr(build, "missing_system_libraries", lambda: ["libx11-6", "libgl1"])
     monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
-    with pytest.raises(build.BuildError, match="as root, install them: apt install libx11-6 libgl1$"):
+    with pytest.raises(build.BuildError, match=r"as root, install them: apt install libx11-6 libgl1$"):
         build.ensure_system_libraries()
 
 
 def test_a_python_without_its_venv_module_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
     environment = build.Environment(str(tmp_path / "none"), "locks/dev.lock", torch=False, blender="4.5")
-    with pytest.raises(build.BuildError, match="apt install python3.11-venv"):
+    with pytest.raises(build.BuildError, match=r"apt install python3\.11-venv"):
         build.ensure_environment(environment)
 
 
