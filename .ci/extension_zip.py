@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -87,11 +86,11 @@ def build_runtime(python: Path, torch: str, out: Path) -> Path:
     pinned.write_text("".join(f"{line}\n" for line in _pins(wheels)), encoding="utf-8")
     # With what this machine's torch needs beyond the lock (nothing for the CPU's, NVIDIA's wheels for CUDA's).
     run([*pip, "wheel", "--only-binary", ":all:", "--find-links", wheels, "-c", pinned, "--wheel-dir", wheels, torch])
-    spec = importlib.util.find_spec("ensurepip")
-    bundled = sorted((Path(spec.origin).parent / "_bundled").glob("pip-*.whl")) if spec and spec.origin else []
-    if not bundled:
-        raise BuildError("This Python has no bundled pip (ensurepip); make the archive with a complete Python 3.11")
-    shutil.copyfile(bundled[-1], wheels / bundled[-1].name)
+    try:
+        bundled = wheelhouse.bundled_pip()
+    except wheelhouse.SetUpError as error:
+        raise BuildError(str(error)) from error
+    shutil.copyfile(bundled, wheels / bundled.name)
     tag = ".".join(map(str, sys.version_info[:2]))
     platform = wheelhouse.platform_name(sysconfig.get_platform())
     out.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
+import sysconfig
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +128,21 @@ def write(path: Path, folder: Path, *, version: str, platform: str, python: str)
                     target.write(chunk)
     partial.replace(path)
     return read(path)
+
+
+def bundled_pip() -> Path:
+    """The wheel of pip that comes with this Python: inside ensurepip, or where a Linux distribution keeps such wheels.
+
+    SetUpError where there is none.
+    """
+    spec = importlib.util.find_spec("ensurepip")
+    folders = [Path(spec.origin).parent / "_bundled"] if spec and spec.origin else []
+    if elsewhere := sysconfig.get_config_var("WHEEL_PKG_DIR"):
+        folders.append(Path(elsewhere))
+    found = [wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl"))]
+    if not found:
+        raise SetUpError("This Python has no bundled pip (ensurepip); install its venv module, or use another Python")
+    return found[-1]
 
 
 def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ensurepip
 import hashlib
 import shutil
 import sys
@@ -43,7 +42,7 @@ def make_archive(
     wheels.mkdir(parents=True)
     for name, files in packages.items():
         make_wheel(wheels, name, "1.0", files)
-    pip = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))[-1]
+    pip = wheelhouse.bundled_pip()
     shutil.copyfile(pip, wheels / pip.name)
     path = folder / "runtime archive.zip"
     here = platform or wheelhouse.platform_name(sysconfig.get_platform())
