@@ -35,7 +35,9 @@ def test_register_and_unregister_twice_without_a_word_or_a_trace():
         "    assert look() == before, (before, look())\n"
     )
     assert result.returncode == 0, result.stderr
-    assert result.stderr.strip() == ""
+    # What Blender says by itself of a system that lacks something (a container has no list of mounted disks).
+    of_blender = run("import bpy; bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)").stderr
+    assert set(result.stderr.splitlines()) <= set(of_blender.splitlines())
 
 
 def test_a_process_that_used_the_add_on_ends():
