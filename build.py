@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 
 import extension_zip
-from steps import ROOT, BuildError, Step, run, say
+from logged_steps import ROOT, BuildError, Step, run, say
 
 TORCH = "torch==2.13.0"
 PYTHON = (3, 11)  # Blender's modules in the locks are for this one

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from steps import OUT, ROOT, BuildError, run, say
+from logged_steps import OUT, ROOT, BuildError, run, say
 
 PACKED = ("addon", "engine", "assets", "locks/engine.lock")
 WANTED = {"__init__.py", "blender_manifest.toml", "locks/engine.lock", "engine/cli.py", "assets/skeleton.json"}

@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".ci"))
 
+
 import build  # noqa: E402
 import extension_zip  # noqa: E402
-import steps  # noqa: E402
+import logged_steps  # noqa: E402
 
 CHATTER = "WARNING: Location 'file:///somewhere/' is ignored"
 
@@ -22,8 +23,8 @@ CHATTER = "WARNING: Location 'file:///somewhere/' is ignored"
 @pytest.fixture(autouse=True)
 def logs(tmp_path, monkeypatch):
     """Logs of the test's own, below a root of its own; no CI, whose logs are printed."""
-    monkeypatch.setattr(steps, "LOGS", tmp_path / "out/logs")
-    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    monkeypatch.setattr(logged_steps, "LOGS", tmp_path / "out/logs")
+    monkeypatch.setattr(logged_steps, "ROOT", tmp_path)
     monkeypatch.delenv("CI", raising=False)
     return tmp_path / "out/logs"
 
@@ -33,7 +34,7 @@ def python(code: str) -> list[str]:
 
 
 def test_a_step_is_one_line_with_its_time_and_the_rest_is_in_the_log(logs, capsys):
-    with steps.Step("Setting up", "setup") as step:
+    with logged_steps.Step("Setting up", "setup") as step:
         lines = step.run(python(f"print({CHATTER!r}); print('build.py: half-way'); import sys; sys.stderr.write('no')"))
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "  half-way"
@@ -46,7 +47,7 @@ def test_a_step_is_one_line_with_its_time_and_the_rest_is_in_the_log(logs, capsy
 
 
 def test_a_failure_names_the_log_and_the_last_words(capsys):
-    with pytest.raises(build.BuildError) as told, steps.Step("Setting up", "setup") as step:
+    with pytest.raises(build.BuildError) as told, logged_steps.Step("Setting up", "setup") as step:
         step.run(python(f"print({CHATTER!r}); print('ERROR: No space left'); print('see above'); raise SystemExit(3)"))
     assert "status 3, last words: ERROR: No space left; the log is out/logs/setup.log" in str(told.value)
     assert CHATTER not in capsys.readouterr().out
@@ -55,14 +56,14 @@ def test_a_failure_names_the_log_and_the_last_words(capsys):
 def test_a_reason_that_a_child_gives_is_the_sentence():
     with (
         pytest.raises(build.BuildError, match=r"^there is no audio x\.wav; check the path$"),
-        steps.Step("x", "x") as s,
+        logged_steps.Step("x", "x") as s,
     ):
         s.run(python("print('build.py failed: there is no audio x.wav; check the path'); raise SystemExit(1)"))
 
 
 def test_where_nobody_can_open_the_log_it_is_printed(monkeypatch, capsys):
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(build.BuildError), steps.Step("x", "x") as step:
+    with pytest.raises(build.BuildError), logged_steps.Step("x", "x") as step:
         step.run(python(f"print({CHATTER!r}); raise SystemExit(1)"))
     assert CHATTER in capsys.readouterr().out
 

@@ -7,7 +7,6 @@ import look
 import numpy as np
 from hands import TAB, override, view, window
 from stepper import Steps, Until
-
 from steps import Session, click_and_wait, from_the_front, undo_and_redo, wait_for_job
 
 PINNED, EDITED = "right_elbow", "left_shoulder"

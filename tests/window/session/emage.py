@@ -12,7 +12,6 @@ import numpy as np
 from hands import Spot, override, view, window
 from look import MODULE
 from stepper import StepError, Steps, Until
-
 from steps import JOB_SECONDS, Session, click_and_wait, from_the_front, undo_and_redo
 
 START = 1200  # behind the takes of the other chapters

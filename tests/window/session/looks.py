@@ -6,7 +6,6 @@ import bpy
 import look
 from hands import override
 from stepper import Steps, Until
-
 from steps import Session, click_and_wait, from_the_front
 
 ASIDE = (0.9, -1.2, 1.4)

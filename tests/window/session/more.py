@@ -7,7 +7,6 @@ import edit
 import look
 from hands import override
 from stepper import Steps, Until
-
 from steps import JOB_SECONDS, Session, undo_and_redo
 
 

@@ -15,9 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from hands import Hands
 from look import MODULE, error_reports
 from stepper import Stepper
-from story import story
-
 from steps import Session
+from story import story
 
 FAILED = 9
 

@@ -16,7 +16,6 @@ import more
 from hands import override, region, view
 from look import MODULE, character
 from stepper import Steps, Until
-
 from steps import JOB_SECONDS, Session, click_and_wait, difference, from_the_front, look_at_panels, undo_and_redo
 
 SECOND_START = 600  # behind the first take, so that both can be chained
