@@ -51,8 +51,11 @@ class Step:
         _live("")
         say(f"{self.title}: {'FAILED after' if kind else 'done in'} {time.monotonic() - self._began:.0f} s")
 
-    def run(self, command: Sequence[str | Path], env: dict[str, str] | None = None) -> list[str]:
-        """Run a command; returns the lines that it printed. BuildError where it fails, with its reason and the log."""
+    def run(
+        self, command: Sequence[str | Path], env: dict[str, str] | None = None, *, good: Sequence[int] = (0,)
+    ) -> list[str]:
+        """Run a command; returns the lines that it printed. BuildError where its status is not ``good``, with its
+        reason and the log."""
         words = [str(word) for word in command]
         lines: list[str] = []
         process = subprocess.Popen(
@@ -71,7 +74,7 @@ class Step:
                 log.write(line)
                 lines.append(line.rstrip())
                 self._show(lines[-1])
-        if process.returncode != 0:
+        if process.returncode not in good:
             raise BuildError(self._why(words, process.returncode, lines))
         return lines
 
