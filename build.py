@@ -166,9 +166,7 @@ def command_test(options: argparse.Namespace) -> None:
     of_blender = [word for word in chosen if word.startswith(("tests/addon", "tests/e2e"))]
     suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon", "tests/e2e"], MAIN: ["tests"]}
     suites = {environment: paths for environment, paths in suites.items() if paths}
-    ensure_system_libraries()
-    for environment in {MAIN, *suites}:
-        ensure_environment(environment)
+    setup(old_blender_too=BPY50 in suites)
     seed = _seed(extra)
     say(f"The tests run in the order of seed {seed}; the same again: python build.py test --randomly-seed={seed}")
     good = (0, NOTHING_RAN) if chosen else (0,)  # a file may be for the other environment only
@@ -235,13 +233,13 @@ def command_bench(options: argparse.Namespace) -> None:
 
 def command_demo(options: argparse.Namespace) -> None:
     """Speech -> take.npz, demo.blend, demo.fbx, preview.mp4, contact_sheet.png in out/demo."""
-    if {"-h", "--help"} & set(options.rest):
-        setup(old_blender_too=False)
-        run([MAIN.python, "-m", "addon.demo", "--help"])
-        return
     setup(old_blender_too=False)
+    command = [MAIN.python, "-m", "addon.demo", *options.rest]
+    if {"-h", "--help"} & set(options.rest):
+        run(command)
+        return
     with Step("The demo", "demo") as step:
-        step.run([MAIN.python, "-m", "addon.demo", *options.rest], {"OMP_NUM_THREADS": "2"})
+        step.run(command, {"OMP_NUM_THREADS": "2"})
 
 
 def command_package(options: argparse.Namespace) -> None:

@@ -8,8 +8,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import soundfile
 
 from tests.bench import control, emage, quick, semtalk
 from tests.bench.machine import machine
+from tests.bench.runs import timed
 from tests.bench.speech import ROOT, make_line
 
 # name -> what must be reached (design: at most)
@@ -52,16 +51,6 @@ def in_process(audio: Path, transcript: Path, runs: int) -> tuple[list[float], f
     out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout.split()
     values = [(out[i], float(out[i + 1])) for i in range(0, len(out), 2)]
     return [value for name, value in values if name == "seconds"], next(v for name, v in values if name == "rss")
-
-
-def timed(action: Callable[[], object], runs: int) -> list[float]:
-    """Wall-clock seconds of each run."""
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return seconds
 
 
 def result(values: list[float], unit: str) -> dict[str, float | int | str]:

@@ -6,13 +6,13 @@ Run in a process of its own (``python -m tests.bench.control RUNS``); each value
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.runs import ROOT, figures
+
 STAGES = ("start", "speech", "body")
 SET_UP_STAGES = ("environment", "install")
 STEPS = 40
@@ -31,10 +31,7 @@ BABBLE = "while True: print('a' * 100)"
 
 def measure(runs: int) -> dict[str, list[float]]:
     """Every figure's values, from a fresh process."""
-    command = [sys.executable, "-m", "tests.bench.control", str(runs)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
-    found: dict[str, list[float]] = json.loads(out.strip().splitlines()[-1])
-    return found
+    return figures("tests.bench.control", runs)
 
 
 def cancelled(folder: Path) -> tuple[float, float]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.runs import ROOT, figures
+
 SECONDS = 60
 CORES = 2
 
@@ -35,10 +35,7 @@ def write_weights(folder: Path) -> None:
 
 def measure(folder: Path, runs: int) -> dict[str, list[float]]:
     """Every figure's values, from a fresh process."""
-    command = [sys.executable, "-m", "tests.bench.emage", str(folder), str(runs)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
-    found: dict[str, list[float]] = json.loads(out.strip().splitlines()[-1])
-    return found
+    return figures("tests.bench.emage", folder, runs)
 
 
 def main() -> None:

@@ -6,15 +6,13 @@ Run in a process of its own (``python -m tests.bench.quick RUNS``), whose first 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.runs import figures, timed
+
 DRAWS = 100
 WINDOW = slice(900, 1020)  # frames, at 30 a second
 
@@ -34,20 +32,12 @@ REACH = {
 
 def measure(runs: int) -> dict[str, list[float]]:
     """Every figure's values, from a fresh process."""
-    command = [sys.executable, "-m", "tests.bench.quick", str(runs)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
-    found: dict[str, list[float]] = json.loads(out.strip().splitlines()[-1])
-    return found
+    return figures("tests.bench.quick", runs)
 
 
-def timed(action: Callable[[], object], runs: int) -> list[float]:
+def warm(action: Callable[[], object], runs: int) -> list[float]:
     """Seconds of each run but the first, which warms up."""
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    return timed(action, runs + 1)[1:]
 
 
 def engine_steps(runs: int) -> dict[str, list[float]]:
@@ -60,14 +50,14 @@ def engine_steps(runs: int) -> dict[str, list[float]]:
 
     def planned(repeats: int) -> tuple[list[float], float]:
         speech = say(" ".join([TALK] * repeats))
-        return timed(lambda: plan_gestures(speech, "excited", 1.0, 0), runs), speech.seconds
+        return warm(lambda: plan_gestures(speech, "excited", 1.0, 0), runs), speech.seconds
 
     def faced(repeats: int) -> tuple[list[float], float]:
         sounds = [("M", 0.07), ("AA", 0.12), ("S", 0.09), ("T", 0.06), ("IY", 0.1), ("V", 0.06)] * repeats
         phones = phones_of(sounds)
         seconds = phones[-1].end
         speech, times = speech_of(phones), frames(seconds, 60.0)
-        return timed(lambda: face_curves(speech, plan_of(seconds), times, 1), runs), seconds
+        return warm(lambda: face_curves(speech, plan_of(seconds), times, 1), runs), seconds
 
     def growth(long: tuple[list[float], float], short: tuple[list[float], float]) -> list[float]:
         return [min(long[0]) / long[1] / (min(short[0]) / short[1])]
@@ -79,7 +69,7 @@ def engine_steps(runs: int) -> dict[str, list[float]]:
         "plan_16min_over_3min_ratio": growth(quarter, three),
         "face_60s_s": minute[0],
         "face_4min_over_1min_ratio": growth(four, minute),
-        "base_motion_60s_s": timed(lambda: base_motion(plan, np.arange(1800) / 30.0, 1, False), runs),
+        "base_motion_60s_s": warm(lambda: base_motion(plan, np.arange(1800) / 30.0, 1, False), runs),
     }
 
 
@@ -108,12 +98,12 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
         rig, span, free = recognise(armature), take_span(scene, armature), Free(np.ones(55, bool))
         window = Window(WINDOW.start + 1, 0.9 * take.poses[WINDOW], take.trans[WINDOW], take.blendshapes[WINDOW])
         COUNTS.update(bpy.context)
-        draws = timed(lambda: [COUNTS.get(bpy.context) for _ in range(DRAWS)], runs)
+        draws = warm(lambda: [COUNTS.get(bpy.context) for _ in range(DRAWS)], runs)
         return {
-            "read_60s_s": timed(lambda: read_curves(armature, rig, span), runs),
-            "collect_pins_60s_s": timed(lambda: collect(bpy.context, armature, span), runs),
+            "read_60s_s": warm(lambda: read_curves(armature, rig, span), runs),
+            "collect_pins_60s_s": warm(lambda: collect(bpy.context, armature, span), runs),
             "draw_pins_60s_ms": [1000.0 * seconds / DRAWS for seconds in draws],
-            "write_window_4s_s": timed(lambda: write_window(armature, rig, span, window, free, {}), runs),
+            "write_window_4s_s": warm(lambda: write_window(armature, rig, span, window, free, {}), runs),
         }
     finally:
         addon.unregister()

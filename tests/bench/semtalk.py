@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.runs import ROOT, figures
+
 SECONDS = 60
 CORES = 2
 REPEATS = 5
@@ -28,10 +27,7 @@ REACH = {"semtalk_over_floor_ratio": 2.0}
 
 def measure(runs: int) -> dict[str, list[float]]:
     """Every figure's values, from a fresh process."""
-    command = [sys.executable, "-m", "tests.bench.semtalk", str(runs)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
-    found: dict[str, list[float]] = json.loads(out.strip().splitlines()[-1])
-    return found
+    return figures("tests.bench.semtalk", runs)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from addon.client.jobs import STARTING, Job
 from addon.client.process import EngineProcess
+from addon.setup.install import SetUpJob
 from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +102,7 @@ def finished(job: Job) -> None:
     until(lambda: not job.step())
 
 
-def run_until(job: Job, stage: str) -> bool:
+def run_until(job: Job | SetUpJob, stage: str) -> bool:
     """Step until the job reports this stage; False where it ends before."""
     until(lambda: not job.step() or job.stage == stage)
     return job.stage == stage

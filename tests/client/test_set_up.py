@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import PROTOCOL, ROOT, hang_limit, mounted, needs_engine, posix, processes_with, unmounted, until
+from faults import PROTOCOL, ROOT, hang_limit, mounted, needs_engine, posix, processes_with, run_until, unmounted, until
 from wheels import PYTHON, linked, make_archive
 
 from addon.client.engine import Engine
@@ -91,11 +91,6 @@ def value_in(folder: Path, name: str) -> str:
     ).stdout.strip()
 
 
-def run_to(job: SetUpJob, stage: str) -> bool:
-    until(lambda: not job.step() or job.stage == stage)
-    return job.stage == stage
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -122,7 +117,7 @@ def test_the_engine_that_was_set_up_makes_a_take(tmp_path, plan):
 
 def test_an_interrupted_set_up_goes_on_where_it_was(plan):
     job = SetUpJob(plan)
-    assert run_to(job, "install")
+    assert run_until(job, "install")
     until(lambda: not job.step() or list(job.partial.glob("lib/*/site-packages/*.dist-info/INSTALLER")))
     job.abandon()
     assert job.state == CANCELLED
@@ -136,7 +131,7 @@ def test_an_interrupted_set_up_goes_on_where_it_was(plan):
     damaged = next(name for name in before if name.startswith("small_2"))
     (wheels / damaged).write_bytes(b"x" * (wheels / damaged).stat().st_size)
     again = SetUpJob(plan)
-    assert run_to(again, "install")
+    assert run_until(again, "install")
     after = {path.name: path.stat().st_mtime_ns for path in wheels.glob("*.whl")}
     assert {name for name in before if after[name] != before[name]} == {damaged}
     again.wait()
@@ -179,7 +174,7 @@ def test_a_blender_that_crashed_does_not_keep_the_next_one_out(plan):
     other.wait()
     until(lambda: not processes_with(str(plan.base)))
     job = SetUpJob(plan)
-    assert run_to(job, "install")
+    assert run_until(job, "install")
     job.abandon()
 
 
@@ -236,7 +231,7 @@ def test_a_failed_self_test_leaves_the_old_runtime_in_use(ready, tmp_path):
     newer = changed(plan, version="1.1")  # an update of the extension: the old one serves until there is a new one
     assert runtimes.current(newer.base, "1.1").version == "1.0"
     job = SetUpJob(newer)
-    assert run_to(job, "place")
+    assert run_until(job, "place")
     job.wait()
     assert names(plan.base) == ["1.1"]
 
@@ -247,7 +242,7 @@ def test_cancel_at_every_stage_gives_control_back_and_leaves_no_process(ready, m
     for stage in ("check", "python", "unpack", "environment", "install", "test", "place"):
         job = SetUpJob(plan)
         if stage != "check":
-            assert run_to(job, stage), stage
+            assert run_until(job, stage), stage
         job.cancel()
         job.wait()
         assert job.state == CANCELLED, (stage, job.message)
