@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from engine.course import Course
+from engine.body.motion import Motion, check_target
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL
 from engine.generators.base import PARTS
-from engine.motion import Motion, check_target
-from engine.pipeline import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
 from engine.plan.types import STYLES
+from engine.take.make import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
+from engine.take.progress import Course
 from engine.training.commands import train_app
 from engine.training.semges_commands import COMMANDS as SEMGES_COMMANDS
 from engine.training.semtalk_commands import COMMANDS as SEMTALK_COMMANDS

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from engine.body.motion import Motion
+from engine.body.skeleton import ASSETS
 from engine.errors import CospeechError
-from engine.motion import Motion
-from engine.skeleton import ASSETS
 from engine.version import __version__
 
 PACKAGES = ("torch", "numpy", "scipy", "soundfile", "pocketsphinx", "praat-parselmouth", "safetensors", "smplx")
@@ -81,7 +81,7 @@ def examine_installation() -> dict[str, Any]:
 
 def examine_weights(generator: str, folder: str) -> dict[str, Any]:
     """What a published system's folder holds: parts, speakers, parameters; CospeechError says what is missing."""
-    from engine.generators.published import PUBLISHED, examine
+    from engine.generators.published.choose import PUBLISHED, examine
 
     if generator not in PUBLISHED:
         raise CospeechError(f"There is no published generator '{generator}'; choose one of: {', '.join(PUBLISHED)}")
@@ -100,7 +100,7 @@ def devices() -> list[str]:
 def _self_test() -> str:
     import numpy as np
 
-    from engine.pipeline import TakeOptions, make_take
+    from engine.take.make import TakeOptions, make_take
 
     speech = next(iter(sorted(DEMO_SPEECH.glob("demo.[fw]*[cv]"))), None)
     if speech is None:

@@ -21,15 +21,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.course import Course
+from engine.body.skeleton import ASSETS
 from engine.errors import Cancelled, CospeechError
-from engine.skeleton import ASSETS
+from engine.take.progress import Course
 from engine.version import __version__
 
 if TYPE_CHECKING:
-    from engine.motion import Motion
-    from engine.pipeline import TakeOptions
+    from engine.body.motion import Motion
     from engine.speech.types import Speech
+    from engine.take.make import TakeOptions
 
 PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
 
@@ -136,7 +136,7 @@ class Server:
         self._out.flush()
 
     def _hello(self, _: dict[str, Any]) -> dict[str, Any]:
-        from engine.pipeline import GENERATORS
+        from engine.take.make import GENERATORS
 
         return {
             "protocol": PROTOCOL["protocol"],
@@ -169,7 +169,7 @@ class Server:
 
         Option ``windows``, pairs of frames: several gaps of one base instead of the hints' one window.
         """
-        from engine.bridges import checked_windows, hints_for
+        from engine.take.bridge import checked_windows, hints_for
 
         options = {"audio": "", **params["options"], "role": "idle"}
         if not options.get("hints"):
@@ -183,7 +183,7 @@ class Server:
         return result or self._takes({**params, "options": options}, 1, course)
 
     def _takes(self, params: dict[str, Any], count: int, progress: Course) -> dict[str, Any]:
-        from engine.pipeline import make_takes, told
+        from engine.take.make import make_takes, told
 
         folder = Path(str(params["folder"]))
         options = options_in(folder, params["options"])
@@ -240,7 +240,7 @@ def _parsed(line: str) -> Any:
 
 def options_in(folder: Path, given: Any) -> TakeOptions:
     """The options of a job; ``hints`` and ``plan`` are paths relative to its folder. TypeError for unknown ones."""
-    from engine.pipeline import TakeOptions
+    from engine.take.make import TakeOptions
 
     if not isinstance(given, dict):
         raise TypeError(f"options must be an object, not {type(given).__name__}")
@@ -265,7 +265,7 @@ class Heard:
 
     def hear(self, options: TakeOptions, progress: Callable[[str, float], None]) -> Speech:
         """The line of the options; heard anew where audio or transcript are others than before."""
-        from engine.pipeline import hear, with_corrections
+        from engine.take.make import hear, with_corrections
 
         if not options.audio:
             return hear(options, progress)

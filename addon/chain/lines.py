@@ -11,7 +11,6 @@ import numpy as np
 from .. import compat
 from ..client.take_file import arkit_names
 from ..generate.props import scene_rate
-from ..pins.reference import edited_keys, load
 from ..rig.character import face_shapes
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
@@ -19,6 +18,7 @@ from ..rig.skeleton import PELVIS
 from ..takes.apply import action_meta
 from ..takes.curves import as_quaternions, bone_values, key_places, live_curves, rotation_channel, sample
 from ..takes.keys import bone_path, shape_path
+from ..takes.reference import edited_keys, load
 from ..takes.shelf import owner_channels, takes_of
 from ..takes.span import SAME_RATE
 from .merge import ChainError, Line

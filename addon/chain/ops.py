@@ -15,7 +15,6 @@ from ..client.take_file import Take, TakeFileError, read_take
 from ..face.emotion import emotion_options
 from ..generate.ops import by_uid
 from ..generate.props import scene_rate
-from ..layers.stack import visible_take
 from ..plan.changes import sync
 from ..rig.character import NO_CHARACTER, find_character, keyable_faces
 from ..rig.convert import Array
@@ -28,6 +27,7 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
+from ..takes.stack import visible_take
 from ..ui import allowed
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines

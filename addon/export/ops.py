@@ -7,10 +7,10 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..layers.stack import visible_take
 from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..takes.stack import visible_take
 from .fbx import export_take
 from .presets import PRESETS
 from .stage import ExportError, StageOptions

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..layers.stack import visible_take
 from ..rig.character import character_meshes
 from ..rig.convert import SMPLX_TO_BLENDER, Array
 from ..rig.recognise import recognise
@@ -23,6 +22,7 @@ from ..rig.sample import sample_bones, side_scene
 from ..rig.skeleton import PELVIS
 from ..takes.read import shape_values
 from ..takes.slots import owner_channels
+from ..takes.stack import visible_take
 from .doubles import (
     Double,
     borrowed_names,

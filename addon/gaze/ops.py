@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..generate.props import take_start
-from ..regenerate.line import is_of_line
 from ..rig.rig_map import RigError
+from ..takes.line import is_of_line
 from ..takes.span import SpanError, glanced_span
 from ..ui import allowed, character_blocker
 from .place import face_front

@@ -12,12 +12,12 @@ import numpy as np
 from mathutils import Matrix
 
 from .. import compat
-from ..generators.choice import DEFAULT, NAMES, SPEAK, Choice, chosen
 from ..pins.targets import hangs_from, sample_places, to_model_space
 from ..rig.convert import Array
 from ..rig.recognise import joint_bones, recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS, LEFT_EYE, REST, RIGHT_EYE, TOE_HEIGHT, standing_height
+from ..speakers.choice import DEFAULT, NAMES, SPEAK, Choice, chosen
 from ..takes.keys import bone_path
 from ..takes.proportions import own_rest
 

@@ -12,16 +12,16 @@ from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
 from ..face.emotion import emotion_options
 from ..gaze.place import look_blocker, look_options
-from ..generators.choice import choice_blocker, chosen, emphasis_blocker
 from ..plan.emphasis import stretches
-from ..regenerate.line import is_of_line
 from ..rig.recognise import recognise, warnings
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
+from ..speakers.choice import choice_blocker, chosen, emphasis_blocker
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
 from ..takes.apply import META_KEY, ApplyError, RigError, action_meta, apply_take, check_ready
 from ..takes.kept import keep_file
+from ..takes.line import is_of_line
 from ..takes.proportions import fitted
 from ..ui import allowed, character_blocker
 from .props import PARTS, scene_rate, take_start

@@ -6,14 +6,14 @@ import bpy
 
 from ..face.emotion import draw_emotion
 from ..gaze.panel import draw_look
-from ..generators.panel import draw_choice
 from ..plan.stale import stale_reasons, stale_text
 from ..regenerate.blocker import regenerate_blocker
-from ..regenerate.line import is_of_line
 from ..regenerate.panel import draw_summary
 from ..setup.engine import SESSION
 from ..setup.progress import draw_note, draw_progress
+from ..setup.weights_panel import draw_choice
 from ..takes.fit_range import draw_range
+from ..takes.line import is_of_line
 from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .ops import generate_blocker

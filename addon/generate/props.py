@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..face.emotion import EMOTIONS, NEUTRAL
-from ..generators.choice import DEFAULT, GENERATORS
+from ..speakers.choice import DEFAULT, GENERATORS
 
 STYLES = (
     ("calm", "Calm", "Few, small gestures"),

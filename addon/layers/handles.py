@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..pins.reference import ON_FRAME
+from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
 from .fit import Array
 

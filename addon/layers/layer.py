@@ -11,17 +11,17 @@ import numpy as np
 
 from .. import compat
 from ..pins.items import Item, all_items
-from ..pins.reference import ON_FRAME, CurveKeys, Reference, edited_keys, load, reference_values
 from ..rig.character import keyable_faces
 from ..rig.convert import continuous
 from ..takes.apply import NAME_LENGTH
+from ..takes.reference import ON_FRAME, CurveKeys, Reference, edited_keys, load, reference_values
 from ..takes.rows import key_field
 from ..takes.slots import owner_channels, slot_in
 from ..takes.span import TakeSpan
+from ..takes.stack import LAYER_KEY, Stack, lay, show
 from .fit import Array, Flags
 from .handles import Tables, load_handles, put_handles
 from .offsets import QUATERNION, identity, kind_of, offsets
-from .stack import LAYER_KEY, Stack, lay, show
 
 NOTHING = 1e-7  # an offset below this changes nothing in single precision
 EDIT, PIN, REST = "KEYFRAME", "EXTREME", "GENERATED"  # types of the layer's keys

@@ -11,16 +11,16 @@ import numpy as np
 
 from .. import compat
 from ..pins.collect import look
-from ..pins.reference import ARMATURE, TOLERANCE, remember_window
 from ..rig.recognise import recognise
 from ..takes.curves import guarded_channels, key_places, sample
+from ..takes.reference import ARMATURE, TOLERANCE, remember_window
 from ..takes.rows import KeyRows, key_field, replace_keys
 from ..takes.slots import owner_channels
 from ..takes.span import TakeSpan
+from ..takes.stack import Stack, owners, remove_layer, show, strips_of
 from .fit import Array, Flags
 from .layer import PIN, LayerError
 from .offsets import QUATERNION, combined, identity, kind_of
-from .stack import Stack, owners, remove_layer, show, strips_of
 
 WIDTHS = {QUATERNION: 4, "rotation_axis_angle": 4, "value": 1}
 VECTOR = 3

@@ -10,11 +10,12 @@ import numpy as np
 from ..generate.props import ALL_PARTS, PARTS
 from ..pins.counts import COUNTS
 from ..pins.scope import take_blocker
-from ..regenerate.scope import ScopeError, find_range, free_channels
 from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..takes.scope import ScopeError, find_range, free_channels
 from ..takes.span import SpanError, action_span, take_span
+from ..takes.stack import find_stack, hide, owners, show, strips_of
 from ..ui import allowed
 from .counts import note_simplified
 from .groups import GROUPINGS
@@ -22,7 +23,6 @@ from .layer import LayerError, layer_edits
 from .measure import Bounds
 from .merge import merge_layer
 from .simplify import Simplified, SimplifyError, simplify
-from .stack import find_stack, hide, owners, show, strips_of
 
 WONT = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
 MILLIMETRE = 1e-3

@@ -6,9 +6,9 @@ import bpy
 
 from ..pins.scope import take_blocker
 from ..rig.character import find_character
+from ..takes.stack import find_stack
 from ..ui import CospeechPanel, draw_sentence
 from .counts import keys_text
-from .stack import find_stack
 
 KEY_MENUS = ("DOPESHEET_MT_key", "GRAPH_MT_key")
 

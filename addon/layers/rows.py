@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..pins.reference import ON_FRAME
+from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
 from .fit import Array, Flags
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..client.take_file import arkit_names
 from ..pins.collect import look
-from ..pins.reference import ARMATURE, edited_keys, load, thin
 from ..rig.character import face_shapes, keyable_faces
 from ..rig.convert import turn_axes
 from ..rig.recognise import recognise
@@ -25,6 +24,7 @@ from ..takes.curves import (
     sample,
 )
 from ..takes.keys import bone_path, shape_path
+from ..takes.reference import ARMATURE, edited_keys, load, thin
 from ..takes.slots import owner_channels
 from ..takes.span import TakeSpan
 from ..takes.window import Free

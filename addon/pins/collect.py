@@ -18,9 +18,9 @@ from ..rig.rig_map import RigMap
 from ..rig.skeleton import JOINTS, PELVIS
 from ..takes.curves import driven_channels, rotation_channel
 from ..takes.keys import bone_path, shape_path
+from ..takes.reference import ARMATURE, CurveKeys, Reference, edited_keys, load, take_channels
 from ..takes.span import TakeSpan
 from .modes import edited_in_another_mode
-from .reference import ARMATURE, CurveKeys, Reference, edited_keys, load, take_channels
 from .targets import sample_targets
 
 Flags = NDArray[np.bool_]

@@ -15,8 +15,8 @@ from ..rig.recognise import joint_bones
 from ..rig.skeleton import JOINTS, PELVIS
 from ..takes.curves import WIDTHS, guarded_channels, rotation_channel
 from ..takes.keys import FACE_GROUP, bone_path, shape_path
+from ..takes.reference import ARMATURE
 from ..takes.slots import owner_channels
-from .reference import ARMATURE
 
 KEY_EDITORS = {"DOPESHEET_EDITOR", "GRAPH_EDITOR"}
 

@@ -12,7 +12,7 @@ from .. import compat
 from ..rig.convert import Array
 from ..takes.curves import WIDTHS, as_quaternions, rotation_channel, sample
 from ..takes.keys import ROTATION_PATHS, bone_path
-from .reference import CurveKeys, Reference, reference_values
+from ..takes.reference import CurveKeys, Reference, reference_values
 
 SAME_ROTATION = 1e-4  # radians: converting keys in single precision is some 1e-6 off
 

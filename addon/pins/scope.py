@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
-from ..layers.stack import shown_reason
 from ..rig.character import NO_CHARACTER, face_meshes, find_character
 from ..takes.apply import META_KEY
 from ..takes.span import SpanError, TakeSpan, take_span
+from ..takes.stack import shown_reason
 from .items import KEY_EDITORS, Item, item_curves, selected_frames, selected_items, shown_items
 from .write import PinError
 

@@ -13,8 +13,8 @@ from mathutils import Euler, Matrix, Quaternion
 from .. import compat
 from ..rig.convert import Array
 from ..takes.curves import key_places, sample
+from ..takes.reference import ON_FRAME, TOLERANCE, CurveKeys, Reference, edited_keys, load, reference_values
 from .items import Item, item_curves
-from .reference import ON_FRAME, TOLERANCE, CurveKeys, Reference, edited_keys, load, reference_values
 
 EXTREME, GENERATED = "EXTREME", "GENERATED"
 FULL_TURN = 2.0 * np.pi

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..generators.choice import SPEAK, role_of
+from ..speakers.choice import SPEAK, role_of
 from ..takes.apply import action_meta
 from ..takes.meaning import word_emphasis, word_scores
 from .made import record_made

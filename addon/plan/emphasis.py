@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..generators.choice import chosen, emphasis_blocker
+from ..speakers.choice import chosen, emphasis_blocker
 from .changes import seconds_of
 from .stale import count_toned
 from .target import plan_action, plan_blocker

@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from ..generators.choice import DEFAULT, SPEAK, generator_of, role_of
+from ..speakers.choice import DEFAULT, SPEAK, generator_of, role_of
 from .pinprint import WATCH, target_print
 
 LARGEST_HASHED = 256 * 2**20  # bytes; of larger files only size and date count

@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
-from ..generators.choice import DEFAULT, NAMES
 from ..setup.progress import draw_progress
+from ..speakers.choice import DEFAULT, NAMES
 from ..ui import CospeechPanel, draw_sentence
 from .emphasis import words_blocker
 from .lexemes import label_of

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..pins.reference import edited_keys, load
+from ..takes.reference import edited_keys, load
 
 LEAST_SECONDS = 1.0
 LARGEST_SHARE = 0.03  # of the time may go into looking

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..face.emotion import emotion_differs
 from ..gaze.place import look_differs
-from ..generators.choice import chosen
+from ..speakers.choice import chosen
 from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
 from .made import file_changed

@@ -6,10 +6,10 @@ from typing import Any
 
 import bpy
 
-from ..layers.stack import shown_reason
 from ..rig.character import NO_CHARACTER, find_character
 from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
+from ..takes.stack import shown_reason
 from .stale import count_changed, count_toned
 
 NOT_EDITED = "The plan has no edits"

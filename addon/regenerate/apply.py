@@ -11,14 +11,12 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..chain.inside import same_span, whole_meta
 from ..client.take_file import Take
-from ..generators.choice import generator_of
 from ..pins.collect import look
-from ..pins.reference import remember_window
 from ..plan.changes import sync
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
+from ..speakers.choice import generator_of
 from ..takes.apply import (
     NAME_LENGTH,
     ApplyError,
@@ -31,6 +29,8 @@ from ..takes.apply import (
     write_markers,
 )
 from ..takes.curves import Performance, read_frames
+from ..takes.inside import same_span, whole_meta
+from ..takes.reference import remember_window
 from ..takes.slots import slot_in
 from ..takes.span import SAME_RATE, TakeSpan, scene_rate
 from ..takes.window import Window, write_window

@@ -5,20 +5,12 @@ from __future__ import annotations
 import bpy
 
 from ..gaze.place import look_blocker
-from ..generators.choice import (
-    SPEAK,
-    alike_blocker,
-    choice_blocker,
-    chosen,
-    edits_blocker,
-    emphasis_blocker,
-    role_of,
-)
 from ..plan.stale import count_changed, count_toned
 from ..setup.engine import SESSION
+from ..speakers.choice import SPEAK, alike_blocker, choice_blocker, chosen, edits_blocker, emphasis_blocker, role_of
+from ..takes.line import LineError, find_line
 from ..takes.span import SpanError, TakeSpan, glanced_span
 from ..ui import character_blocker
-from .line import LineError, find_line
 
 
 def regenerate_blocker(context: bpy.types.Context) -> str:

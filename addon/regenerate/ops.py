@@ -19,14 +19,14 @@ from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError
 from ..takes.kept import keep_file
+from ..takes.line import LineError
+from ..takes.scope import ScopeError
 from ..takes.span import SpanError
 from ..ui import allowed
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
-from .line import LineError
 from .notes import outcome
 from .request import NEXT_SEED, Asked, Order, Ticket, has_edits, make_order
-from .scope import ScopeError
 
 MOVED = "The take was changed beside these frames meanwhile; look at the first and the last of them"
 WONT = (ApplyError, RigError, SpanError, LineError, ScopeError, HintsFileError)

@@ -6,11 +6,11 @@ import bpy
 
 from ..pins.counts import COUNTS, count_text
 from ..setup.progress import draw_progress
+from ..takes.scope import range_text, scope_text
 from ..takes.span import SpanError, glanced_span
 from ..ui import CospeechPanel, draw_sentence
 from .blocker import regenerate_blocker
 from .ops import asked_by_settings
-from .scope import range_text, scope_text
 from .variations import place_among
 
 

@@ -12,13 +12,11 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..chain.inside import chosen_line, clear_of_ends, span_edits, span_emphasis, span_words
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.take_file import Take, TakeFileError, write_take
 from ..face.emotion import emotion_options
 from ..gaze.place import look_options
-from ..generators.choice import SPEAK, Choice, chosen, edits_blocker, emphasis_blocker
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
 from ..plan.stale import count_changed, count_toned
@@ -27,13 +25,15 @@ from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
 from ..setup.engine import device
 from ..setup.ops import RequestError
+from ..speakers.choice import SPEAK, Choice, chosen, edits_blocker, emphasis_blocker
 from ..takes.apply import check_ready
 from ..takes.curves import Performance, read_curves
+from ..takes.inside import chosen_line, clear_of_ends, span_edits, span_emphasis, span_words
+from ..takes.line import find_line
 from ..takes.proportions import own_rest
+from ..takes.scope import Range, ScopeError, find_range, free_channels
 from ..takes.span import TakeSpan, take_span
 from ..takes.window import Free
-from .line import find_line
-from .scope import Range, ScopeError, find_range, free_channels
 
 HINTS, BASE = "hints.npz", "base.npz"
 NEXT_SEED = -1

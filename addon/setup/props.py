@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-from ..generators.choice import PUBLISHED
-from ..generators.ops import FINDING
-from ..generators.panel import draw_weights, is_found
+from ..speakers.choice import PUBLISHED
 from .engine import BASE_PACKAGE, SESSION, user_folder
 from .panel import draw_buttons, draw_state
 from .progress import draw_note, draw_progress
+from .weights_ops import FINDING
+from .weights_panel import draw_weights, is_found
 
 DEVICES = (
     ("auto", "Automatic", "CUDA where it works, else the CPU"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..generators.choice import DEFAULT as DEFAULT_GENERATOR
-from ..generators.choice import NAMES
 from ..ui import CospeechPanel, draw_sentence
+from .choice import DEFAULT as DEFAULT_GENERATOR
+from .choice import NAMES
 from .ops import presets_folder
 from .presets import DEFAULT, bundled, factors, own
 

@@ -12,15 +12,15 @@ import bpy
 from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
-from ..layers.stack import shown_reason
-from ..pins.reference import remember
 from ..rig.character import character_meshes, face_shapes, keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
 from .keys import FACE_GROUP, Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
 from .meaning import network_scores, word_title
+from .reference import remember
 from .resample import Clip, to_rate
+from .stack import shown_reason
 
 NAME_LENGTH = 63
 META_KEY = "cospeech"

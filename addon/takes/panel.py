@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..layers.stack import visible_take
 from ..rig.character import find_character
 from ..ui import CospeechPanel
 from .shelf import takes_of
+from .stack import visible_take
 
 
 class COSPEECH_PT_takes(CospeechPanel, bpy.types.Panel):

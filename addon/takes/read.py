@@ -8,7 +8,6 @@ import numpy as np
 from .. import compat
 from ..client.take_file import Take, arkit_names
 from ..generate.props import scene_rate
-from ..layers.stack import visible_take
 from ..rig.character import face_meshes, face_shapes
 from ..rig.convert import Array
 from ..rig.recognise import recognise
@@ -17,6 +16,7 @@ from ..rig.sample import rotations, sample_bones, sample_shapes, side_scene
 from ..rig.skeleton import PELVIS
 from .apply import action_meta
 from .keys import shape_path
+from .stack import visible_take
 
 
 def read_performance(context: bpy.types.Context, armature: bpy.types.Object, first: int, last: int) -> Take:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from ..layers.stack import find_stack, hide
 from ..rig.character import keyable_faces
 from .apply import META_KEY, put_aside
 from .slots import owner_channels, slot_in
+from .stack import find_stack, hide
 
 
 def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:

@@ -9,8 +9,8 @@ from typing import Any
 import bpy
 
 from ..generate.props import scene_rate
-from ..layers.stack import shown_reason
 from .apply import META_KEY, action_meta, parse_meta
+from .stack import shown_reason
 
 SAME_RATE = 1e-4
 

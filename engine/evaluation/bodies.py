@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import ASSETS, JOINT_COUNT, default_skeleton
 from engine.evaluation.pairs import Pair, Row
 from engine.evaluation.published import FACE_JOINTS, vertex_distance_2024, vertex_error, vertex_velocity_distance
-from engine.motion import Motion
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import ASSETS, JOINT_COUNT, default_skeleton
 
 if TYPE_CHECKING:
-    from engine.body_model import BodyModel
+    from engine.body.smplx_model import BodyModel
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def _posed(
 ) -> Array:
     import torch
 
-    from engine.body_model import Shape
+    from engine.body.smplx_model import Shape
 
     faces = None if expressions is None else torch.from_numpy(expressions)
     shape = Shape.of(torch.from_numpy(betas), faces)

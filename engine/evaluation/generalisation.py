@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.rotations import geodesic_angle
 from engine.errors import CospeechError
 from engine.evaluation.generalisation_classifiers import MANY_CLASS, TWO_CLASS, standardised, told_apart
 from engine.evaluation.generalisation_features import FINGERS, MEASURES, Seen, arms, look
 from engine.models.phase_gesture import RATE, GestureSource, orthonormal_rows, vary
-from engine.rotations import geodesic_angle
 from engine.training.corpus import Clip
 from engine.training.gesture_designs import Design
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
 from engine.models.phase_gesture import MODEL_JOINTS, RATE
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import default_skeleton
 
 Array = NDArray[np.float64]
 

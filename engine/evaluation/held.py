@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
 from engine.errors import CospeechError
 from engine.evaluation.metrics import rotation_error_degrees
 from engine.evaluation.pairs import Pair, Row, partner
 from engine.hints import Hints, load_hints
 from engine.hints.targets import report
-from engine.motion import Motion
 
 Array = NDArray[np.float64]
 

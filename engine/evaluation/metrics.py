@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
+from engine.body.skeleton import Skeleton
 from engine.hints.types import Target
-from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

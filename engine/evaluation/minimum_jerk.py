@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lstsq
 from scipy.spatial.transform import Rotation
 
+from engine.body.motion import Motion
+from engine.body.rotations import continuous_axis_angle
 from engine.hints.types import Hints
-from engine.motion import Motion
-from engine.rotations import continuous_axis_angle
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
 from engine.errors import CospeechError
 from engine.evaluation.published import AUDIO_HOP, AUDIO_RATE, FPS, MARGIN
-from engine.motion import Motion
 
 Array = NDArray[np.float64]
 

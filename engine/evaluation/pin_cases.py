@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.hints.types import Hints, Target
-from engine.motion import Motion
-from engine.skeleton import default_skeleton
 
 Array = NDArray[np.float64]
 Takes = Callable[[int, int, float], Motion]  # (line, seed, fps) -> the unpinned take

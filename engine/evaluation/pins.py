@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
+from engine.body.skeleton import Skeleton
 from engine.evaluation.metrics import (
     changed_bytes_outside,
     diversity,
@@ -24,8 +26,6 @@ from engine.evaluation.metrics import (
 from engine.evaluation.minimum_jerk import reference
 from engine.evaluation.pin_cases import ARMS, PinCase, Takes, bare_hints, build_hints, small_hints
 from engine.hints.types import Hints
-from engine.motion import Motion
-from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -186,7 +186,7 @@ def _told(result: Motion) -> list[dict[str, Any]]:
 
 
 def _skeleton_names() -> tuple[str, ...]:
-    from engine.skeleton import default_skeleton
+    from engine.body.skeleton import default_skeleton
 
     return default_skeleton().names
 

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import sqrtm
 from scipy.signal import argrelextrema
 
-from engine.kinematics import steady_arctan2
-from engine.skeleton import ASSETS
+from engine.body.kinematics import steady_arctan2
+from engine.body.skeleton import ASSETS
 
 Array = NDArray[np.float64]
 

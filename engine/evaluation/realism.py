@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
 from engine.evaluation.realism_measures import (
     FPS,
@@ -37,7 +38,6 @@ from engine.evaluation.realism_takes import (
     take_clips,
 )
 from engine.plan.types import STYLES
-from engine.skeleton import ASSETS, default_skeleton
 
 Array = NDArray[np.float64]
 Band = tuple[float | None, float | None]

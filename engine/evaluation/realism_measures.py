@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 from scipy.spatial.transform import Rotation
 
+from engine.body.motion import Motion, arkit_names
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.accents import Heard
 from engine.evaluation.clearance import ALLOWED_M, penetration
 from engine.evaluation.metrics import FEET, WRISTS, low_passed, planted_feet, rough_jerk, without_shake
-from engine.generators.gesture_timing import arrival_time, reversal_time
-from engine.motion import Motion, arkit_names
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
+from engine.generators.gestures.timing import arrival_time, reversal_time
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

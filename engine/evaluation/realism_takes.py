@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from engine.body.motion import Motion
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
 from engine.evaluation.accents import Heard, hear_accents
 from engine.evaluation.metrics import WRISTS
 from engine.evaluation.realism_measures import CHEST, FPS, Stroke, Subject
 from engine.models.phase_gesture import BEAT_CLASSES
-from engine.motion import Motion
 from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan
-from engine.skeleton import ASSETS, default_skeleton
 from engine.speech.types import Speech
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ def hear_lines(lines: list[Line], tell: Callable[[str, float], None]) -> list[Sp
 
 def take_clips(lines: list[Spoken], style: str, seed: int, tell: Callable[[str, float], None]) -> Iterator[Clip]:
     """A take of every line in a style, by the bundled generator."""
-    from engine.pipeline import TakeOptions, make_take
+    from engine.take.make import TakeOptions, make_take
 
     for number, spoken in enumerate(lines):
         tell(f"{style}, seed {seed}", number / len(lines))

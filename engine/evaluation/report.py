@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.bodies import OWN_JOINTS, face_rows, local_positions
 from engine.evaluation.gate import gate_rows
 from engine.evaluation.held import pin_rows
@@ -32,12 +35,9 @@ from engine.evaluation.published import (
 )
 from engine.evaluation.semantic import label_rows
 from engine.evaluation.surrogates import surrogate_rows
-from engine.motion import LEFT_HAND, Motion, hand_mean
-from engine.rotations import axis_angle_to_matrix, matrix_to_6d
-from engine.skeleton import default_skeleton
 
 if TYPE_CHECKING:
-    from engine.body_model import BodyModel
+    from engine.body.smplx_model import BodyModel
 
 Array = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def evaluate(predicted: Path, real: Path, audio: Path | None = None, **given: An
 def _model(folder: Path | None) -> BodyModel | None:
     if folder is None:
         return None
-    from engine.body_model import load_body_model
+    from engine.body.smplx_model import load_body_model
 
     return load_body_model(folder)
 

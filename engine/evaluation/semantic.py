@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 from engine.evaluation.pairs import Pair, Row, partner
 from engine.evaluation.published import (
@@ -22,8 +24,6 @@ from engine.evaluation.published import (
     euler_xyz,
     semantic_recall,
 )
-from engine.motion import Motion
-from engine.rotations import axis_angle_to_matrix
 from engine.training.beat2_text import label_scores
 
 Array = NDArray[np.float64]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import arkit_names
 from engine.errors import CospeechError
 from engine.face.coarticulation import GRID_HOP, blend, covered, sample, segments
 from engine.face.contacts import contacts
@@ -18,7 +19,6 @@ from engine.face.eyes import gaze_angles, look
 from engine.face.mouth import apply_contacts, open_vowels, spread_channels
 from engine.face.upper import blink_weight, brows, close_lids, rest_face, smiles
 from engine.face.visemes import viseme_table
-from engine.motion import arkit_names
 from engine.plan.types import GesturePlan
 from engine.speech.types import SILENCE, Phone, Speech
 

@@ -9,12 +9,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import arkit_names
+from engine.body.skeleton import ASSETS
 from engine.errors import CospeechError
 from engine.face.easing import drift
 from engine.face.lips import column
 from engine.face.visemes import expand
-from engine.motion import arkit_names
-from engine.skeleton import ASSETS
 
 Array = NDArray[np.float64]
 

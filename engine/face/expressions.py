@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import EXPRESSION_COUNT, Motion, arkit_names
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import ASSETS, JOINT_COUNT
 from engine.errors import CospeechError
-from engine.motion import EXPRESSION_COUNT, Motion, arkit_names
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import ASSETS, JOINT_COUNT
 
 if TYPE_CHECKING:
     from engine.hints.types import Hints
@@ -62,7 +62,7 @@ def check_smplx(path: str) -> None:
 
 def expression_map(path: str) -> ExpressionMap:
     """The map for a model file, or the folder that holds it; solved once for every version of the file."""
-    from engine.body_model import find_body_model
+    from engine.body.smplx_model import find_body_model
 
     file = find_body_model(Path(path).expanduser())
     return _solved(file, file.stat().st_mtime_ns)
@@ -70,7 +70,7 @@ def expression_map(path: str) -> ExpressionMap:
 
 @lru_cache(maxsize=2)
 def _solved(file: Path, _written: int) -> ExpressionMap:
-    from engine.body_model import load_body_model
+    from engine.body.smplx_model import load_body_model
 
     model = load_body_model(file)
     faces, shares = _landmarks(file, len(model.faces))
@@ -90,7 +90,7 @@ def _jaw_moves(model: Any) -> Array:
     """(3, V, 3) metres a radian: what a turn of the jaw about each axis moves."""
     import torch
 
-    from engine.body_model import Shape
+    from engine.body.smplx_model import Shape
 
     turns = np.zeros((6, JOINT_COUNT, 3))
     turns[:3, JAW], turns[3:, JAW] = TURN * np.eye(3), -TURN * np.eye(3)

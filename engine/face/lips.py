@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.motion import arkit_names
+from engine.body.motion import arkit_names
 
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import arkit_names
+from engine.body.skeleton import ASSETS
 from engine.errors import CospeechError
-from engine.motion import arkit_names
-from engine.skeleton import ASSETS
 
 LIP_CLOSE = "lipClose"
 FALLBACK_PHONE = "AH"

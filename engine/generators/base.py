@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from engine.motion import Motion
+from engine.body.motion import Motion
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.cleanup import clean
+from engine.body.cleanup import clean
+from engine.body.motion import Motion, frame_count
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
-from engine.generators.gestures import perform
-from engine.generators.life import aim_eyes, base_motion
+from engine.generators.gestures.perform import perform
+from engine.generators.life.body import aim_eyes, base_motion
 from engine.models.phase_gesture import GestureModel
-from engine.motion import Motion, frame_count
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import ASSETS, default_skeleton
 
 if TYPE_CHECKING:
     from engine.hints.types import Hints

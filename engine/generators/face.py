@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.face.curves import face_curves, silent
 from engine.generators.base import Request
-from engine.generators.eyes import eye_angles, shift_blinks
+from engine.generators.life.eyes import eye_angles, shift_blinks
 from engine.plan.types import GesturePlan
 
 

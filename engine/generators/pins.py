@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.generators.gesture_performance import SIDES
-from engine.generators.gestures import wrists_at
+from engine.body.rotations import axis_angle_to_matrix
+from engine.generators.gestures.perform import wrists_at
+from engine.generators.gestures.performance import SIDES
 from engine.hints.types import Hints
 from engine.plan.around import ArmPin
-from engine.rotations import axis_angle_to_matrix
 
 Array = NDArray[np.float64]
 

@@ -12,23 +12,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.cleanup import clean
+from engine.body.cleanup import clean
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
-from engine.generators.gesture_performance import SIDES
-from engine.generators.gesture_timing import arrival_time, reversal_time
-from engine.generators.gestures import perform, used_sides, wrists_at
-from engine.generators.life import BodyLife, aimed, build_life, head_on, live, rests_for
-from engine.generators.noise import Blend, Steps, steps
+from engine.generators.gestures.perform import perform, used_sides, wrists_at
+from engine.generators.gestures.performance import SIDES
+from engine.generators.gestures.timing import arrival_time, reversal_time
+from engine.generators.life.body import BodyLife, aimed, build_life, head_on, live, rests_for
+from engine.generators.life.noise import Blend, Steps, steps
+from engine.generators.life.postures import RestTracks
+from engine.generators.life.stance import scaled_stance, stance_of_base
 from engine.generators.pins import arm_pins, head_pins
-from engine.generators.postures import RestTracks
-from engine.generators.stance import scaled_stance, stance_of_base
 from engine.hints.types import Hints
 from engine.models.phase_gesture import BEAT_CLASSES, GestureSource
-from engine.motion import Motion
 from engine.plan.around import plan_around
 from engine.plan.types import GesturePhrase, GesturePlan
-from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Array = NDArray[np.float64]
 

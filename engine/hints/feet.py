@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening
 
-from engine.generators.legs import ANKLES, HIPS, KNEES, TOES, highest_pelvis
+from engine.body.legs import ANKLES, HIPS, KNEES, TOES, highest_pelvis
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from engine.body.skeleton import Skeleton
 from engine.hints.channels import PLACE_SLACK, ROTATION_SLACK, Span, rotation_residuals, turned
 from engine.hints.limbs import LIMBS, Posed, move_end, pose_joints
 from engine.hints.spline import Knots, correction
 from engine.hints.types import Hints
-from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

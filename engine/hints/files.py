@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import BETA_COUNT, EXPRESSION_COUNT, Motion, read_npz, write_npz
+from engine.body.skeleton import JOINT_COUNT, default_skeleton
 from engine.errors import TakeError
 from engine.hints.types import TOLERANCE_M, Hints, HintsError, Target
-from engine.motion import BETA_COUNT, EXPRESSION_COUNT, Motion, read_npz, write_npz
-from engine.skeleton import JOINT_COUNT, default_skeleton
 
 _ARRAYS = ("rotations", "rotation_mask", "trans", "trans_mask", "blendshapes", "blendshape_mask", "free_joints", "rest")
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engine.kinematics import normalized, steady_arctan2, two_bone_delta
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import Skeleton
+from engine.body.kinematics import normalized, steady_arctan2, two_bone_delta
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
 from engine.hints.channels import (
     PLACE_SLACK,
     WEIGHT_SLACK,
@@ -23,7 +24,6 @@ from engine.hints.channels import (
 from engine.hints.feet import hold_feet, lower_root
 from engine.hints.targets import aim, report
 from engine.hints.types import Flags, Floats, Hints, HintsError
-from engine.motion import Motion
 
 Array = NDArray[np.float64]
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.limits import joint_limits, limit_rotations
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import Skeleton
 from engine.hints.channels import Span
 from engine.hints.limbs import LIMBS, Limb, Posed, minimal_turn, move_end, pose_joints
 from engine.hints.types import Hints, Target
-from engine.limits import joint_limits, limit_rotations
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

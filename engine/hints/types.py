@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion, arkit_names
+from engine.body.skeleton import JOINT_COUNT, Skeleton, default_skeleton
 from engine.errors import CospeechError
-from engine.motion import Motion, arkit_names
-from engine.skeleton import JOINT_COUNT, Skeleton, default_skeleton
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

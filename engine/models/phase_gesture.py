@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import idct
 from scipy.interpolate import BSpline, PchipInterpolator, make_interp_spline
 
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.errors import CospeechError
-from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]

@@ -1,7 +1,7 @@
 """Rotations as the published networks convert them, in torch: 6D is the first two rows of the matrix.
 
-Kept apart from :mod:`engine.rotations`, because parity asks for their formulas: an older way from matrix to quaternion,
-which loses accuracy near half a turn, and their thresholds for small angles.
+Kept apart from :mod:`engine.body.rotations`, because parity asks for their formulas: an older way from matrix to
+quaternion, which loses accuracy near half a turn, and their thresholds for small angles.
 """
 
 from __future__ import annotations

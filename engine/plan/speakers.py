@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from engine.body.skeleton import ASSETS
 from engine.errors import CospeechError
 from engine.plan.tables import ClassTimes, Rule, Style, Tables
-from engine.skeleton import ASSETS
 
 SPEAKERS_DIR = ASSETS / "speakers"
 DEFAULT = "default"

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.motion import BETA_COUNT, EXPRESSION_COUNT, read_npz
+from engine.body.skeleton import JOINT_COUNT, default_skeleton
 from engine.errors import CospeechError
-from engine.motion import BETA_COUNT, EXPRESSION_COUNT, read_npz
-from engine.skeleton import JOINT_COUNT, default_skeleton
 
 Floats = NDArray[np.float32]
 JointPlaces = Callable[[Floats, Floats, Floats, Floats], NDArray[np.float64]]

@@ -12,7 +12,7 @@ import typer
 from engine.errors import CospeechError
 
 if TYPE_CHECKING:
-    from engine.body_model import BodyModel
+    from engine.body.smplx_model import BodyModel
     from engine.training.loop import Trained
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a model.")
@@ -168,7 +168,7 @@ def emage_command(
 
 def body_model(folder: Path | None) -> BodyModel | None:
     """The user's SMPL-X model, where one is given."""
-    from engine.body_model import load_body_model
+    from engine.body.smplx_model import load_body_model
 
     return None if folder is None else load_body_model(folder)
 

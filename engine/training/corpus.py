@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
+from engine.body.rotations import axis_angle_to_matrix, continuous_axis_angle, geodesic_angle, matrix_to_6d
+from engine.body.skeleton import JOINT_COUNT, default_skeleton, mirror_poses
 from engine.errors import CospeechError
 from engine.models.phase_gesture import (
     BEAT_CLASSES,
@@ -20,8 +22,6 @@ from engine.models.phase_gesture import (
     Landmarks,
     orthonormal_rows,
 )
-from engine.rotations import axis_angle_to_matrix, continuous_axis_angle, geodesic_angle, matrix_to_6d
-from engine.skeleton import JOINT_COUNT, default_skeleton, mirror_poses
 
 Array = NDArray[np.float64]
 

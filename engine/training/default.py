@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter1d
 
+from engine.body.rotations import geodesic_angle, matrix_from_6d, matrix_to_axis_angle
 from engine.errors import CospeechError
 from engine.models.phase_gesture import (
     BAND_EDGES,
@@ -28,7 +29,6 @@ from engine.models.phase_gesture import (
     band_of,
     orthonormal_rows,
 )
-from engine.rotations import geodesic_angle, matrix_from_6d, matrix_to_axis_angle
 from engine.training.corpus import PAD, Clip, read_corpus
 
 Progress = Callable[[str, float], None]

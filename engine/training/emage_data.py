@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.body_model import BodyModel
+from engine.body.smplx_model import BodyModel
 from engine.errors import CospeechError
 from engine.models.emage_motion import split_parts, whole_body
 from engine.training.beat2 import SAMPLES, WINDOW, Clip, Piece, read_clip, read_list, windows

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.body_model import BodyModel
+from engine.body.skeleton import default_skeleton
+from engine.body.smplx_model import BodyModel
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
 from engine.models.emage_motion import FPS, LOWER_ROTATIONS, PART_JOINTS, integrate
 from engine.models.rotation6d import matrix_from_6d
-from engine.skeleton import default_skeleton
 from engine.training.emage_data import EmageData
 from engine.training.loop import Batch, RunOptions
 from engine.training.mesh import PartBody

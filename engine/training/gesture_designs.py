@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.errors import CospeechError
 from engine.models.phase_gesture import (
     LEFT_ARM,
@@ -22,7 +23,6 @@ from engine.models.phase_gesture import (
     Recipe,
     orthonormal_rows,
 )
-from engine.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.training.corpus import Clip
 from engine.training.default import fit, joint_weights, phase_curves
 

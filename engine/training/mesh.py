@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from engine.body_model import HANDS, BodyModel, Shape
+from engine.body.skeleton import JOINT_COUNT
+from engine.body.smplx_model import HANDS, BodyModel, Shape
 from engine.models.emage_motion import PART_JOINTS
 from engine.models.rotation6d import axis_angle_to_matrix
-from engine.skeleton import JOINT_COUNT
 from engine.training.beat2 import Floats, JointPlaces
 
 CHUNK = 128  # frames posed at a time: the published mesh of one frame takes 1.6 MB of transforms

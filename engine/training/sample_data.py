@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.body.motion import Motion
+from engine.body.skeleton import ASSETS
 from engine.generators.base import Progress
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
 from engine.plan.types import GesturePlan
-from engine.skeleton import ASSETS
 from engine.speech.types import SAMPLE_RATE
+from engine.take.make import TakeOptions, hear, make_take
 from engine.training.beat2 import FPS
 from engine.training.sample_text import write_text
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.body_model import BodyModel
-from engine.generators.semtalk_hearing import SLOWED_RATE, Hearing, beat_features, on_frames
-from engine.generators.semtalk_words import window_text
+from engine.body.smplx_model import BodyModel
+from engine.generators.published.semtalk_hearing import SLOWED_RATE, Hearing, beat_features, on_frames
+from engine.generators.published.semtalk_words import window_text
 from engine.models.codecs import MotionCodec
 from engine.models.emage_motion import PART_JOINTS, split_parts
 from engine.models.rvq import RATIO, Rvq, RvqSize

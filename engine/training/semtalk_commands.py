@@ -107,7 +107,7 @@ def semtalk_base_command(
     """Train SemTalk's base network on trained codecs."""
     import torch
 
-    from engine.generators.semtalk_hearing import FITTING, MENDED
+    from engine.generators.published.semtalk_hearing import FITTING, MENDED
     from engine.models.semtalk import SemTalkBase
     from engine.training.emage_data import read_data
     from engine.training.loop import RunOptions, train
@@ -146,8 +146,8 @@ def semtalk_sparse_command(
     """Train SemTalk's sparse network; ``--out``/release is a folder that the generator takes."""
     import torch
 
-    from engine.generators.semtalk_folder import MENDED_MARK
-    from engine.generators.semtalk_hearing import FITTING, MENDED
+    from engine.generators.published.semtalk_folder import MENDED_MARK
+    from engine.generators.published.semtalk_hearing import FITTING, MENDED
     from engine.models.clip_folder import load_clip_text
     from engine.models.semtalk import SemTalkSparse
     from engine.training.emage_data import read_data

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import Skeleton, default_skeleton
 from engine.errors import CospeechError
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import Skeleton, default_skeleton
 from engine.training.smartbody import RATE, played, read_motion, read_skeleton
 from engine.training.smartbody_retarget import Retarget
 

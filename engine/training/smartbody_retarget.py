@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engine.kinematics import hinge_limb, look_frame, rotation_y, steady_arctan2, swing_twist
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import JOINT_COUNT, Skeleton
+from engine.body.kinematics import hinge_limb, look_frame, rotation_y, steady_arctan2, swing_twist
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import JOINT_COUNT, Skeleton
 from engine.training.smartbody import Rig
 
 Array = NDArray[np.float64]

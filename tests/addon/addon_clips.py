@@ -12,7 +12,7 @@ from addon.client.take_file import Take, arkit_names
 from addon.rig.armature import create_armature
 from addon.rig.convert import SMPLX_TO_BLENDER
 from addon.takes.apply import apply_take
-from engine.skeleton import Skeleton, default_skeleton
+from engine.body.skeleton import Skeleton, default_skeleton
 
 PLAN = {
     "seed": 7,

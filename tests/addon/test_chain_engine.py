@@ -11,12 +11,12 @@ import pytest
 from addon_clips import action_hash, add_face, snapshot
 from scipy.spatial.transform import Rotation
 
-from addon.chain.inside import chosen_line, same_span, span_edits, whole_meta
 from addon.chain.lines import read_line
 from addon.plan.stale import stale_reasons
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.takes.apply import action_meta
+from addon.takes.inside import chosen_line, same_span, span_edits, whole_meta
 from addon.takes.shelf import takes_of
 from addon.takes.span import SpanError, take_span
 

@@ -30,8 +30,8 @@ from addon.rig.recognise import recognise
 from addon.takes.apply import action_meta, apply_take, set_meta
 from addon.takes.keys import bone_path
 from addon.takes.shelf import takes_of
+from engine.body.skeleton import default_skeleton
 from engine.plan.types import GesturePlan
-from engine.skeleton import default_skeleton
 
 FPS = 24.0
 EXTREME = bpy.types.Keyframe.bl_rna.properties["type"].enum_items["EXTREME"].value

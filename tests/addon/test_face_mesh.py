@@ -14,10 +14,10 @@ import pytest
 soundfile = pytest.importorskip("soundfile", reason="the engine's packages are only in .venv")
 
 from addon.client.take_file import Take  # noqa: E402
+from engine.body.skeleton import default_skeleton  # noqa: E402
 from engine.face.curves import face_curves  # noqa: E402
 from engine.face.emotions import emotions  # noqa: E402
 from engine.plan.types import GesturePlan  # noqa: E402
-from engine.skeleton import default_skeleton  # noqa: E402
 from engine.speech.prosody import analyse  # noqa: E402
 from engine.speech.types import Phone, Speech  # noqa: E402
 from tests.bench.face_figures import LIPS_MEET, MEETING, ON_TEETH, Tally, count, near, wants_teeth  # noqa: E402

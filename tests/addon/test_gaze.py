@@ -12,12 +12,12 @@ from mathutils import Matrix, Vector
 from test_rig import model_space_rig
 
 from addon.gaze.place import look_blocker, look_note, look_options, looked_at
-from addon.generators.choice import chosen
 from addon.plan.stale import stale_reasons
 from addon.regenerate.request import Asked, make_order
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import LEFT_EYE, REST, RIGHT_EYE, standing_height
+from addon.speakers.choice import chosen
 from addon.takes.apply import action_meta, apply_take
 
 ROOT = Path(__file__).resolve().parents[2]

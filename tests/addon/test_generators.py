@@ -27,9 +27,9 @@ from regenerate_shot import (
     window,
 )
 
-from addon.generators.ops import FINDING, found_text
 from addon.plan.stale import maker, stale_reasons
 from addon.setup.engine import BASE_PACKAGE, SESSION
+from addon.setup.weights_ops import FINDING, found_text
 from addon.takes.apply import action_meta
 from tests.limits import HANG_SECONDS
 
@@ -222,7 +222,7 @@ def test_plan_edits_and_variations_are_the_defaults(scene):
 
 
 def test_a_listener_is_always_performed_by_the_default(scene):
-    from addon.generators.choice import chosen
+    from addon.speakers.choice import chosen
 
     assert chosen(scene).generator == "emage"
     assert chosen(scene, "listen").options() == {"generator": "default", "speaker": "default"}

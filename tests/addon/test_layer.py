@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from regenerate_shot import everything, regenerate
 
 from addon.client.take_file import read_take
-from addon.layers import stack as stacks
 from addon.layers.offsets import combined, offsets
 from addon.pins.collect import collect
 from addon.rig.skeleton import JOINTS
+from addon.takes import stack as stacks
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.shelf import takes_of

@@ -13,10 +13,10 @@ from addon_clips import add_face, curves_of, lively_take
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addon.pins import reference
 from addon.pins.collect import collect
 from addon.rig.armature import create_armature
 from addon.rig.skeleton import JOINTS
+from addon.takes import reference
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.span import take_span

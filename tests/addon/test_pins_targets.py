@@ -17,8 +17,8 @@ from addon.rig.skeleton import JOINTS, REST
 from addon.takes.apply import apply_take
 from addon.takes.curves import read_curves
 from addon.takes.span import take_span
+from engine.body.skeleton import default_skeleton
 from engine.hints.types import REACHING
-from engine.skeleton import default_skeleton
 
 FRAMES, START = 12, 5
 PLACED = Matrix.LocRotScale((1.0, -2.0, 0.3), Matrix.Rotation(0.7, 3, "Z") @ Matrix.Rotation(0.2, 3, "X"), (1.5,) * 3)

@@ -9,8 +9,8 @@ import bpy
 import pytest
 from regenerate_shot import ROOT, everything, make_shot, outside, pin, regenerate, take
 
-from addon.generators.ops import FINDING
 from addon.setup.engine import BASE_PACKAGE
+from addon.setup.weights_ops import FINDING
 from addon.takes.apply import action_meta
 from tests.limits import HANG_SECONDS
 

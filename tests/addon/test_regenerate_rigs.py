@@ -57,7 +57,7 @@ def test_a_rig_with_longer_legs_stands_on_the_floor_before_and_after(addon, tmp_
 
 
 def test_a_listener_stays_a_listener_and_another_line_is_another_line(scene, tmp_path):
-    from addon.regenerate.line import LineError, find_line, is_of_line
+    from addon.takes.line import LineError, find_line, is_of_line
 
     made = {"audio": DEMO.name, "options": {"audio": str(DEMO), "role": "listen"}}
     assert find_line(scene, made).role == "listen"

@@ -17,7 +17,7 @@ from addon.rig.recognise import recognise, warnings
 from addon.rig.rig_map import RigError
 from addon.rig.skeleton import JOINTS, PARENTS, REST
 from addon.takes.apply import apply_take
-from engine.skeleton import default_skeleton
+from engine.body.skeleton import default_skeleton
 
 JOINTS_FILE = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "joints.json"
 TOLERANCE = 1e-5

@@ -10,10 +10,10 @@ from regenerate_shot import everything, regenerate
 
 from addon.layers.groups import LIMBS
 from addon.layers.measure import Body
-from addon.pins import reference
 from addon.pins.collect import collect
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS, REST
+from addon.takes import reference
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.span import take_span

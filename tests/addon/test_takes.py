@@ -304,7 +304,7 @@ def test_grey_buttons_and_bad_files_say_why(mia, blank, tmp_path):
 
 
 def test_the_engine_and_the_add_on_read_each_others_takes(tmp_path):
-    from engine.motion import Motion
+    from engine.body.motion import Motion
 
     take = wild_take(6, 24000 / 1001)
     write_take(tmp_path / "ours.npz", take)

@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.body.motion import Motion
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import foot_slide, hand_tracks, rotation_error_degrees
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
-from engine.generators.emage_mends import RATE, TOES, EmageOptions
-from engine.generators.life import base_motion
+from engine.generators.life.body import base_motion
+from engine.generators.published.emage import EmageGenerator
+from engine.generators.published.emage_mends import RATE, TOES, EmageOptions
 from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import FRAME_RATE, HOP, MENDED, PUBLISHED, SEED, line_frames, plan_windows
-from engine.motion import Motion
 from engine.plan.listener import plan_idle
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import default_skeleton
 from engine.speech.audio import load_audio
 from engine.speech.load import silence
 from engine.speech.types import SAMPLE_RATE

@@ -14,10 +14,10 @@ from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path
 from addon.takes.span import take_span
 from addon.takes.window import Free, Window, write_window
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import changed_bytes_outside, rotation_error_degrees, target_residuals
 from engine.hints.types import Hints, Target
-from engine.motion import Motion
-from engine.skeleton import default_skeleton
 
 START = 1
 

@@ -7,6 +7,7 @@ import pickle
 from functools import lru_cache
 from pathlib import Path
 
+from engine.body.motion import Motion
 from engine.evaluation.pin_cases import PinCase
 from engine.evaluation.pins import Maker
 from engine.generators.base import Request
@@ -14,10 +15,9 @@ from engine.generators.default import BUNDLED_WEIGHTS, DefaultGenerator
 from engine.generators.window import make_window
 from engine.hints.types import Hints
 from engine.models.phase_gesture import GestureModel
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
 from engine.speech.types import Speech
-from engine.takeplan import decide
+from engine.take.decide import decide
+from engine.take.make import TakeOptions, hear, make_take
 from tests.bench.speech import LJSPEECH, clips
 
 STYLE = "explain"

@@ -43,7 +43,7 @@ def warm(action: Callable[[], object], runs: int) -> list[float]:
 def engine_steps(runs: int) -> dict[str, list[float]]:
     """Plan, face and body life, and how the first two grow: time for a second of speech, long over short."""
     from engine.face.curves import face_curves
-    from engine.generators.life import base_motion
+    from engine.generators.life.body import base_motion
     from engine.plan.planner import plan_gestures
     from tests.engine.face_speech import frames, phones_of, plan_of, speech_of
     from tests.engine.plan_speech import TALK, say

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.skeleton import default_skeleton
+from engine.body.skeleton import default_skeleton
 from tests.bench.speech import ROOT, make_line
 
 WINDOW_SECONDS = 4.0

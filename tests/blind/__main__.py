@@ -21,7 +21,7 @@ from addon.client.take_file import Take
 from addon.preview import framing
 from addon.preview.stage import stage
 from addon.takes.apply import apply_take
-from engine.skeleton import ASSETS
+from engine.body.skeleton import ASSETS
 
 from .pairs import FPS, Performer, Shown, alike
 

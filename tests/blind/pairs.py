@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.generators.authored import authored_classes
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.generators.base import Request
 from engine.generators.default import DefaultGenerator
+from engine.generators.gestures.authored import authored_classes
 from engine.models.phase_gesture import BEAT_CLASSES
-from engine.motion import Motion
 from engine.plan.planner import plan_gestures
 from engine.plan.tables import ClassTimes, load_tables
 from engine.plan.types import GesturePhrase, GesturePlan
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
 from engine.speech.load import load_speech
 from engine.speech.types import Speech
 

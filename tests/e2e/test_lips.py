@@ -11,8 +11,8 @@ from addon.rig.mannequin import data
 
 pytest.importorskip("pocketsphinx", reason="the engine's packages are only in .venv")
 
+from engine.body.motion import arkit_names
 from engine.face.curves import face_curves
-from engine.motion import arkit_names
 from engine.plan.planner import plan_gestures
 from engine.speech.load import load_speech
 

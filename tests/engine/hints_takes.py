@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.hints import Hints
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
-from engine.skeleton import default_skeleton
 from engine.speech.types import Speech
+from engine.take.make import TakeOptions, hear, make_take
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 

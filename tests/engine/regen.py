@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.generators.gesture_timing import arrival_time, reversal_time
-from engine.generators.gestures import wrists_at
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
+from engine.generators.gestures.perform import wrists_at
+from engine.generators.gestures.timing import arrival_time, reversal_time
 from engine.hints import Hints, save_hints
 from engine.models.phase_gesture import BEAT_CLASSES
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
 from engine.plan.links import class_times
 from engine.plan.types import GesturePhrase, GesturePlan
-from engine.rotations import axis_angle_to_matrix
 from engine.speech.types import Speech
+from engine.take.make import TakeOptions, hear, make_take
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))

@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine.generators.emage_hints import network_channels
-from engine.generators.life import base_motion
+from engine.body.motion import Motion
+from engine.body.rotations import matrix_to_axis_angle
+from engine.generators.life.body import base_motion
+from engine.generators.published.network_hints import network_channels
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
 from engine.models.emage import Emage, EmageSize
 from engine.models.emage_motion import split_parts
-from engine.motion import Motion
 from engine.plan.listener import plan_idle
-from engine.rotations import matrix_to_axis_angle
 from engine.speech.load import silence
 
 SIZE = EmageSize(

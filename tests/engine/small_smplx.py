@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.skeleton import ASSETS, JOINT_COUNT, default_skeleton
+from engine.body.skeleton import ASSETS, JOINT_COUNT, default_skeleton
 
 NAME = "SMPLX_NEUTRAL_2020.npz"
 AROUND = 0.05 * np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0]])

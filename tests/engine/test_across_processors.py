@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 from small_emage import standing_release
 
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import rotation_error_degrees
-from engine.motion import Motion
 from engine.plan.types import STYLES
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
 
 ROOT = Path(__file__).resolve().parents[2]
 # Thirty times the largest difference that was measured; a pixel of a whole figure in HD is 2 mm.

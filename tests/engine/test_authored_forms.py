@@ -10,20 +10,28 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engine.bodyshape import arm_samples, body_distance, hand_distance
+from engine.body.kinematics import swing_twist
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import ASSETS, default_skeleton
+from engine.body.solids import arm_samples, body_distance, hand_distance
 from engine.errors import CospeechError
-from engine.generators import authored as authored_module
-from engine.generators import authored_table
-from engine.generators.authored import RESTS, Repertoire, SizedRecipe, _built, authored_classes, authored_clips, takes
-from engine.generators.authored_arm import DRAG_MOST, FIRM
-from engine.generators.authored_table import authored
-from engine.generators.gestures import perform
-from engine.generators.postures import spine_rest
-from engine.kinematics import swing_twist
+from engine.generators.gestures import authored as authored_module
+from engine.generators.gestures import authored_table
+from engine.generators.gestures.authored import (
+    RESTS,
+    Repertoire,
+    SizedRecipe,
+    _built,
+    authored_classes,
+    authored_clips,
+    takes,
+)
+from engine.generators.gestures.authored_arm import DRAG_MOST, FIRM
+from engine.generators.gestures.authored_table import authored
+from engine.generators.gestures.perform import perform
+from engine.generators.life.postures import spine_rest
 from engine.models.phase_gesture import MODEL_JOINTS, TORSO, VARIATIONS, GestureModel
 from engine.plan.types import GesturePhrase
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import ASSETS, default_skeleton
 
 SKELETON = default_skeleton()
 MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])

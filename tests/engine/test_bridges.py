@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from engine.bridges import checked_windows, hints_for
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.hints import Hints, load_hints, save_hints
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, make_take
-from engine.skeleton import default_skeleton
+from engine.take.bridge import checked_windows, hints_for
+from engine.take.make import TakeOptions, make_take
 
 FPS, FRAMES = 24.0, 120
 WINDOWS = ((0, 24), (60, 84))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.bodyshape import arm_samples, body_distance, hand_distance
-from engine.cleanup import clean, foot_lock, push_arms
-from engine.generators.life import base_motion
-from engine.generators.noise import rise_and_fall
-from engine.generators.postures import ARM_JOINTS, rest_posture, spine_rest
-from engine.kinematics import two_bone_delta
+from engine.body.cleanup import clean, foot_lock, push_arms
+from engine.body.kinematics import two_bone_delta
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import default_skeleton
+from engine.body.solids import arm_samples, body_distance, hand_distance
+from engine.generators.life.body import base_motion
+from engine.generators.life.noise import rise_and_fall
+from engine.generators.life.postures import ARM_JOINTS, rest_posture, spine_rest
 from engine.plan.types import GesturePlan
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 FPS = 30.0

@@ -10,10 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from engine.kinematics import hinge_limb, look_frame, rotation_x, rotation_y, rotation_z, swing_twist, two_bone_delta
-from engine.limits import joint_limits, limit_rotations, soft_clamp
-from engine.rotations import axis_angle_to_matrix, geodesic_angle, matrix_to_axis_angle
-from engine.skeleton import default_skeleton
+from engine.body.kinematics import (
+    hinge_limb,
+    look_frame,
+    rotation_x,
+    rotation_y,
+    rotation_z,
+    swing_twist,
+    two_bone_delta,
+)
+from engine.body.limits import joint_limits, limit_rotations, soft_clamp
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle, matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "poses_straightarm.npz"

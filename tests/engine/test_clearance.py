@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from regen import base
 
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.clearance import ALLOWED_M, arm_capsules, penetration, segment_gap
-from engine.generators.postures import ARM_JOINTS, _solve_arm, arm_table, rest_posture, spine_rest
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
+from engine.generators.life.postures import ARM_JOINTS, _solve_arm, arm_table, rest_posture, spine_rest
 
 SKELETON = default_skeleton()
 POINT = st.tuples(*[st.floats(-0.5, 0.5)] * 3).map(np.array)

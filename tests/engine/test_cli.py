@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
-from engine.motion import Motion
 from tests.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]

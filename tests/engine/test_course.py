@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.course import ENDS, LISTENING, STAGES, Course
+from engine.take.progress import ENDS, LISTENING, STAGES, Course
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), max_size=4)
 TAKE = st.dictionaries(st.sampled_from(list(STAGES)), FRACTIONS, max_size=5)

@@ -9,15 +9,15 @@ import pytest
 from plan_speech import say
 from small_emage import standing_release
 
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import foot_slide
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
-from engine.generators.emage_hints import network_channels, piece_around
-from engine.generators.emage_mends import EmageOptions, Proportions, anchored
+from engine.generators.published.emage import EmageGenerator
+from engine.generators.published.emage_mends import EmageOptions, Proportions, anchored
+from engine.generators.published.network_hints import network_channels, piece_around
 from engine.hints import Hints
 from engine.plan.listener import plan_idle
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
 
 SECONDS = 7.0
 WINDOW = (70, 150)

@@ -10,8 +10,8 @@ from small_emage import standing_release
 
 from engine.evaluation.metrics import rotation_error_degrees
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
-from engine.generators.emage_mends import EmageOptions
+from engine.generators.published.emage import EmageGenerator
+from engine.generators.published.emage_mends import EmageOptions
 from engine.hints import Hints
 from engine.models.emage_windows import HOP, MENDED, SEED
 from engine.plan.listener import plan_idle

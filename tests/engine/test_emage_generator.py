@@ -10,20 +10,20 @@ import pytest
 from plan_speech import say
 from small_emage import small_release
 
+from engine.body.motion import Motion, frame_count
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
-from engine.generators.emage_hints import hidden_channels
-from engine.generators.emage_mends import EmageOptions, filled_contacts
-from engine.generators.network_takes import standing_seed
+from engine.generators.published.emage import EmageGenerator
+from engine.generators.published.emage_mends import EmageOptions, filled_contacts
+from engine.generators.published.network_hints import hidden_channels
+from engine.generators.published.network_takes import standing_seed
 from engine.generators.unplanned import unplanned
 from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models.emage_windows import MENDED, PUBLISHED, plan_windows
-from engine.motion import Motion, frame_count
-from engine.pipeline import TakeOptions, make_take
 from engine.plan.planner import plan_gestures
-from engine.skeleton import default_skeleton
+from engine.take.make import TakeOptions, make_take
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 TEXT = (

@@ -10,14 +10,14 @@ import soundfile
 import torch
 from small_emage import small_release
 
+from engine.body.motion import LEFT_HAND, hand_mean
 from engine.errors import AudioError
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
-from engine.generators.emage_audio import published_wave
-from engine.generators.emage_mends import EmageOptions
+from engine.generators.published.emage import EmageGenerator
+from engine.generators.published.emage_mends import EmageOptions
+from engine.generators.published.network_audio import published_wave
 from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import choose_codes, decode_line, infer, joined, line_frames
-from engine.motion import LEFT_HAND, hand_mean
 from engine.plan.listener import plan_idle
 from engine.speech.load import load_speech
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import (
     FEET,
     changed_bytes_outside,
@@ -22,7 +23,6 @@ from engine.evaluation.metrics import (
     velocity_steps,
 )
 from engine.hints.types import Target
-from engine.skeleton import default_skeleton
 
 FPS = 60.0
 

@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import rotation_error_degrees
 from engine.evaluation.minimum_jerk import reference
 from engine.evaluation.pin_cases import (
@@ -22,8 +24,6 @@ from engine.evaluation.pin_cases import (
 )
 from engine.evaluation.pins import Figures, Generate, Maker, run_case, run_diversity
 from engine.hints.types import Hints
-from engine.motion import Motion
-from engine.skeleton import default_skeleton
 from tests.bench.pins import REACHES, show, tables
 
 SECONDS = (5.0, 8.0, 3.0)

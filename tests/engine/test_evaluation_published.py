@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.bodies import FaceDistances
 from engine.evaluation.published import (
     BEAT_AS_SMPLX,
@@ -30,8 +32,6 @@ from engine.evaluation.published import (
     vertex_velocity_distance,
 )
 from engine.evaluation.surrogates import Projection, discrepancy, kinetic_features, pose_windows, surrogate_rows
-from engine.motion import Motion
-from engine.skeleton import default_skeleton
 
 
 def test_beats_joints_are_smplx_joints_but_for_metacarpals():

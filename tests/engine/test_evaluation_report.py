@@ -14,7 +14,10 @@ from hints_takes import DEMO, real_take, small_take
 from small_smplx import write_small
 from typer.testing import CliRunner
 
-from engine.body_model import Shape, load_body_model
+from engine.body.motion import Motion, arkit_names
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
+from engine.body.skeleton import default_skeleton
+from engine.body.smplx_model import Shape, load_body_model
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.evaluation.metrics import rotation_error_degrees
@@ -24,9 +27,6 @@ from engine.evaluation.report import as_json, evaluate, stored_rotations, table
 from engine.hints import Hints, Target, satisfy, save_hints
 from engine.models.checkpoints import CheckpointError, load_feature_network
 from engine.models.fgd import FeatureNetwork
-from engine.motion import Motion, arkit_names
-from engine.rotations import axis_angle_to_matrix, matrix_to_6d
-from engine.skeleton import default_skeleton
 from engine.speech.audio import load_audio
 from engine.speech.librosa_once import librosa
 from engine.training.beat2_text import label_scores

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.motion import Motion, arkit_names
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
 from engine.face.expressions import (
     JAW,
@@ -19,9 +21,7 @@ from engine.face.expressions import (
     with_expressions,
 )
 from engine.hints.types import Hints
-from engine.motion import Motion, arkit_names
-from engine.pipeline import TakeOptions
-from engine.skeleton import ASSETS, default_skeleton
+from engine.take.make import TakeOptions
 from tests.engine.small_smplx import COUNT, NAME, small_arrays
 
 WIDER = 1.08  # the model's face against our mannequin's
@@ -79,8 +79,8 @@ def moved(model: Path, **weights: float) -> np.ndarray:
     """Displacement (51, 3), metres, of the model's landmarks under ARKit weights, posed by the model itself."""
     import torch
 
-    from engine.body_model import Shape, load_body_model
-    from engine.rotations import axis_angle_to_matrix
+    from engine.body.rotations import axis_angle_to_matrix
+    from engine.body.smplx_model import Shape, load_body_model
 
     curves = np.zeros((1, 52))
     for name, value in weights.items():

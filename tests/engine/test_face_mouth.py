@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.body.motion import arkit_names
 from engine.errors import CospeechError
 from engine.face.coarticulation import covered
 from engine.face.curves import face_curves
 from engine.face.lips import OPEN, column, lip_gap, lip_on_teeth, lips_closed, pair
 from engine.face.visemes import viseme_table
-from engine.motion import arkit_names
 from engine.speech.types import VOWELS, Phone
 from tests.engine.face_speech import frames, phones_of, plan_of, speech_of
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from engine.body.skeleton import default_skeleton
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.evaluation.generalisation import (
@@ -24,7 +25,6 @@ from engine.evaluation.generalisation_classifiers import TWO_CLASS, kernel, line
 from engine.evaluation.generalisation_features import arms, look
 from engine.evaluation.generalisation_report import REACH, as_json, evaluate_gestures, table
 from engine.models.phase_gesture import MODEL_JOINTS, orthonormal_rows
-from engine.skeleton import default_skeleton
 from engine.training import gesture_autodecoder, gesture_vae
 from engine.training.corpus import read_corpus
 from engine.training.gesture_autodecoder import train_autodecoder

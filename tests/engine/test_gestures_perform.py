@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.generators.gesture_choice import known_classes
-from engine.generators.gesture_timing import arrival_time, reversal_time
-from engine.generators.gestures import perform
+from engine.generators.gestures.choice import known_classes
+from engine.generators.gestures.perform import perform
+from engine.generators.gestures.timing import arrival_time, reversal_time
 from engine.models.phase_gesture import BEAT_CLASSES, MODEL_JOINTS, GestureModel
 from engine.plan.types import GesturePhrase
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import ASSETS, default_skeleton
 
 FPS = 30.0
 SKELETON = default_skeleton()

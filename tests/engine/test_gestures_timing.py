@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
-from engine.generators.gesture_timing import (
+from engine.generators.gestures.timing import (
     LEAST_RATIO,
     MOST_RATIO,
     arrival_time,

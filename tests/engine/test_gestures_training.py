@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.rotations import geodesic_angle, matrix_from_6d
+from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.generators.gestures import perform
-from engine.generators.library import CorpusLibrary
+from engine.generators.gestures.library import CorpusLibrary
+from engine.generators.gestures.perform import perform
 from engine.models.phase_gesture import (
     MODEL_JOINTS,
     VARIATIONS,
@@ -20,8 +22,6 @@ from engine.models.phase_gesture import (
     vary,
 )
 from engine.plan.types import GesturePhrase
-from engine.rotations import geodesic_angle, matrix_from_6d
-from engine.skeleton import ASSETS, default_skeleton
 from engine.training.corpus import PAD, RATE, read_corpus
 from engine.training.default import errors, train_default
 from engine.training.gesture_designs import PhaseBasis

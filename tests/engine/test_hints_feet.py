@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hints_takes import check_exact, real_take
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import foot_slide
 from engine.hints import Hints, Target, satisfy
 from engine.hints.channels import turned
-from engine.motion import Motion
-from engine.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 WINDOW = (150, 270)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hints_takes import same_bytes, small_take
 
+from engine.body.skeleton import default_skeleton
 from engine.hints import Hints, HintsError, Target, load_hints, satisfy, save_hints
-from engine.skeleton import default_skeleton
 
 FRAMES = 12
 

@@ -8,12 +8,12 @@ from hints_takes import check_exact, real_take, small_take
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import hand_tracks, target_residuals, velocity_steps
 from engine.hints import Hints, Target, satisfy
 from engine.hints.limbs import LIMBS
-from engine.motion import Motion
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 WINDOW = (150, 270)

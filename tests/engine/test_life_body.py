@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bodyshape import arm_samples, body_distance, hand_distance
-from engine.generators.footsteps import walked
-from engine.generators.legs import ANKLES, TOES
-from engine.generators.life import base_motion, build_life, planted_feet
-from engine.generators.postures import (
+from engine.body.legs import ANKLES, TOES
+from engine.body.rotations import geodesic_angle, matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
+from engine.body.solids import arm_samples, body_distance, hand_distance
+from engine.generators.life.body import base_motion, build_life, planted_feet
+from engine.generators.life.footsteps import walked
+from engine.generators.life.postures import (
     ARM_JOINTS,
     REST_LEAD,
     arm_table,
@@ -24,8 +26,6 @@ from engine.generators.postures import (
     spine_rest,
 )
 from engine.plan.types import STYLES, Event, GesturePhrase, GesturePlan
-from engine.rotations import geodesic_angle, matrix_to_axis_angle
-from engine.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 

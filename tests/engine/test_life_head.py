@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.generators.headgaze import nod_curve, shake_curve
-from engine.generators.life import aim_eyes, base_motion, build_life
-from engine.kinematics import rotation_y
+from engine.body.kinematics import rotation_y
+from engine.body.skeleton import default_skeleton
+from engine.generators.life.body import aim_eyes, base_motion, build_life
+from engine.generators.life.headgaze import nod_curve, shake_curve
 from engine.plan.types import Event, GesturePlan
-from engine.skeleton import default_skeleton
 
 SKELETON = default_skeleton()
 FINE = np.arange(0.0, 12.0, 0.005)

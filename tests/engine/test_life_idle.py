@@ -11,13 +11,13 @@ import pytest
 import soundfile
 from regen import DEMO, OPTIONS, line, plan_of, silent_progress
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.face.lips import column
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
 from engine.plan.types import GesturePlan
-from engine.skeleton import default_skeleton
 from engine.speech.load import silence
 from engine.speech.types import Speech
+from engine.take.make import TakeOptions, hear, make_take
 
 SKELETON = default_skeleton()
 PAD = 6.0

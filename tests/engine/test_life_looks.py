@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from regen import OPTIONS, base, line, regenerated, silent_progress
 
+from engine.body.kinematics import rotation_y
+from engine.body.legs import choose_feet
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
-from engine.generators.headgaze import FURTHEST_YAW, NEAREST, centre_of, place_for, resting_eyes
-from engine.generators.legs import choose_feet
-from engine.generators.life import head_on
-from engine.generators.stance import Stance, default_stance
+from engine.generators.life.body import head_on
+from engine.generators.life.headgaze import FURTHEST_YAW, NEAREST, centre_of, place_for, resting_eyes
+from engine.generators.life.stance import Stance, default_stance
 from engine.hints import Hints
-from engine.kinematics import rotation_y
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, make_take, read_plan
 from engine.plan.types import GesturePlan
-from engine.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.serve import options_in
-from engine.skeleton import default_skeleton
+from engine.take.make import TakeOptions, make_take, read_plan
 
 SKELETON = default_skeleton()
 PLACES = {"left": (1.2, 1.5, 1.4), "low right": (-0.6, 0.9, 1.0), "near": (0.1, 1.6, 0.7)}

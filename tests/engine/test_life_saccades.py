@@ -14,15 +14,15 @@ from plan_speech import say
 from regen import OPTIONS, base, line, plan_of, silent_progress
 
 from engine.face.lips import column
-from engine.generators.eyes import eye_angles, shift_blinks
-from engine.generators.headgaze import EYE_PITCH_LIMIT, EYE_YAW_LIMIT, HeadTracks
-from engine.generators.life import base_motion, head_on
-from engine.pipeline import make_take
+from engine.generators.life.body import base_motion, head_on
+from engine.generators.life.eyes import eye_angles, shift_blinks
+from engine.generators.life.headgaze import EYE_PITCH_LIMIT, EYE_YAW_LIMIT, HeadTracks
 from engine.plan.context import build_context
 from engine.plan.gaze import BLINK_MIN_GAP, blink_events, gaze_shifts
 from engine.plan.planner import plan_gestures
 from engine.plan.speakers import NOBODY
 from engine.plan.types import STYLES, Event, GesturePlan
+from engine.take.make import make_take
 
 LONG = say("Well hello everyone. This is a very long story, and it goes on and on. Do you know what I mean? " * 8)
 FINE = np.arange(0.0, 12.0, 0.001)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from regen import OPTIONS, base, line, plan_of, silent_progress
 
-from engine.motion import Motion
-from engine.pipeline import make_take
-from engine.rotations import axis_angle_to_matrix
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
+from engine.take.make import make_take
 
 SPINE = [3, 6, 9]
 

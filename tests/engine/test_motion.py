@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.body.motion import Motion, arkit_names, frame_count
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import ASSETS
 from engine.errors import TakeError
-from engine.motion import Motion, arkit_names, frame_count
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import ASSETS
 
 
 def wavy(frames: int = 60, fps: float = 30.0) -> Motion:

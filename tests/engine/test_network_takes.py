@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from plan_speech import say
 
+from engine.body.motion import Motion
+from engine.body.rotations import axis_angle_to_matrix
 from engine.generators.base import Request
-from engine.generators.network_takes import window_filled
+from engine.generators.published.network_takes import window_filled
 from engine.hints import Hints, satisfy
-from engine.motion import Motion
 from engine.plan.planner import plan_gestures
-from engine.rotations import axis_angle_to_matrix
 
 FRAMES, WINDOW, ELBOW = 150, (50, 110), 18
 

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from regen import base, plan_of, regenerated
 
-from engine.generators.life import build_life, live
+from engine.body.rotations import matrix_to_axis_angle
+from engine.body.skeleton import default_skeleton
+from engine.generators.life.body import build_life, live
 from engine.hints import Hints
 from engine.plan.around import ArmPin, plan_around
 from engine.plan.links import class_times
-from engine.rotations import matrix_to_axis_angle
-from engine.skeleton import default_skeleton
 
 RIGHT = (17, 19, 21)
 

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from plan_speech import TALK, build, say
 from typer.testing import CliRunner
 
+from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.hints import Hints, save_hints
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
 from engine.plan.emphasis import IDS, emphasised, tone_of
 from engine.plan.emphasis_undo import unemphasised
 from engine.plan.history import rewound, step_between
@@ -25,6 +24,7 @@ from engine.plan.links import USER
 from engine.plan.planner import plan_gestures
 from engine.plan.revise import Parts, planned_anew
 from engine.plan.types import GesturePlan
+from engine.take.make import TakeOptions, hear, make_take
 
 DEMO = Path(__file__).resolve().parents[2] / "assets/demo"
 SPEECH = say(TALK, 3)

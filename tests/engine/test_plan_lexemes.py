@@ -10,10 +10,10 @@ import pytest
 from plan_speech import say
 from regen import line
 
-from engine.generators.authored import authored_classes
 from engine.generators.default import DefaultGenerator
-from engine.generators.gesture_choice import choose
-from engine.generators.gestures import Repertoire
+from engine.generators.gestures.authored import authored_classes
+from engine.generators.gestures.choice import choose
+from engine.generators.gestures.perform import Repertoire
 from engine.plan.lexemes import lexemes
 from engine.plan.links import windup
 from engine.plan.planner import plan_gestures

@@ -9,12 +9,12 @@ import pytest
 from plan_speech import say
 from regen import OPTIONS, line, silent_progress
 
+from engine.body.motion import Motion
 from engine.face.lips import column
 from engine.hints import Hints, load_hints, save_hints
-from engine.motion import Motion
-from engine.pipeline import make_take
 from engine.plan.listener import plan_idle, plan_listener
 from engine.speech.load import silence
+from engine.take.make import make_take
 
 LONG = say("Well hello everyone. This is a very long story, and it goes on and on. Do you know what I mean? " * 12)
 

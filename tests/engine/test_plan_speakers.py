@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from plan_speech import TALK, say
 
 from engine.errors import CospeechError
-from engine.generators.postures import life_style, rest_tracks
-from engine.pipeline import TakeOptions
+from engine.generators.life.postures import life_style, rest_tracks
 from engine.plan.lexemes import lexemes
 from engine.plan.planner import plan_gestures
 from engine.plan.speakers import FACTORS, NOBODY, Speaker, bundled_speakers, find_speaker
 from engine.plan.tables import load_tables
 from engine.plan.types import GesturePlan
+from engine.take.make import TakeOptions
 
 PRESETS = ("ines", "marlow", "tobias")
 

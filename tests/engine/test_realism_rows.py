@@ -12,6 +12,8 @@ import soundfile
 from regen import DEMO, base, line
 from test_realism_accents import sung
 
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.evaluation.accents import Heard, hear_accents
 from engine.evaluation.realism import (
@@ -26,9 +28,7 @@ from engine.evaluation.realism import (
 )
 from engine.evaluation.realism_measures import Stroke, Subject, measure, nearest, power_limit, stroke_onset
 from engine.evaluation.realism_takes import Clip, beat2_clip, corpus_clips, found_strokes, speech_lines, take_subject
-from engine.motion import Motion
 from engine.plan.types import STYLES
-from engine.skeleton import default_skeleton
 
 HEIGHT = default_skeleton().standing_height
 ROWS = {row["name"]: row for row in bands()["rows"]}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine import rotations as r
+from engine.body import rotations as r
 
 VECTORS = arrays(np.float64, (5, 3), elements=st.floats(-6.0, 6.0))
 

@@ -13,9 +13,10 @@ import torch
 from plan_speech import say
 from small_semges import small_release
 
+from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.semges import HEAD, JOINTS, SemgesGenerator, SemgesOptions
+from engine.generators.published.semges import HEAD, JOINTS, SemgesGenerator, SemgesOptions
 from engine.hints import Hints
 from engine.models.checkpoints import CheckpointError
 from engine.models.semges import heard_at, paired
@@ -30,7 +31,6 @@ from engine.models.semges_windows import (
     window_count,
 )
 from engine.plan.planner import plan_gestures
-from engine.rotations import axis_angle_to_matrix
 
 HOP = WINDOW - OVERLAP
 LINE = "Hello and welcome. We built this place for you, and it is larger than you think."

@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_semtalk import CHANNELS, SIZE, WORDS, small_hubert, small_release
 
-from engine.generators.semtalk_folder import load_release
+from engine.generators.published.semtalk_folder import load_release
 from engine.models.checkpoints import CheckpointError
 from engine.models.hubert import HubertSize
 from engine.models.rvq import RvqSize

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.body.motion import Motion
 from engine.evaluation.gate import NAMES, gate_rows
 from engine.evaluation.pairs import Pair
-from engine.motion import Motion
 
 HEADING = "name\tstart\tend\tduration\tscore\n"
 

@@ -11,21 +11,21 @@ import torch
 from plan_speech import say
 from small_semtalk import small_release
 
+from engine.body.motion import frame_count
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.feature_cache import FeatureCache
-from engine.generators.semtalk import SemTalkGenerator, SemTalkOptions
-from engine.generators.semtalk_folder import load_release
-from engine.generators.semtalk_hearing import MENDED, PUBLISHED, beat_features
-from engine.generators.semtalk_words import sentences, word_rows
+from engine.generators.published.feature_cache import FeatureCache
+from engine.generators.published.semtalk import SemTalkGenerator, SemTalkOptions
+from engine.generators.published.semtalk_folder import load_release
+from engine.generators.published.semtalk_hearing import MENDED, PUBLISHED, beat_features
+from engine.generators.published.semtalk_words import sentences, word_rows
 from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models import semtalk_windows
 from engine.models.semtalk_windows import Drawing, Networks, WindowResult, fuse, meaning, window_starts
 from engine.models.vocabulary import UNK, Vocabulary
-from engine.motion import frame_count
-from engine.pipeline import TakeOptions, make_take
 from engine.plan.planner import plan_gestures
+from engine.take.make import TakeOptions, make_take
 
 DEMO = Path(__file__).parents[2] / "assets" / "demo"
 TEXT = (
@@ -220,7 +220,7 @@ def test_a_take_through_the_pipeline_says_what_was_asked_and_what_shows(tmp_path
 
 
 def test_features_are_made_once_an_audio_and_kept_on_disk(release, tmp_path, monkeypatch):
-    from engine.generators import semtalk_hearing
+    from engine.generators.published import semtalk_hearing
 
     calls = []
     steps = semtalk_hearing.hubert_steps

@@ -16,9 +16,9 @@ import pytest
 
 from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
+from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, hear, make_take
+from engine.take.make import TakeOptions, hear, make_take
 from tests.client.faults import LONG_WORK, begun, gone, hang_limit, one_by_one, run_until, until
 from tests.limits import HANG_SECONDS
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engine.skeleton import default_skeleton, mirror_poses
+from engine.body.skeleton import default_skeleton, mirror_poses
 
 SKELETON = default_skeleton()
 POSES = arrays(np.float64, (2, 55, 3), elements=st.floats(-2.0, 2.0))

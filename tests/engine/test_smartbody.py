@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
+from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
+from engine.body.skeleton import default_skeleton
 from engine.cli import app
 from engine.errors import CospeechError
-from engine.rotations import axis_angle_to_matrix, geodesic_angle
-from engine.skeleton import default_skeleton
 from engine.training.corpus import read_corpus
 from engine.training.smartbody import Rig, played, read_motion, read_skeleton
 from engine.training.smartbody_corpus import describe, import_smartbody, phases, used_hands

@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from addon.client.take_file import Take, TakeFileError, read_take, write_take
+from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError, TakeError
-from engine.motion import Motion
-from engine.pipeline import TakeOptions, make_take, read_plan
+from engine.take.make import TakeOptions, make_take, read_plan
 
 DEMO = next((Path(__file__).resolve().parents[2] / "assets/demo").glob("demo.[fw]*"))
 

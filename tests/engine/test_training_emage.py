@@ -16,16 +16,16 @@ import pytest
 import torch
 from torch.nn import functional
 
+from engine.body.rotations import axis_angle_to_matrix
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.emage import EmageGenerator
+from engine.generators.published.emage import EmageGenerator
 from engine.models.checkpoints import load_emage
 from engine.models.emage import EmageSize
 from engine.models.emage_motion import PART_JOINTS, split_parts
-from engine.pipeline import TakeOptions, hear
 from engine.plan.planner import plan_gestures
-from engine.rotations import axis_angle_to_matrix
-from engine.skeleton import default_skeleton
+from engine.take.make import TakeOptions, hear
 from engine.training import commands
 from engine.training.beat2 import read_list, windows
 from engine.training.emage import TransformerTask, hidden_share

@@ -11,12 +11,12 @@ import torch
 from small_smplx import COUNT, HEAD, JAW, small_arrays, write_small
 from typer.testing import CliRunner
 
-from engine.body_model import BodyModelError, Shape, load_body_model
+from engine.body.rotations import axis_angle_to_matrix as exact_matrix
+from engine.body.smplx_model import BodyModelError, Shape, load_body_model
 from engine.cli import app
 from engine.models.codecs import MotionAutoencoder, MotionCodec
 from engine.models.emage_motion import PART_JOINTS
 from engine.models.rotation6d import axis_angle_to_6d, axis_angle_to_matrix, matrix_from_6d
-from engine.rotations import axis_angle_to_matrix as exact_matrix
 from engine.training.beat2 import read_clip, read_list, still_feet
 from engine.training.emage_vq import CodecLosses, GlobalLosses, codec_size, foot_lock, mesh_losses
 from engine.training.mesh import PartBody, mesh_note, model_places, rotation_vector, whole_pose

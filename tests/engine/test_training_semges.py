@@ -12,13 +12,13 @@ from small_semges import HUBERT
 from small_semtalk import small_hubert
 from typer.testing import CliRunner
 
+from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.models.codecs import Quantized
 from engine.models.semges import SemgesOutput
 from engine.models.semges_checkpoints import load_semges
 from engine.models.semges_codec import SemgesCodec, SemgesCodecSize
-from engine.motion import Motion
 from engine.training.beat2_text import semantic_scores, word_intervals
 from engine.training.sample_data import write_sample
 from engine.training.semges_losses import PUBLISHED_FAULTS, SemgesFaults, codec_losses, latent_losses

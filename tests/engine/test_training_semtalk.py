@@ -11,14 +11,14 @@ import torch
 from small_semtalk import small_clip, small_hubert
 from typer.testing import CliRunner
 
+from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError
-from engine.generators.semtalk_folder import load_release
-from engine.generators.semtalk_hearing import MENDED
+from engine.generators.published.semtalk_folder import load_release
+from engine.generators.published.semtalk_hearing import MENDED
 from engine.models.semtalk import SemTalkBase
 from engine.models.semtalk_body import PARTS
 from engine.models.semtalk_checkpoints import load_codecs
-from engine.motion import Motion
 from engine.training.emage_data import read_data
 from engine.training.sample_data import write_sample
 from engine.training.semtalk import NetworkTask, hidden_share, network_size, read_semtalk

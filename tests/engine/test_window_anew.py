@@ -10,22 +10,22 @@ import pytest
 from regen import OPTIONS, base, line, plan_of, regenerated, silent_progress
 from scipy.spatial.transform import Rotation
 
+from engine.body.kinematics import rotation_y
+from engine.body.legs import ANKLES, SOFT_KNEE, TOES, leg_length
+from engine.body.motion import Motion
+from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.base import Request, Standing
 from engine.generators.default import DefaultGenerator
-from engine.generators.legs import ANKLES, SOFT_KNEE, TOES, leg_length
-from engine.generators.life import build_life, live
-from engine.generators.stance import stance_of_base
+from engine.generators.life.body import build_life, live
+from engine.generators.life.stance import stance_of_base
 from engine.generators.window import CHAIN, free_spans, reach_of
 from engine.hints import Hints, HintsError, Target, save_hints
-from engine.kinematics import rotation_y
-from engine.motion import Motion
-from engine.pipeline import make_take
 from engine.plan.lexemes import lexemes
 from engine.plan.links import class_times, linked
 from engine.plan.types import Event, GesturePhrase, GesturePlan
-from engine.skeleton import default_skeleton
 from engine.speech.load import silence
+from engine.take.make import make_take
 
 WINDOWS = ((0, 120), (60, 180), (200, 320), (330, 450), (552, 672))
 

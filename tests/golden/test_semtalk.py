@@ -18,7 +18,7 @@ import semtalk_rule
 import torch
 from vectors import VectorFile, near_rotations, near_six
 
-from engine.generators.semtalk_hearing import PUBLISHED, beat_features
+from engine.generators.published.semtalk_hearing import PUBLISHED, beat_features
 from engine.models import rotation6d as six
 from engine.models.emage_motion import split_parts, whole_body
 from engine.models.semtalk import BASE_UNUSED, SPARSE_UNUSED, rhythm_loss

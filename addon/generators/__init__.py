@@ -1,1 +1,0 @@
-"""Which generator performs the line, and the published weights that one needs."""

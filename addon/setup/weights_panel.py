@@ -1,0 +1,39 @@
+"""The choice of a generator in Performance, and the weights in the preferences."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..speakers.choice import DEFAULT, NAMES, weights_folder
+from ..ui import draw_sentence
+from .engine import SESSION
+from .weights_ops import FINDING, published, weights_blocker
+
+
+def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """The generator, and with a published one its speaker and what it makes of the settings below."""
+    layout.prop(settings, "generator")
+    if settings.generator != DEFAULT:
+        layout.prop(settings, "speaker")
+        draw_sentence(
+            layout, f"{NAMES[settings.generator]} knows no styles: Style and Energy change only the face", "INFO"
+        )
+
+
+def draw_weights(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:
+    """Which system, its folder, test, and under it what the test said of this folder, or why it is grey."""
+    layout.row().prop(preferences, "published", expand=True)
+    layout.prop(preferences, f"{preferences.published}_weights")
+    row = layout.row()
+    row.operator_context = "INVOKE_DEFAULT"
+    row.operator("cospeech.test_weights", icon="CHECKMARK")
+    reason = weights_blocker() if SESSION.job is None else ""
+    if reason:
+        draw_sentence(layout, reason, "INFO")
+    elif is_found():
+        draw_sentence(layout, FINDING.text, "ERROR" if FINDING.failed else "CHECKMARK")
+
+
+def is_found() -> bool:
+    """Whether the folder that is set was tested since Blender started."""
+    return bool(FINDING.text) and FINDING.folder == weights_folder(published())

@@ -1,0 +1,138 @@
+"""Standing on planted feet: stances, and legs solved so that ankles and soles stay where they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.body.kinematics import hinge_limb, rotation_y
+from engine.body.skeleton import ASSETS, Skeleton
+from engine.generators.life.noise import seeded
+
+Array = NDArray[np.float64]
+
+HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
+LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
+SOFT_KNEE = float(np.radians(5.0))
+_FLEX_AXIS = np.array([1.0, 0.0, 0.0])
+_BLEND_METRES = 0.003
+_REACH_SOFT = 0.0003
+
+
+@dataclass(frozen=True, eq=False)
+class Feet:
+    """World ankle positions (2, 3) in metres and foot orientations (2, 3, 3), left then right, of planted feet.
+
+    Feet that step have both for every instant, and ``peel`` (T, 2): by how many radians the heel is up.
+    """
+
+    ankles: Array
+    orientations: Array
+    peel: Array | None = None
+
+
+@cache
+def _stances() -> list[dict[str, Any]]:
+    data = json.loads((ASSETS / "postures" / "stances.json").read_text(encoding="utf-8"))
+    return list(data["stances"])
+
+
+def choose_feet(skeleton: Skeleton, *keys: object) -> Feet:
+    """Planted feet of a seeded stance: soles flat, toe bases ``skeleton.toe_height`` above the floor."""
+    rng = seeded("stance", *keys)
+    stance = _stances()[int(rng.integers(len(_stances())))]
+    mirrored = bool(rng.integers(2))
+    ankles, orientations = np.zeros((2, 3)), np.zeros((2, 3, 3))
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        foot = stance["left" if (side == 0) != mirrored else "right"]
+        toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
+        jitter = rng.normal(0.0, [0.005, 0.006, 1.2])
+        ankles[side] = (
+            sign * (foot["x"] + jitter[0]),
+            skeleton.toe_height - toe[1],
+            skeleton.rest[0, 2] + foot["z"] + jitter[1],
+        )
+        orientations[side] = rotation_y(np.radians(sign * (foot["out"] + jitter[2])))
+    return Feet(ankles, orientations)
+
+
+def _leg_bones(skeleton: Skeleton, side: int) -> tuple[Array, Array]:
+    rest = skeleton.rest
+    return rest[KNEES[side]] - rest[HIPS[side]], rest[ANKLES[side]] - rest[KNEES[side]]
+
+
+def leg_length(skeleton: Skeleton, side: int, flexion: float) -> float:
+    """Distance hip to ankle in metres with the knee flexed by ``flexion`` radians from the rest shape."""
+    a, b = _leg_bones(skeleton, side)
+    c, s = np.cos(flexion), np.sin(flexion)
+    bent = np.array([b[0], c * b[1] - s * b[2], s * b[1] + c * b[2]])
+    return float(np.linalg.norm(a + bent))
+
+
+def highest_pelvis(skeleton: Skeleton, pelvis: Array, orientation: Array, ankles: Array, flexion: float) -> Array:
+    """Height (T,) at which neither knee is straighter than ``flexion``, a smooth minimum over both legs.
+
+    ``pelvis`` (T, 3) world position (its y is not used), ``orientation`` (T, 3, 3), ``ankles`` (T, 2, 3) or (2, 3).
+    """
+    targets = np.broadcast_to(ankles, (len(pelvis), 2, 3))
+    heights = []
+    for side in (0, 1):
+        offset = orientation @ (skeleton.rest[HIPS[side]] - skeleton.rest[0])
+        flat = targets[:, side] - (pelvis + offset)
+        length = leg_length(skeleton, side, flexion)
+        across = np.minimum(flat[:, 0] ** 2 + flat[:, 2] ** 2, 0.9 * length**2)
+        heights.append(targets[:, side, 1] + np.sqrt(length**2 - across) - offset[:, 1])
+    lower = np.logaddexp(-heights[0] / _BLEND_METRES, -heights[1] / _BLEND_METRES)
+    return np.asarray(-_BLEND_METRES * lower, dtype=np.float64)
+
+
+def solve_legs(
+    skeleton: Skeleton,
+    pelvis: Array,
+    orientation: Array,
+    ankles: Array,
+    soles: Array,
+    poles: Array | None = None,
+) -> tuple[Array, Array]:
+    """Local rotations (T, 8, 3, 3) of hips, knees, ankles, toes (left, right each) with the ankles on their targets.
+
+    ``pelvis`` (T, 3) world position, ``orientation`` (T, 3, 3); ``ankles`` (T, 2, 3) or (2, 3) metres; ``soles``
+    (T, 2, 3, 3) or (2, 3, 3) world foot orientations. Knees are pure hinges that point along ``poles`` (T, 2, 3), else
+    between pelvis and foot direction. Also returns the residual (T, 2) in metres, above 0 only where a target is out of
+    reach.
+    """
+    frames = len(pelvis)
+    targets = np.broadcast_to(ankles, (frames, 2, 3))
+    feet = np.broadcast_to(soles, (frames, 2, 3, 3))
+    local = np.empty((frames, 8, 3, 3))
+    residual = np.empty((frames, 2))
+    inverse = np.swapaxes(orientation, -1, -2)
+    for side in (0, 1):
+        a, b = _leg_bones(skeleton, side)
+        hip = pelvis + orientation @ (skeleton.rest[HIPS[side]] - skeleton.rest[0])
+        pole = feet[:, side, :, 2] + orientation[:, :, 2] if poles is None else poles[:, side]
+        limb = hinge_limb(a, b, _FLEX_AXIS, hip, targets[:, side], pole, soft=_REACH_SOFT)
+        knee = np.zeros((frames, 3, 3))
+        cos, sin = np.cos(limb.hinge), np.sin(limb.hinge)
+        knee[:, 0, 0] = 1.0
+        knee[:, 1, 1] = knee[:, 2, 2] = cos
+        knee[:, 1, 2], knee[:, 2, 1] = -sin, sin
+        local[:, side] = inverse @ limb.root
+        local[:, 2 + side] = knee
+        local[:, 4 + side] = np.swapaxes(limb.root @ knee, -1, -2) @ feet[:, side]
+        local[:, 6 + side] = np.eye(3)
+        residual[:, side] = limb.residual
+    return local, residual
+
+
+def knee_poles(points: Array, world: Array) -> Array:
+    """Where the knees of a posed body point, (T, 2, 3), for :func:`solve_legs`; from world joints and orientations."""
+    sides = [
+        np.cross(points[:, ANKLES[side]] - points[:, HIPS[side]], world[:, HIPS[side]] @ _FLEX_AXIS) for side in (0, 1)
+    ]
+    return np.stack(sides, axis=1)

@@ -1,0 +1,110 @@
+"""Small steps of a standing body: with a shift of the weight the freed foot may be lifted and set down anew.
+
+Steps follow from the plan's shifts, its style and the seeds, so that a window which is made anew has the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.body.kinematics import rotation_x, rotation_y
+from engine.body.legs import ANKLES, TOES, Feet, choose_feet
+from engine.body.skeleton import Skeleton
+from engine.generators.life.noise import min_jerk, seeded
+from engine.plan.types import Event
+
+Array = NDArray[np.float64]
+
+FREED = 0.5  # of a shift's time: the other leg carries more than half
+SECONDS = (0.44, 0.62)
+LEAST, MOST = 0.025, 0.075  # metres of a step; a foot that would go less, or more, stays
+NARROWEST = 0.185  # metres from ankle to ankle, sideways
+LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # metres; how far the heel comes up first
+GOES = (0.14, 0.78)  # of a step's time: when the foot begins to travel, and how long
+_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4
+
+
+@dataclass(frozen=True, eq=False)
+class Footstep:
+    """One foot (0 left, 1 right) is moved by ``way`` (3,) metres and turned by ``turn`` radians about the vertical;
+    ``lever`` (2,) metres from ankle to toe base, down and ahead."""
+
+    side: int
+    start: float
+    seconds: float
+    way: Array
+    turn: float
+    lift: float
+    lever: tuple[float, float]
+
+    def scaled(self, scale: float, skeleton: Skeleton) -> Footstep:
+        """The step of another body, so many times as large."""
+        return replace(self, way=scale * self.way, lift=scale * self.lift, lever=_lever(skeleton, self.side))
+
+    def turned(self, turn: Array) -> Footstep:
+        """The step of a body that is turned by ``turn`` (3, 3)."""
+        return replace(self, way=turn @ self.way)
+
+
+def _lever(skeleton: Skeleton, side: int) -> tuple[float, float]:
+    toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
+    return float(-toe[1]), float(toe[2])
+
+
+def walked(feet: Feet, taken: Sequence[Footstep], times: Array) -> Feet:
+    """The feet at (T,) seconds: (2, 3) where no step was taken, else (T, 2, 3)."""
+    if not taken:
+        return feet
+    ankles = np.repeat(feet.ankles[None], len(times), axis=0)
+    turns, peels = np.zeros((len(times), 2)), np.zeros((len(times), 2))
+    for step in taken:
+        phase = np.clip((times - step.start) / step.seconds, 0.0, 1.0)
+        gone = min_jerk((phase - GOES[0]) / GOES[1])
+        peel = PEEL * phase**3 * (1.0 - phase) ** 4 / _PEAK
+        down, ahead = step.lever
+        ankles[:, step.side] += gone[:, None] * step.way
+        ankles[:, step.side, 1] += 16.0 * step.lift * (gone * (1.0 - gone)) ** 2
+        turns[:, step.side] += gone * step.turn
+        peels[:, step.side] += peel
+        # The heel comes up about the ball of the foot, which stays where it is.
+        ahead_of = (rotation_y(turns[:, step.side]) @ feet.orientations[step.side])[..., 2]
+        ankles[:, step.side, 1] += ahead * np.sin(peel) - down * (1.0 - np.cos(peel))
+        ankles[:, step.side] += (ahead * (1.0 - np.cos(peel)) + down * np.sin(peel))[:, None] * ahead_of
+    return Feet(ankles, rotation_y(turns) @ feet.orientations @ rotation_x(peels), peels)
+
+
+def footsteps(
+    skeleton: Skeleton, feet: Feet, shifts: Sequence[Event], share: float, *keys: object
+) -> tuple[Footstep, ...]:
+    """The steps that go with ``shifts`` (in order of time) from planted ``feet``: with a ``share`` of them."""
+    taken: list[Footstep] = []
+    ankles, orientations = feet.ankles.copy(), feet.orientations.copy()
+    for event in shifts:
+        rng = seeded("footstep", *keys, round(event.start, 3))
+        side = 1 if event.amount > 0.0 else 0
+        start = event.start + FREED * (event.apex - event.start)
+        late = taken and start < taken[-1].start + taken[-1].seconds + 0.3
+        if rng.random() >= share or late:
+            continue
+        new = choose_feet(skeleton, *keys, "footstep", round(event.start, 3))
+        way = new.ankles[side] - ankles[side]
+        far = max(float(np.linalg.norm(way)), 1e-6)
+        way = way * (np.clip(far, LEAST, MOST) / far)
+        outward = 1.0 if side == 0 else -1.0
+        way[0] += outward * max(NARROWEST - outward * (ankles[side] + way - ankles[1 - side])[0], 0.0)
+        if not LEAST - 1e-6 <= float(np.linalg.norm(way)) <= MOST + 1e-6:
+            continue
+        turn = _heading(new.orientations[side]) - _heading(orientations[side])
+        seconds, lift = float(rng.uniform(*SECONDS)), float(rng.uniform(*LIFT))
+        taken.append(Footstep(side, start, seconds, way, turn, lift, _lever(skeleton, side)))
+        ankles[side] += way
+        orientations[side] = rotation_y(np.array(turn)) @ orientations[side]
+    return tuple(taken)
+
+
+def _heading(sole: Array) -> float:
+    return float(np.arctan2(sole[0, 2], sole[2, 2]))
