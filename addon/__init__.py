@@ -18,7 +18,7 @@ MODULES = (
     "pins.props",
     "generate.ops",
     "generate.panel",
-    "generators.ops",
+    "setup.weights_ops",
     "gaze.ops",
     "speakers.ops",
     "speakers.panel",
