@@ -8,8 +8,6 @@ from pathlib import Path
 import blf
 import bpy
 
-from .rig.character import NO_CHARACTER
-
 # What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1.
 BESIDE_TEXT = 86
 NARROWEST = 80
@@ -28,16 +26,6 @@ def allowed(operator: type, reason: str) -> bool:
     if reason:
         operator.poll_message_set(reason)
     return not reason
-
-
-def character_blocker(context: bpy.types.Context) -> str:
-    """Why there is no character to work with in this scene; empty where there is one."""
-    armature = context.scene.cospeech.character
-    if armature is None:
-        return NO_CHARACTER
-    if armature.name not in context.scene.objects:
-        return f"'{armature.name}' is not in this scene; choose another character"
-    return ""
 
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:

@@ -10,24 +10,23 @@ import bpy
 import numpy as np
 
 from ..client.jobs import Job
+from ..client.provenance import LISTEN, SPEAK, Provenance
 from ..client.take_file import read_take, write_take
 from ..face.emotion import emotion_options
-from ..generate.props import scene_rate
-from ..rig.character import find_character
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS
+from ..scene import find_character, scene_rate
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, check_ready
+from ..takes.chained import line_at
 from ..takes.span import SpanError, TakeSpan, glanced_span, take_span
 from ..ui import allowed
-from .merge import line_at
 from .turn import turned, yaw_towards
 
 HEAD = JOINTS.index("head")
-ROLE = "listen"
 
 
 def listen_blocker(context: bpy.types.Context) -> str:
@@ -84,7 +83,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
             yaw = look_yaw(listener, recognise(listener), speaker, recognise(speaker)) if self.look else 0.0
         except (ApplyError, RigError, SpanError) as error:
             raise RequestError(str(error)) from error
-        audio = bpy.path.abspath(str(spoken["audio"]))
+        audio = bpy.path.abspath(spoken.audio_path)
         self._yaw = yaw
         self._name = listener.name
         self._target = {
@@ -97,7 +96,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
         }
         options = {
             "audio": audio,
-            "transcript": bpy.path.abspath(str(spoken.get("transcript") or "")),
+            "transcript": bpy.path.abspath(spoken.transcript),
             "style": settings.style,
             "energy": round(float(settings.energy), 4),
             "parts": sorted(settings.parts),
@@ -105,7 +104,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
             "fps": scene_rate(scene),
             "seed": settings.seed,
             "device": device(),
-            "role": ROLE,
+            "role": LISTEN,
             **emotion_options(settings),
         }
         return "generate", {"options": options}
@@ -133,19 +132,17 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
         return f"'{self._name}' listens for {job.result['frames']} frames, made in {job.seconds:.1f} s"
 
 
-def _spoken(span: TakeSpan, frame: int) -> tuple[int, dict[str, Any]]:
-    """Start frame and options of the line that is spoken: of a chained take, the one at the frame."""
+def _spoken(span: TakeSpan, frame: int) -> tuple[int, Provenance]:
+    """Start frame and provenance of the line that is spoken: of a chained take, the one at the frame."""
     start, source = span.start, span.provenance
-    lines = span.meta.get("lines")
-    if lines:
-        index = max(line_at(span.meta, frame, frame + 1), 0)
-        start, source = int(lines[index]["start_frame"]), lines[index].get("provenance") or {}
-    options = dict(source.get("options") or {})
-    if source.get("options", {}).get("role", "speak") != "speak" or not options.get("audio"):
+    if span.meta.lines:
+        line = span.meta.lines[max(line_at(span.meta, frame, frame + 1), 0)]
+        start, source = line.start or 0, line.provenance
+    if source.role != SPEAK or not source.audio_path:
         raise SpanError("The active take has no spoken line; make a take that speaks active first")
-    if not Path(bpy.path.abspath(str(options["audio"]))).is_file():
-        raise SpanError(f"The take's audio {options['audio']} is gone; choose the audio and generate the take again")
-    return start, options
+    if not Path(bpy.path.abspath(source.audio_path)).is_file():
+        raise SpanError(f"The take's audio {source.audio_path} is gone; choose the audio and generate the take again")
+    return start, source
 
 
 def look_yaw(listener: bpy.types.Object, rig: RigMap, speaker: bpy.types.Object, other: RigMap) -> float:

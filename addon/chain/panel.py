@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
+from ..scene import find_character
 from ..ui import CospeechPanel, draw_sentence
 from .listen import listen_blocker, other_characters
 from .ops import chain_blocker

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import face_shapes, find_character
+from ..rig.character import face_shapes
+from ..scene import find_character
 from ..ui import CospeechPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -14,17 +13,17 @@ from ..face.emotion import emotion_options
 from ..gaze.place import look_blocker, look_options
 from ..plan.emphasis import stretches
 from ..rig.recognise import recognise, warnings
+from ..scene import PARTS, by_uid, character_blocker, scene_rate, take_start
 from ..setup.engine import SESSION, device
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speakers.choice import choice_blocker, chosen, emphasis_blocker
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import META_KEY, ApplyError, RigError, action_meta, apply_take, check_ready
+from ..takes.apply import META_KEY, ApplyError, RigError, apply_take, check_ready, take_meta
 from ..takes.kept import keep_file
 from ..takes.line import is_of_line
 from ..takes.proportions import fitted
-from ..ui import allowed, character_blocker
-from .props import PARTS, scene_rate, take_start
+from ..ui import allowed
 
 
 def generate_blocker(context: bpy.types.Context) -> str:
@@ -108,15 +107,10 @@ def take_emphasis(scene: bpy.types.Scene) -> list[tuple[float, float, float]]:
     a generator that can't hear it."""
     data = scene.cospeech.character.animation_data
     action = data.action if data is not None else None
-    if action is None or META_KEY not in action or action_meta(action).get("lines") or not is_of_line(scene, action):
+    if action is None or META_KEY not in action or take_meta(action).lines or not is_of_line(scene, action):
         return []
     found = [] if emphasis_blocker(chosen(scene)) else stretches(action)
     return [(start, end, amount) for _, start, end, amount in found if amount]
-
-
-def by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
-    """The data-block of that session id: names change while a job runs."""
-    return next((block for block in blocks if str(block.session_uid) == uid), None)
 
 
 class COSPEECH_OT_apply_result(bpy.types.Operator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..pins.scope import take_blocker
-from ..rig.character import find_character
+from ..scene import find_character
 from ..takes.stack import find_stack
 from ..ui import CospeechPanel, draw_sentence
 from .counts import keys_text

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..rig.character import find_character
+from ..scene import find_character
 from ..ui import CospeechPanel, draw_sentence
 from .counts import COUNTS, count_text
 from .props import JOINTS

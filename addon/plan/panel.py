@@ -8,8 +8,8 @@ from typing import Any
 
 import bpy
 
+from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
-from ..speakers.choice import DEFAULT, NAMES
 from ..ui import CospeechPanel, draw_sentence
 from .emphasis import words_blocker
 from .lexemes import label_of
@@ -93,9 +93,9 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
 def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
     group = action.cospeech_plan
     if not len(group.phrases):
-        by = maker(action)
-        if by not in {"", DEFAULT}:
-            draw_sentence(layout, f"{NAMES[by]} follows no plan: this take has no planned gestures", "INFO")
+        by = SESSION.generators.get(maker(action))
+        if by is not None and not by.plans:
+            draw_sentence(layout, f"{by.label} follows no plan: this take has no planned gestures", "INFO")
             return
         draw_sentence(layout, "The plan of this take has no gestures", "INFO")
     layout.template_list("COSPEECH_UL_plan", "", group, "phrases", group, "active", rows=ROWS)

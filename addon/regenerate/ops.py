@@ -12,9 +12,8 @@ import bpy
 from ..client.hints_file import HintsFileError
 from ..client.jobs import Job, JobFiles
 from ..client.take_file import TakeFileError, read_take
-from ..generate.ops import by_uid
-from ..generate.props import PARTS, RANGES, SCOPES
 from ..rig.recognise import recognise, warnings
+from ..scene import PARTS, RANGES, SCOPES, by_uid
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..ui import CospeechPanel, draw_sentence
-from .choice import DEFAULT as DEFAULT_GENERATOR
-from .choice import NAMES
+from .choice import chosen_generator
 from .ops import presets_folder
 from .presets import DEFAULT, bundled, factors, own
 
@@ -46,9 +45,10 @@ class COSPEECH_PT_speaker(CospeechPanel, bpy.types.Panel):
         """The preset, what it is like, and its numbers."""
         layout = self.layout
         speaker = context.scene.cospeech_speaker
-        if context.scene.cospeech.generator != DEFAULT_GENERATOR:
-            name = NAMES[context.scene.cospeech.generator]
-            draw_sentence(layout, f"{name} has speakers of its own: choose their number in Performance", "INFO")
+        generator = chosen_generator(context.scene)
+        if generator.needs_weights:
+            text = f"{generator.label} has speakers of its own: choose their number in Performance"
+            draw_sentence(layout, text, "INFO")
         row = layout.row(align=True)
         row.operator_context = "INVOKE_DEFAULT"
         row.menu(COSPEECH_MT_speakers.bl_idname, text=label(speaker.preset), icon="USER")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
+from ..scene import find_character
 from ..ui import CospeechPanel
 from .shelf import takes_of
 from .stack import visible_take
