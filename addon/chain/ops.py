@@ -13,13 +13,13 @@ from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import Job, JobFiles
 from ..client.provenance import TakeMeta
 from ..client.take_file import Take, TakeFileError, read_take
-from ..face.emotion import emotion_options
+from ..generate.options import scene_options
 from ..rig.character import keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
 from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate
-from ..setup.engine import SESSION, device
+from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
 from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_ready, set_meta, take_meta, take_written
@@ -162,18 +162,12 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             self._hints = _hints(chain, fps, own_rest(recognise(armature)))
         except (ApplyError, RigError, ChainError, HintsFileError) as error:
             raise RequestError(str(error)) from error
-        settings = scene.cospeech
-        self._meta = chain_meta(chain, fps, settings.seed)
+        self._meta = chain_meta(chain, fps, scene.cospeech.seed)
         self._target = {"character": str(armature.session_uid), "scene": str(scene.session_uid)}
         options = {
-            "fps": fps,
-            "seed": settings.seed,
-            "style": settings.style,
-            "energy": round(float(settings.energy), 4),
-            "device": device(),
+            **scene_options(scene),
             "hints": HINTS_FILE,
             "windows": [list(gap) for gap in chain.gaps or (NO_GAP,)],
-            **emotion_options(settings),
         }
         return "bridge", {"options": options}
 

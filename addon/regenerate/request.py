@@ -15,8 +15,7 @@ from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
 from ..client.provenance import SPEAK
 from ..client.take_file import Take, TakeFileError, write_take
-from ..face.emotion import emotion_options
-from ..gaze.place import look_options
+from ..generate.options import line_options
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
 from ..plan.inside import chosen_line, span_edits, span_emphasis, span_words
@@ -24,7 +23,6 @@ from ..plan.stale import count_changed, count_toned
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
-from ..setup.engine import device
 from ..setup.ops import RequestError
 from ..speakers.choice import Choice, chosen, edits_blocker, emphasis_blocker
 from ..takes.apply import check_ready
@@ -139,24 +137,14 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
     words = _words(span)
     seed = seed_for(span, asked)
     options = {
-        "audio": str(line.audio or ""),
-        "transcript": str(line.transcript or ""),
-        "hints": HINTS,
-        "style": scene.cospeech.style,
-        "energy": round(float(scene.cospeech.energy), 4),
-        "parts": sorted(_parts(free)),
-        "in_place": scene.cospeech.in_place,
+        **line_options(context, armature, line, span.start, _parts(free), choice),
         "fps": span.fps,
         "seed": seed,
+        "hints": HINTS,
         "edits": edits,
         "words": words,
         "emphasis": _emphasis(span, line.role, choice),
         "window": "auto" if frames.source == "PLAN" else "",
-        "role": line.role,
-        "device": device(),
-        **emotion_options(scene.cospeech),
-        **choice.options(),
-        **look_options(context, armature, span.start, choice, line.role),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)
     ticket = Ticket(
