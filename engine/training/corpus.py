@@ -20,6 +20,7 @@ from engine.models.phase_gesture import (
     MODEL_JOINTS,
     ClipInfo,
     Landmarks,
+    Recipe,
     orthonormal_rows,
 )
 
@@ -62,6 +63,28 @@ class Clip:
         curve = make_interp_spline(times, self.six.reshape(len(times), -1), k=3)
         flat = np.asarray(curve(np.clip(seconds, times[0], times[-1])), dtype=np.float64)
         return matrix_to_6d(orthonormal_rows(flat.reshape(len(flat), *self.six.shape[1:])))
+
+
+class CorpusLibrary:
+    """A GestureSource that plays clip ``recipe.first`` of the corpus itself and ignores mixing and noise: the figure to
+    beat, and for debugging."""
+
+    def __init__(self, clips: tuple[Clip, ...]) -> None:
+        self._clips = clips
+        self.clips: tuple[ClipInfo, ...] = tuple(clip.info for clip in clips)
+
+    @staticmethod
+    def load(folder: str | Path) -> CorpusLibrary:
+        """Read the corpus folder; CospeechError where it isn't one."""
+        return CorpusLibrary(read_corpus(Path(folder)))
+
+    def landmarks(self, recipe: Recipe) -> Landmarks:
+        """The clip's own landmarks."""
+        return self.clips[recipe.first].landmarks
+
+    def decode(self, recipe: Recipe, seconds: Array) -> Array:
+        """Local rotations (n, 43, 3, 3) of MODEL_JOINTS at clip times (n,)."""
+        return orthonormal_rows(self._clips[recipe.first].at(seconds))
 
 
 def read_corpus(folder: Path) -> tuple[Clip, ...]:

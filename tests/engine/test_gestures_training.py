@@ -10,7 +10,6 @@ import pytest
 from engine.body.rotations import geodesic_angle, matrix_from_6d
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.generators.gestures.library import CorpusLibrary
 from engine.generators.gestures.perform import perform
 from engine.models.phase_gesture import (
     MODEL_JOINTS,
@@ -22,7 +21,7 @@ from engine.models.phase_gesture import (
     vary,
 )
 from engine.plan.types import GesturePhrase
-from engine.training.corpus import PAD, RATE, read_corpus
+from engine.training.corpus import PAD, RATE, CorpusLibrary, read_corpus
 from engine.training.default import errors, train_default
 from engine.training.gesture_designs import PhaseBasis
 
