@@ -283,32 +283,6 @@ def _realism(
 
 
 @app.command()
-def evaluate_gestures(
-    corpus: Annotated[Path, typer.Option(help="Folder of the gesture corpus.")],
-    designs: Annotated[
-        str, typer.Option(help="Comma-separated: basis, autodecoder, vae; controls: copies, smoothed, shaken.")
-    ] = "basis",
-    folds: Annotated[int, typer.Option(min=2, max=10, help="Folds by take.")] = 3,
-    per_class: Annotated[int, typer.Option(min=20, help="Generated clips a class and fold.")] = 300,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of folds, draws and trainings.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON too.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Does the gesture model make new gestures? Designs fitted without some takes, asked about them."""
-    from engine.evaluation.generalisation import Protocol
-    from engine.evaluation.generalisation_report import as_json as figures
-    from engine.evaluation.generalisation_report import evaluate_gestures as measure
-    from engine.evaluation.generalisation_report import table
-
-    chosen = tuple(name.strip() for name in designs.split(",") if name.strip())
-    with _Bar(quiet=as_json) as bar:
-        found = measure(corpus, chosen, Protocol(folds, per_class, seed), bar)
-    if out is not None:
-        out.write_text(json.dumps(figures(found), indent=1), encoding="utf-8")
-    print(json.dumps(figures(found)) if as_json else "\n".join(table(found)))
-
-
-@app.command()
 def serve() -> None:
     """Speak JSON-RPC on stdin and stdout, for Blender."""
     from engine.serve import serve_stdio

@@ -3,7 +3,7 @@
 Two known faults of the acoustic model are mended. It lets the first and last sound of a word reach into a short pause;
 those edges are trimmed to where the sound stands out from the pause. And its 25 ms analysis window hears a sound
 before it begins; what remains of that after trimming was measured on synthetic speech with known times
-(tests/engine/speech_bench.py) and is taken off by class of sound.
+(tests/bench/speech_bench.py) and is taken off by class of sound.
 """
 
 from __future__ import annotations

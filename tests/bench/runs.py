@@ -7,9 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
 
 
 def figures(module: str, *words: object) -> dict[str, list[float]]:

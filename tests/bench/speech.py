@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT, TRANSCRIPT
+
 LJSPEECH = ROOT.parent / "shared" / "speech" / "ljspeech"
 GAP_SECONDS = 0.4
 
@@ -20,7 +21,7 @@ def clips() -> list[tuple[Path, str]]:
         rows = csv.reader(table.read_text(encoding="utf-8").splitlines(), delimiter="|", quoting=csv.QUOTE_NONE)
         return [(LJSPEECH / f"{name}.wav", text) for name, text in rows]
     demo = next((ROOT / "assets/demo").glob("demo.[fw]*"))
-    return [(demo, (ROOT / "assets/demo/demo.txt").read_text(encoding="utf-8").replace("\n", " "))]
+    return [(demo, (TRANSCRIPT).read_text(encoding="utf-8").replace("\n", " "))]
 
 
 def make_line(folder: Path, seconds: float) -> tuple[Path, Path]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
+
 SOURCES = sorted(path for top in ("engine", "addon", "tests") for path in (ROOT / top).rglob("*.py"))
 
 
