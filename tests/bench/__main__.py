@@ -1,4 +1,4 @@
-"""Run the benchmarks and write their JSON (design.md section 9)."""
+"""Run the benchmarks and write their JSON (docs/sources/contracts.md, section 6)."""
 
 from __future__ import annotations
 
