@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HEADS = 8
-SQUASH_SLOPE, SPEAKER_SLOPE = 0.2, 0.1
+# SemGes' release (docs/sources/semges.md, sections 3.1 and 4).
+HEADS = 8  # of attention
+SQUASH_SLOPE, SPEAKER_SLOPE = 0.2, 0.1  # no unit, below zero
 PAIR = 2  # HuBERT frames that one motion frame is given
-FEATURE_RATE = 50.0
-FEATURE_MIDDLE = 0.0125  # seconds from a HuBERT frame's start to the middle of what it sees
+FEATURE_RATE = 50.0  # Hz, HuBERT's: 16 kHz over a stride of 320
+FEATURE_MIDDLE = 0.0125  # s from a HuBERT frame's start to the middle of what it sees: half of 400 samples
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from engine.models.codecs import Quantized, Quantizer
 from engine.models.layers import CODEC_SLOPE, ResidualConv
 
-COMMITMENT = 1.0
-COMMITMENT_RANGE = (0.1, 2.0)
-FEW_CODES = 2.0
-GROWTH, DECAY = 1.05, 0.95
-WIDTH, CODES = 512, 256
+# SemGes' release (docs/sources/semges.md, section 2).
+COMMITMENT = 1.0  # no unit, weight at the start
+COMMITMENT_RANGE = (0.1, 2.0)  # no unit
+FEW_CODES = 2.0  # codes in use (perplexity), below which the weight grows
+GROWTH, DECAY = 1.05, 0.95  # a call, factors
+WIDTH, CODES = 512, 256  # channels of a latent, rows of a codebook
 
 
 class AdaptiveQuantizer(Quantizer):

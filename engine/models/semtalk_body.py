@@ -18,6 +18,7 @@ from engine.models.semtalk_layers import CodePredictor, Halving, Mlp
 
 BODY = ("upper", "hands", "lower")
 PARTS = ("face", *BODY)
+# SemTalk's release (docs/sources/semtalk.md, section 5): attention heads, layers of the motion encoder.
 HEADS = 4
 HINT_DEPTH = 3
 Memories = dict[str, list[list[KeysValues]]]

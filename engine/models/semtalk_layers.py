@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.models.attention import Decoder, DecoderLayer, KeysValues
 
+# SemTalk's release (docs/sources/semtalk.md, section 5): slope below zero, levels that are predicted, heads and layers.
 SLOPE = 0.2
 RESIDUAL_LEVELS = (1, 2, 3, 4, 5)
 RESIDUAL_HEADS, RESIDUAL_DEPTH = 8, 3

@@ -15,7 +15,7 @@ from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import STYLES, GesturePlan
 from engine.speech.types import Speech
 
-ENERGY = (0.5, 1.5)
+ENERGY = (0.5, 1.5)  # no unit, the range of the setting (docs/sources/semantics.md, section 13)
 
 
 def plan_gestures(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:

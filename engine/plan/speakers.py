@@ -23,8 +23,8 @@ DEFAULT = "default"
 HANDEDNESS = ("right", "left")
 _TABLE = json.loads((ASSETS / "speaker.json").read_text(encoding="utf-8"))["factors"]
 FACTORS: dict[str, tuple[float, float]] = {name: (row["low"], row["high"]) for name, row in _TABLE.items()}
-MOST_NAME = 64
-STRONGEST_TASTE = 10.0
+MOST_NAME = 64  # characters of a speaker's name, by eye
+STRONGEST_TASTE = 10.0  # times a gesture's or rest's weight: the most that a preset may ask for, by eye
 
 
 @dataclass(frozen=True)
