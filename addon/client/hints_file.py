@@ -1,4 +1,5 @@
-"""Hints files: what Regenerate tells the engine that must stay (design.md section 4), written without the engine.
+"""Hints files: what Regenerate tells the engine that must stay (docs/sources/contracts.md, section 2), written without
+the engine.
 
 The layout is that of ``engine/hints/files.py``: every field but the base is optional.
 """

@@ -1,4 +1,4 @@
-"""The engine process: polled without blocking, never left behind (design.md section 6)."""
+"""The engine process: polled without blocking, never left behind (docs/sources/contracts.md, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Take files: the .npz layout of design.md section 3, read and written without the engine and without bpy.
+"""Take files: the .npz layout of docs/sources/contracts.md, section 1, read and written without the engine and without
+bpy.
 
 Metres, radians, Y up, facing +Z, SMPL-X joint order; the engine's ``motion.py`` gives every field the same meaning.
 """

@@ -1,4 +1,4 @@
-"""SMPL-X rotations to pose-bone channels and back (specs/smplx_mapping.md). numpy only.
+"""SMPL-X rotations to pose-bone channels and back (docs/sources/smplx.md, section 2). numpy only.
 
 Quaternions are (w, x, y, z). ``basis`` is B_j, the 3x3 of ``bone.matrix_local``; ``axes`` is C_a, the rotation from
 SMPL-X model space to armature space. One constant K_j = B_j^T C_a a bone turns every axis: (w, v) -> (w, K_j v).

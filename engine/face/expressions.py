@@ -2,8 +2,8 @@
 
 Where each ARKit shape takes 51 landmarks of a face is read from our mannequin (assets/mannequin/landmarks.npz). The
 model's file names the same landmarks on its own mesh, so each shape becomes the expression coefficients that move the
-model's landmarks likewise, by ridge regression (specs/lipsync.md 1.5); shapes of the jaw turn the jaw first. The result
-is one matrix; the distances between the lips, which closures live from, weigh most.
+model's landmarks likewise, by ridge regression (docs/sources/lipsync.md, section 4); shapes of the jaw turn the jaw
+first. The result is one matrix; the distances between the lips, which closures live from, weigh most.
 """
 
 from __future__ import annotations

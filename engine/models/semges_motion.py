@@ -1,5 +1,5 @@
 """The motion of SemGes: BEAT's 141 channels, 47 joints of three Euler degrees, as the release has it, and SMPL-X parts
-as our own weights have it (semges.md sections 1 and 10)."""
+as our own weights have it (docs/sources/semges.md, sections 1 and 10)."""
 
 from __future__ import annotations
 

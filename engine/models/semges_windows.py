@@ -1,4 +1,4 @@
-"""A whole line through SemGes: the release's way, and one that keeps time (semges.md section 6)."""
+"""A whole line through SemGes: the release's way, and one that keeps time (docs/sources/semges.md, section 6)."""
 
 from __future__ import annotations
 

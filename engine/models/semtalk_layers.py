@@ -1,4 +1,4 @@
-"""Layers of SemTalk that its two networks share (semtalk.md section 5). Sequences are (B, T, width)."""
+"""Layers of SemTalk that its two networks share (docs/sources/semtalk.md, section 5). Sequences are (B, T, width)."""
 
 from __future__ import annotations
 

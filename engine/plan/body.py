@@ -1,4 +1,4 @@
-"""Breathing, weight shifts and fidgets (semantics.md section 8)."""
+"""Breathing, weight shifts and fidgets (docs/sources/semantics.md, section 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Gestures that could be made, each with times that fit its word or accent (semantics.md sections 3 and 13)."""
+"""Gestures that could be made, each with times that fit its word or accent (docs/sources/semantics.md, sections 3 and
+13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaze, blinks and smiles (semantics.md section 7).
+"""Gaze, blinks and smiles (docs/sources/semantics.md, section 7).
 
 Gaze: ``amount`` degrees of yaw, positive to the character's left; ``extra`` degrees of pitch, positive up. ``start`` to
 ``apex`` is the saccade, ``hold`` the fixation. Where the plan says nothing the eyes are on the audience and make their

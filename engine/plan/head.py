@@ -1,4 +1,4 @@
-"""Head and brows (semantics.md section 7).
+"""Head and brows (docs/sources/semantics.md, section 7).
 
 Signs of ``amount``: nod and bow positive = chin down, shake and turn positive = to the character's left first, tilt
 positive = towards the character's right shoulder; degrees. A shake of 1.5 cycles swings one way, back past the middle,

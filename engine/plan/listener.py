@@ -1,4 +1,5 @@
-"""The plan of somebody who listens to a line, or who only stands there (semantics.md sections 7 and 8)."""
+"""The plan of somebody who listens to a line, or who only stands there (docs/sources/semantics.md, sections 7 and
+8)."""
 
 from __future__ import annotations
 

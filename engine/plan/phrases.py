@@ -1,4 +1,5 @@
-"""From chosen gestures to phrases: how each ends, which hand makes it, how large it is (design.md section 5)."""
+"""From chosen gestures to phrases: how each ends, which hand makes it, how large it is (docs/sources/contracts.md,
+section 3)."""
 
 from __future__ import annotations
 

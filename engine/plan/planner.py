@@ -1,4 +1,5 @@
-"""Speech in, gesture plan out: text picks the gesture, audio times it (semantics.md sections 12 and 13)."""
+"""Speech in, gesture plan out: text picks the gesture, audio times it (docs/sources/semantics.md, sections 12 and
+13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words call for which rule (semantics.md section 12): trigger words, lists, questions."""
+"""Which words call for which rule (docs/sources/semantics.md, section 12): trigger words, lists, questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which candidates become gestures: weighted interval scheduling at a wished rate (semantics.md section 13).
+"""Which candidates become gestures: weighted interval scheduling at a wished rate (docs/sources/semantics.md,
+section 13).
 
 The rate and the share of meaning enter as two prices (a cost per gesture, a factor on meanings) found by bisection;
 each round of scheduling is linear after one sort, so a line of any length costs O(n log n).

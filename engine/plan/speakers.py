@@ -1,8 +1,8 @@
 """Who speaks: what stays the same from line to line in one person's gesturing, as a preset that can be saved.
 
 People differ in handedness, in how often, how large and how fast they gesture, in how they stand and rest and in habits
-of head and eyes, and keep to their ways (semantics.md sections 4 and 5). Factors are against the style's own numbers,
-so that a speaker stays the same person from calm to excited.
+of head and eyes, and keep to their ways (docs/sources/semantics.md, sections 4 and 5). Factors are against the style's
+own numbers, so that a speaker stays the same person from calm to excited.
 """
 
 from __future__ import annotations

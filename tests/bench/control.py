@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.runs import ROOT, figures
+from tests.bench.runs import figures
+from tests.places import ROOT
 
 STAGES = ("start", "speech", "body")
 SET_UP_STAGES = ("environment", "install")

@@ -18,6 +18,7 @@ CORES = 2
 
 # name -> at most (issue "EMAGE, the network")
 REACH = {"emage_60s_s": 4.8, "emage_load_s": 1.0, "emage_peak_rss_mb": 1100.0}
+ROWS = ("emage_load_s", "emage_60s_s", "emage_peak_rss_mb", "emage_floor_60s_s", "emage_floor_share")
 
 
 def write_weights(folder: Path) -> None:

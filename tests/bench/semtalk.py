@@ -23,6 +23,7 @@ REPEATS = 5
 
 # name -> at most (issue "SemTalk and SemGes, the networks")
 REACH = {"semtalk_over_floor_ratio": 2.0}
+ROWS = ("semtalk_60s_s", "semtalk_peak_rss_mb", "semtalk_floor_60s_s", "semtalk_over_floor_ratio")
 
 
 def measure(runs: int) -> dict[str, list[float]]:
