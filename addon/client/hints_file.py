@@ -92,6 +92,7 @@ class HintsData:
 
 SHAPES = len(arkit_names())
 SINGLE = ("base_betas", "free_joints", "rest")
+# Shapes without the frames (docs/sources/contracts.md, section 2).
 WIDTHS: dict[str, tuple[int, ...]] = {
     "base_poses": (JOINT_COUNT, 3),
     "base_trans": (3,),

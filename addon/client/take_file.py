@@ -22,12 +22,13 @@ from ..paths import asset_table
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 JOINT_COUNT = 55
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-FIRST_HAND_JOINT = 25
-DEFAULT_RATE = 30.0
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
+FIRST_HAND_JOINT = 25  # left index
+DEFAULT_RATE = 30.0  # Hz, BEAT2's
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 
 
 class TakeFileError(Exception):
