@@ -31,7 +31,8 @@ class Standing:
 @dataclass(frozen=True, eq=False)
 class Request:
     """What to generate. Same request, same machine, as many threads: same bytes. On another processor the default
-    generator gives the same plan, and joints within 0.01 degrees and 0.05 mm (tests/engine/test_across_processors.py).
+    generator gives the same plan, and joints within 0.01 degrees and 0.05 mm
+    (tests/engine/take/test_across_processors.py).
 
     ``parts`` are the body parts asked for; others stay at the rest posture in the take and untouched in Blender.
     ``energy`` 0.5..1.5 scales rate and amplitude. ``emotion`` lies over the face with a strength
