@@ -7,15 +7,13 @@ import bpy
 from ..face.emotion import draw_emotion
 from ..gaze.panel import draw_look
 from ..speakers.choice import chosen_generator
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 
 
-class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_performance(SubPanel, bpy.types.Panel):
     """How the line is performed"""
 
     bl_label = "Performance"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 20
 
     def draw(self, context: bpy.types.Context) -> None:

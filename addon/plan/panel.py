@@ -10,7 +10,7 @@ import bpy
 
 from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .emphasis import words_blocker
 from .lexemes import label_of
 from .markers import moved_markers
@@ -59,12 +59,10 @@ class COSPEECH_UL_plan(bpy.types.UIList):
         return flags, helper.sort_items_helper(apexes, lambda pair: pair[1])
 
 
-class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
     """Which word gets which gesture, and when"""
 
     bl_label = "Plan"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 25
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .choice import chosen_generator
 from .ops import presets_folder
 from .presets import DEFAULT, bundled, factors, own
@@ -33,12 +33,10 @@ class COSPEECH_MT_speakers(bpy.types.Menu):
             layout.operator("cospeech.choose_speaker", text=name, icon="USER").preset = name
 
 
-class COSPEECH_PT_speaker(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_speaker(SubPanel, bpy.types.Panel):
     """Whose ways the character has"""
 
     bl_label = "Speaker"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 21
 
     def draw(self, context: bpy.types.Context) -> None:
