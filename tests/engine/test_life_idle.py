@@ -17,7 +17,8 @@ from engine.face.lips import column
 from engine.plan.types import GesturePlan
 from engine.speech.load import silence
 from engine.speech.types import Speech
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 
 SKELETON = default_skeleton()
 PAD = 6.0

@@ -22,7 +22,9 @@ from engine.generators.life.stance import Stance, default_stance
 from engine.hints import Hints
 from engine.plan.types import GesturePlan
 from engine.serve import options_in
-from engine.take.make import TakeOptions, make_take, read_plan
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
+from engine.take.plan_file import read_plan
 
 SKELETON = default_skeleton()
 PLACES = {"left": (1.2, 1.5, 1.4), "low right": (-0.6, 0.9, 1.0), "near": (0.1, 1.6, 0.7)}
