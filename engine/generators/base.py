@@ -34,7 +34,8 @@ class Standing:
 @dataclass(frozen=True, eq=False)
 class Request:
     """What to generate. Same request, same machine, as many threads: same bytes. On another processor the default
-    generator gives the same plan, and joints within 0.01 degrees and 0.05 mm (tests/engine/test_across_processors.py).
+    generator gives the same plan, and joints within 0.01 degrees and 0.05 mm
+    (tests/engine/take/test_across_processors.py).
 
     ``plan``: what to perform, with the emphasis that its words have. ``options``: what was asked for; body parts that
     it leaves out have the rest posture in the take and stay untouched in Blender. With ``hints`` only their window is

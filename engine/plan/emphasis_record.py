@@ -10,7 +10,7 @@ from engine.plan.types import Emphasis, Event, GesturePhrase, GesturePlan, Marks
 Stretches = Sequence[tuple[float, float, float]]
 WordTimes = Sequence[tuple[int, float, float]]
 
-OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it
+OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it, by eye
 
 
 def amounts_of(plan: GesturePlan) -> Amounts:

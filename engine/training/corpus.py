@@ -20,7 +20,6 @@ from engine.models.phase_gesture import (
     MODEL_JOINTS,
     ClipInfo,
     Landmarks,
-    Recipe,
     orthonormal_rows,
 )
 
@@ -38,14 +37,9 @@ PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A cleaned clip in canonical form. ``six`` (n, 43, 6) at RATE, frame i at ``(i - PAD) / RATE`` seconds.
-
-    ``take`` names the recording, of which there may be several versions; ``actor`` the performer.
-    """
+    """A cleaned clip in canonical form. ``six`` (n, 43, 6) at RATE, frame i at ``(i - PAD) / RATE`` seconds."""
 
     info: ClipInfo
-    take: str
-    actor: str
     six: Array
 
     @property
@@ -63,28 +57,6 @@ class Clip:
         curve = make_interp_spline(times, self.six.reshape(len(times), -1), k=3)
         flat = np.asarray(curve(np.clip(seconds, times[0], times[-1])), dtype=np.float64)
         return matrix_to_6d(orthonormal_rows(flat.reshape(len(flat), *self.six.shape[1:])))
-
-
-class CorpusLibrary:
-    """A GestureSource that plays clip ``recipe.first`` of the corpus itself and ignores mixing and noise: the figure to
-    beat, and for debugging."""
-
-    def __init__(self, clips: tuple[Clip, ...]) -> None:
-        self._clips = clips
-        self.clips: tuple[ClipInfo, ...] = tuple(clip.info for clip in clips)
-
-    @staticmethod
-    def load(folder: str | Path) -> CorpusLibrary:
-        """Read the corpus folder; CospeechError where it isn't one."""
-        return CorpusLibrary(read_corpus(Path(folder)))
-
-    def landmarks(self, recipe: Recipe) -> Landmarks:
-        """The clip's own landmarks."""
-        return self.clips[recipe.first].landmarks
-
-    def decode(self, recipe: Recipe, seconds: Array) -> Array:
-        """Local rotations (n, 43, 3, 3) of MODEL_JOINTS at clip times (n,)."""
-        return orthonormal_rows(self._clips[recipe.first].at(seconds))
 
 
 def read_corpus(folder: Path) -> tuple[Clip, ...]:
@@ -137,7 +109,7 @@ def _clip(row: dict[str, str], poses: Array) -> Clip:
     begin = round(max(landmarks.start, 0.0) * RATE) + PAD
     rest = tuple(np.round((wrists[begin] @ chest[begin]).ravel(), 3).tolist())
     info = ClipInfo(row["clip"], gclass, hands, landmarks, round(excursion, 4), rest, shared)
-    return Clip(info, row["split_group"], row["actor"], matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
+    return Clip(info, matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
 
 
 def _bridge_snaps(poses: Array) -> Array:

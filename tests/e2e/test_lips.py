@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from addon.rig.mannequin import data
+from tests.places import DEMO, TRANSCRIPT
 
 pytest.importorskip("pocketsphinx", reason="the engine's packages are only in .venv")
 
@@ -16,12 +15,10 @@ from engine.face.curves import face_curves
 from engine.plan.planner import plan_gestures
 from engine.speech.load import load_speech
 
-DEMO = Path(__file__).resolve().parents[2] / "assets/demo"
-
 
 @pytest.fixture(scope="module")
 def line():
-    speech = load_speech(DEMO / "demo.flac", DEMO / "demo.txt")
+    speech = load_speech(DEMO, TRANSCRIPT)
     return speech, plan_gestures(speech, "narrate", 1.0, 0)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +12,7 @@ import pytest
 from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
 from tests.limits import HANG_SECONDS
-
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
-TRANSCRIPT = ROOT / "assets/demo/demo.txt"
+from tests.places import DEMO, ROOT, TRANSCRIPT
 
 
 def engine(*words: object) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from import_graph import arrows, forbidden, imports, modules
+from tests.support.import_graph import arrows, forbidden, imports, modules
 
 # A floor a line, the lowest first: a folder imports what lies below its own line. The face shows a
 # plan, so the plan lies one floor below it.

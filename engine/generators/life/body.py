@@ -1,7 +1,7 @@
 """Body life: the standing, breathing, listening body under the gestures, in continuous time.
 
 ``base_motion`` gives a whole believable body at any instants; the gesture layer adds its strokes on top. The figures
-come from semantics.md sections 7-8 and bands.md and live in assets/postures/life.json.
+come from docs/sources/semantics.md, sections 7-8 and docs/sources/bands.md and live in assets/postures/life.json.
 """
 
 from __future__ import annotations
