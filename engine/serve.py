@@ -29,7 +29,7 @@ from engine.version import __version__
 if TYPE_CHECKING:
     from engine.body.motion import Motion
     from engine.speech.types import Speech
-    from engine.take.make import TakeOptions
+    from engine.take.options import TakeOptions
 
 PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
 
@@ -136,12 +136,12 @@ class Server:
         self._out.flush()
 
     def _hello(self, _: dict[str, Any]) -> dict[str, Any]:
-        from engine.take.make import GENERATORS
+        from engine.generators.abilities import declared_abilities
 
         return {
             "protocol": PROTOCOL["protocol"],
             "engine": __version__,
-            "generators": list(GENERATORS),
+            "generators": declared_abilities(),
             "python": sys.version.split()[0],
             "pid": os.getpid(),
         }
@@ -183,7 +183,7 @@ class Server:
         return result or self._takes({**params, "options": options}, 1, course)
 
     def _takes(self, params: dict[str, Any], count: int, progress: Course) -> dict[str, Any]:
-        from engine.take.make import make_takes, told
+        from engine.take.make import make_takes, outcome_of
 
         folder = Path(str(params["folder"]))
         options = options_in(folder, params["options"])
@@ -195,7 +195,7 @@ class Server:
             progress("write", 0.0)
             path = folder / ("take.npz" if count == 1 else f"take_{seed}.npz")
             motion.save(path)
-            takes.append({"take": str(path), "seed": seed, **told(motion)})
+            takes.append({"take": str(path), "seed": seed, **outcome_of(motion)})
             first = first or motion
         assert first is not None  # there is at least one seed
         return {**takes[0], "takes": takes, "frames": first.frames, "fps": first.fps}
@@ -240,7 +240,7 @@ def _parsed(line: str) -> Any:
 
 def options_in(folder: Path, given: Any) -> TakeOptions:
     """The options of a job; ``hints`` and ``plan`` are paths relative to its folder. TypeError for unknown ones."""
-    from engine.take.make import TakeOptions
+    from engine.take.options import TakeOptions
 
     if not isinstance(given, dict):
         raise TypeError(f"options must be an object, not {type(given).__name__}")

@@ -95,7 +95,8 @@ def hear_lines(lines: list[Line], tell: Callable[[str, float], None]) -> list[Sp
 
 def take_clips(lines: list[Spoken], style: str, seed: int, tell: Callable[[str, float], None]) -> Iterator[Clip]:
     """A take of every line in a style, by the bundled generator."""
-    from engine.take.make import TakeOptions, make_take
+    from engine.take.make import make_take
+    from engine.take.options import TakeOptions
 
     for number, spoken in enumerate(lines):
         tell(f"{style}, seed {seed}", number / len(lines))

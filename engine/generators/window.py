@@ -94,7 +94,7 @@ def make_window(request: Request, hints: Hints, model: GestureSource, progress: 
     else:
         core = reach_of((), hints.window, base.frames, base.fps).core
         local = axis_angle_to_matrix(base.poses[slice(*core)].astype(np.float64))
-    if shapes is not None and hints.free_face and "face" in request.parts:
+    if shapes is not None and hints.free_face and "face" in request.options.parts:
         progress("face", 0.0)
         times = np.arange(*core) / base.fps
         made = perform_face(request, plan, times, local)
@@ -174,8 +174,8 @@ def _performed(
     reach = reach_of(plan.phrases, hints.window, hints.frames, hints.fps)
     times = np.arange(*reach.far) / hints.fps
     local, trans = live(life, times)
-    seed = request.seed if request.standing is None else request.standing.seed
-    gestures = perform(local, reach.phrases, times, seed, request.style, model, plan.accents)
+    seed = request.options.seed if request.standing is None else request.standing.seed
+    gestures = perform(local, reach.phrases, times, seed, request.options.style, model, plan.accents)
     return life, reach, gestures, trans
 
 
@@ -183,10 +183,10 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     """Body life that stands where the base stands at both ends of the window, on the hints' skeleton."""
     known = request.standing
     standing = None if known is None else (rests_of(known.plan, plan), known.seed)
-    life = build_life(plan, request.seed, request.in_place, standing)
+    life = build_life(plan, request.options.seed, request.options.in_place, standing)
     life = replace(life, stance=scaled_stance(hints.skeleton, life.stance))
-    if known is not None and known.seed != request.seed:
-        own = _own_rests(plan, request.seed, hints)
+    if known is not None and known.seed != request.options.seed:
+        own = _own_rests(plan, request.options.seed, hints)
         life = replace(life, rests=other_rests(life.rests, own, free_spans(hints)))
     first, end = hints.window
     if first == 0 and end == hints.frames:
@@ -197,7 +197,7 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     times = np.array(ends) / hints.fps
     stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), times, base, live(life, times))
     if plan.look_at is not None and not stance.at_home:  # a body that turned away from life's place looks from there
-        life = replace(life, head=head_on(plan, request.seed, stance))
+        life = replace(life, head=head_on(plan, request.options.seed, stance))
     return replace(life, stance=stance)
 
 

@@ -18,7 +18,8 @@ from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
 from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.limits import HANG_SECONDS
 from tests.places import DEMO, ROOT, TRANSCRIPT
 from tests.support.faults import LONG_WORK, begun, gone, hang_limit, one_by_one, run_until, until

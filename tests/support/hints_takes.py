@@ -11,7 +11,8 @@ from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.hints import Hints
 from engine.speech.types import Speech
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 
 

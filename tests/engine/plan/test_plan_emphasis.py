@@ -16,14 +16,16 @@ from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.hints import Hints, save_hints
-from engine.plan.emphasis import IDS, emphasised, tone_of
+from engine.plan.emphasis import IDS, emphasised
+from engine.plan.emphasis_record import amounts_of
 from engine.plan.emphasis_undo import unemphasised
 from engine.plan.history import rewound, step_between
 from engine.plan.links import USER
 from engine.plan.planner import plan_gestures
 from engine.plan.revise import Parts, planned_anew
 from engine.plan.types import GesturePlan
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import TALK, build, say
 
@@ -54,7 +56,7 @@ def test_it_can_be_taken_back_and_changed_in_any_order(style, first, second):
     assert GesturePlan.from_dict(json.loads(json.dumps(made.to_dict()))) == made
     assert emphasised(made, one, SPEECH) == made
     other = emphasised(made, two, SPEECH)
-    assert tone_of(other).same(tone_of(emphasised(plan, two, SPEECH)))
+    assert amounts_of(other).same(amounts_of(emphasised(plan, two, SPEECH)))
     assert emphasised(other, (), SPEECH) == plan
     assert unemphasised(other) == plan
 

@@ -24,7 +24,8 @@ from engine.models.checkpoints import load_emage
 from engine.models.emage import EmageSize
 from engine.models.emage_motion import PART_JOINTS, split_parts
 from engine.plan.planner import plan_gestures
-from engine.take.make import TakeOptions, hear
+from engine.take.make import hear
+from engine.take.options import TakeOptions
 from engine.training.beat2 import read_list, windows
 from engine.training.emage import TransformerTask, hidden_share
 from engine.training.emage_commands import emage_command, emage_vq_command
@@ -127,7 +128,7 @@ def test_hidden_channels_are_guessed_better_than_by_how_frequent_codes_are(train
 def test_a_take_comes_out_of_the_trained_weights(trained, data, tmp_path):
     demo = next(iter(sorted((ROOT / "assets/demo").glob("demo.[fw]*"))))
     speech = hear(TakeOptions(audio=str(demo), transcript=str(TRANSCRIPT)), quiet)
-    request = Request(speech, plan_gestures(speech, "explain", 1.0, 0), 24.0, 0, speaker="2")
+    request = Request(speech, plan_gestures(speech, "explain", 1.0, 0), TakeOptions(audio="", fps=24.0, speaker="2"))
     motion = EmageGenerator.from_folder(trained[0]).generate(request, quiet)
     assert motion.frames == round(speech.seconds * 24)
     assert np.isfinite(motion.poses).all()

@@ -15,6 +15,7 @@ from engine.hints import Hints
 from engine.models.emage_windows import HOP, MENDED, SEED
 from engine.plan.listener import plan_idle
 from engine.speech.load import silence
+from engine.take.options import TakeOptions
 from tests.support.small_emage import standing_release
 
 SECONDS = 24.0
@@ -34,7 +35,7 @@ def asked(seed: int) -> Request:
     swells = np.interp(np.arange(len(wave)) / 16000, np.arange(SECONDS + 1), np.arange(SECONDS + 1) % 3)
     speech = replace(silence(SECONDS), waveform=(wave * swells).astype(np.float32))
     plan = plan_idle(speech, "explain", 1.0, 0)
-    return Request(speech=speech, plan=plan, fps=30.0, seed=0, parts=("hands", "upper", "lower", "root"))
+    return Request(speech, plan, TakeOptions(audio="", parts=("hands", "upper", "lower", "root")))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
@@ -82,7 +83,7 @@ def test_a_window_made_anew_starts_and_ends_in_what_stands_around_it(folder):
     for first in range(35, base.frames - 110, 97):
         window = (first, first + 90)
         hints = Hints(base=base, window=window)
-        found = turns(generator.generate(replace(request, speaker="2", hints=hints), quiet).poses)
+        found = turns(generator.generate(replace(request.asking(speaker="2"), hints=hints), quiet).poses)
         assert np.abs(found[slice(*window)] - turns(base.poses)[slice(*window)]).max() > 5.0  # it is another motion
         edges += [found[first - 1 : first + 8], found[window[1] - 9 : window[1]]]
     assert np.percentile(np.concatenate(edges), 99) <= inside

@@ -20,7 +20,8 @@ from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models.emage_windows import MENDED, PUBLISHED, plan_windows
 from engine.plan.planner import plan_gestures
-from engine.take.make import TakeOptions, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import say
 from tests.support.small_emage import small_release
@@ -47,7 +48,7 @@ def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
     wave = np.random.default_rng(3).normal(0.0, 0.1, len(speech.waveform)).astype(np.float32)
     speech = replace(speech, waveform=wave[: round(seconds * 16000)] if seconds else wave)
     plan = plan_gestures(speech, "explain", 1.0, 0)
-    return Request(speech=speech, plan=plan, fps=fps, seed=0, **options)
+    return Request(speech, plan, TakeOptions(audio="", fps=fps, **options))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
@@ -129,7 +130,7 @@ def test_a_window_is_made_anew_around_pins(generator):
     assert not hidden[: window[0]].any()
     assert not hidden[pin, 6 * wrist : 6 * wrist + 6].any()
     assert hidden[pin + 1].all()
-    made = generator.generate(replace(asked, seed=5, hints=hints), quiet)
+    made = generator.generate(replace(asked.asking(seed=5), hints=hints), quiet)
     assert made.poses[pin, wrist].tobytes() == rotations[pin, wrist].tobytes()
     outside = np.r_[0 : window[0], window[1] : base.frames]
     for name in ("poses", "trans", "blendshapes", "expressions"):

@@ -19,6 +19,7 @@ from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import choose_codes, decode_line, infer, joined, line_frames
 from engine.plan.listener import plan_idle
 from engine.speech.load import load_speech
+from engine.take.options import TakeOptions
 from tests.support.small_emage import small_release
 
 SECONDS = 5.3
@@ -42,7 +43,7 @@ def recording(path: Path, rate: int = 16000, channels: int = 1) -> np.ndarray:
 
 def asked(path: Path) -> Request:
     speech = load_speech(path)
-    return Request(speech=speech, plan=plan_idle(speech, "explain", 1.0, 0), fps=30.0, seed=0)
+    return Request(speech, plan_idle(speech, "explain", 1.0, 0), TakeOptions(audio=""))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
