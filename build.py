@@ -52,7 +52,7 @@ class Environment:
 MAIN = Environment(".venv", "locks/dev.lock", torch=True, blender="4.5")
 BPY50 = Environment(".venv-bpy50", "locks/bpy50.lock", torch=False, blender="5.0")
 
-# Debian package -> the library whose absence it cures (blender.md section 1).
+# Debian package -> the library whose absence it cures (docs/sources/blender.md, section 1).
 SYSTEM_LIBRARIES = {
     "libx11-6": "libX11.so.6",
     "libxrender1": "libXrender.so.1",
@@ -229,7 +229,7 @@ def command_lint(_: argparse.Namespace) -> None:
 
 
 def command_bench(options: argparse.Namespace) -> None:
-    """Measure; prints a table and writes JSON (design.md section 9)."""
+    """Measure; prints a table and writes JSON (docs/sources/contracts.md, section 6)."""
     setup(old_blender_too=False)
     run([MAIN.python, "-m", "tests.bench", *options.rest])
 

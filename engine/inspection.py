@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS
+from engine.devices import devices
 from engine.errors import CospeechError
 from engine.version import __version__
 
@@ -88,13 +89,6 @@ def examine_weights(generator: str, folder: str) -> dict[str, Any]:
     if not folder:
         raise CospeechError(f"Choose the folder of the published weights of '{generator}' first")
     return {"generator": generator, "folder": folder, **examine(generator, Path(folder))}
-
-
-def devices() -> list[str]:
-    """Devices that torch can compute on here; the CPU is always one."""
-    import torch
-
-    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 def _self_test() -> str:

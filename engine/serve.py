@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 over stdin and stdout, a message a line (design.md section 6).
+"""JSON-RPC 2.0 over stdin and stdout, a message a line (docs/sources/contracts.md, section 4).
 
 Methods: ``hello``, ``generate``, ``bridge``, ``lexemes``, ``doctor``, ``weights``, ``cancel``, ``shutdown``. Progress
 is the notification ``progress`` with job, stage and fraction. End of stdin ends the engine. Only this module writes to

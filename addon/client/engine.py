@@ -7,10 +7,11 @@ from pathlib import Path
 
 from .process import EngineError, EngineProcess
 
-CANCEL_SECONDS = 1.3
-FAILURES = 3
-PAUSE_SECONDS = 30.0
-IDLE_SECONDS = 600.0
+# By eye.
+CANCEL_SECONDS = 1.3  # from a cancel to the engine's answer
+FAILURES = 3  # in a row, after which a Python is left alone
+PAUSE_SECONDS = 30.0  # for which it is
+IDLE_SECONDS = 600.0  # after which a process that does nothing ends
 
 
 class Engine:

@@ -1,4 +1,5 @@
-"""Hints files: what Regenerate tells the engine that must stay (design.md section 4), written without the engine.
+"""Hints files: what Regenerate tells the engine that must stay (docs/sources/contracts.md, section 2), written without
+the engine.
 
 The layout is that of ``engine/hints/files.py``: every field but the base is optional.
 """
@@ -91,6 +92,7 @@ class HintsData:
 
 SHAPES = len(arkit_names())
 SINGLE = ("base_betas", "free_joints", "rest")
+# Shapes without the frames (docs/sources/contracts.md, section 2).
 WIDTHS: dict[str, tuple[int, ...]] = {
     "base_poses": (JOINT_COUNT, 3),
     "base_trans": (3,),

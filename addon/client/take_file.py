@@ -1,4 +1,5 @@
-"""Take files: the .npz layout of design.md section 3, read and written without the engine and without bpy.
+"""Take files: the .npz layout of docs/sources/contracts.md, section 1, read and written without the engine and without
+bpy.
 
 Metres, radians, Y up, facing +Z, SMPL-X joint order; the engine's ``motion.py`` gives every field the same meaning.
 """
@@ -21,12 +22,13 @@ from ..paths import asset_table
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 JOINT_COUNT = 55
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-FIRST_HAND_JOINT = 25
-DEFAULT_RATE = 30.0
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
+FIRST_HAND_JOINT = 25  # left index
+DEFAULT_RATE = 30.0  # Hz, BEAT2's
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 
 
 class TakeFileError(Exception):

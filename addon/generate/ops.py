@@ -96,7 +96,7 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
-        # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
+        # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
         bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
         armature = by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]

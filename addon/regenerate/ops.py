@@ -124,7 +124,7 @@ class COSPEECH_OT_regenerate(_Options, EngineJobOperator, bpy.types.Operator):
         order = self._order
         before, window = by_uid(bpy.data.objects, order.ticket.character), job.result.get("window")
         moved = before is not None and window and changed_meanwhile(before, order.ticket, order.base, tuple(window))
-        # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
+        # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
         bpy.ops.cospeech.apply_window("EXEC_DEFAULT", True, takes=results_of(job.result), ticket=order.ticket.to_text())
         armature = by_uid(bpy.data.objects, order.ticket.character)
         notes = [outcome(job, order), *warnings(armature, recognise(armature))]

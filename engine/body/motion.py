@@ -1,4 +1,4 @@
-"""Motion: the one container of a clip, its .npz file, and resampling (design.md section 3)."""
+"""Motion: the one container of a clip, its .npz file, and resampling (docs/sources/contracts.md, section 1)."""
 
 from __future__ import annotations
 

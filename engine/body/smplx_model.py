@@ -1,4 +1,5 @@
-"""The user's own SMPL-X model file, read and posed; the project holds no copy of it (design.md section 8).
+"""The user's own SMPL-X model file, read and posed; the project holds no copy of it (docs/sources/contracts.md,
+section 5).
 
 Only number arrays are read: the Python objects that a published file also holds are never unpickled. Posing is the
 package ``smplx``'s own linear blend skinning (Loper et al. 2015, equations 2-4; Pavlakos et al. 2019).

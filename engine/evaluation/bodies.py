@@ -58,7 +58,8 @@ def _posed(
 
 @dataclass
 class FaceDistances:
-    """LVD, its 2024 reading, and MSE of face vertices, frames of all takes pooled (emage.md section 6)."""
+    """LVD, its 2024 reading, and MSE of face vertices, frames of all takes pooled (docs/sources/emage.md,
+    section 6)."""
 
     velocity: float = 0.0
     position: float = 0.0

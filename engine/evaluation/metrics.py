@@ -71,7 +71,8 @@ def rough_jerk(tracks: ArrayLike, fps: float) -> Array:
 
 
 def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
-    """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in specs/bands.md.
+    """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in
+    docs/sources/bands.md.
 
     Derivatives by central differences. Rates of 20 fps and below, and clips of 15 frames and below, are not filtered.
     """
@@ -86,7 +87,7 @@ def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
 def planted_feet(points: ArrayLike, fps: float) -> Flags:
     """(T, 2): left and right foot stand on the floor, from world joints (T, 55, 3).
 
-    Ankle and toe base low and both slower than 0.3 m/s (specs/metrics.md section 6, contact labels).
+    Ankle and toe base low and both slower than 0.3 m/s (docs/sources/metrics.md, section 6, contact labels).
     """
     world = np.asarray(points, dtype=np.float64)
     out = np.zeros((len(world), 2), dtype=np.bool_)

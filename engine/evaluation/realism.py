@@ -1,4 +1,5 @@
-"""``evaluate --realism``: every row of specs/bands.md, per style, as a table with what is in and out, and as JSON.
+"""``evaluate --realism``: every row of docs/sources/bands.md, per style, as a table with what is in and out, and as
+JSON.
 
 The corpus and a file of BEAT2 go through the same rows where they apply, against the widest of the styles' bands. The
 bands are data (assets/evaluation/bands.json); what is measured and how is in :mod:`.realism_measures`.

@@ -1,4 +1,4 @@
-"""What one clip shows of every row of specs/bands.md: raw values, pooled over clips by :func:`pooled`.
+"""What one clip shows of every row of docs/sources/bands.md: raw values, pooled over clips by :func:`pooled`.
 
 Metres, seconds, degrees; 30 frames a second. Apexes and onsets are measured on the wrists of the finished motion,
 accents and pauses come from :mod:`engine.evaluation.accents`. What a clip cannot say (a corpus has no audio) is left

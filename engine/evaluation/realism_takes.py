@@ -26,7 +26,7 @@ from engine.speech.types import Speech
 Array = NDArray[np.float64]
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
-STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (specs/realism.md section 3)
+STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (docs/sources/real_clip.md, section 3)
 STROKE_GAP = 0.2
 ARRIVED = 0.15  # of its highest speed: a hand that goes slower has arrived
 

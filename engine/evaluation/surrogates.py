@@ -1,4 +1,5 @@
-"""Frechet distances that need no published weights (metrics.md section 1), and never to be read as the published one.
+"""Frechet distances that need no published weights (docs/sources/metrics.md, section 1), and never to be read as the
+published one.
 
 FGD-kin compares how hands, elbows and head move in windows of a second. FGD-PCA compares whole windows of joint
 rotations, fingers included, and says little of jitter. MMD-kin is a second number on FGD-kin's features, without bias

@@ -19,15 +19,18 @@ from engine.body.motion import arkit_names
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
+# What channels at 1 part the lips by, in units of the opening, by eye on the mannequin's mesh.
 UPPER_UP = 0.25
 LOWER_DOWN = 0.30
 FUNNEL = 0.40
 STRETCH = 0.12
-ROLL_NEEDED = 0.79  # mouthRollLower that brings the lower lip to the upper teeth behind a nearly closed jaw
+# mouthRollLower, measured on the mannequin's mesh (build.py bench --face) where it is not said otherwise.
+ROLL_NEEDED = 0.79  # brings the lower lip to the upper teeth behind a nearly closed jaw
 ROLL_FREE = 0.06  # the opening up to which that is enough
-ROLL_PER_OPENING = 2.0  # more roll for a wider opening
-ROLL_GAP = 0.26  # of a whole roll
+ROLL_PER_OPENING = 2.0  # more roll for a wider opening, a unit of it
+ROLL_GAP = 0.26  # of a whole roll, by eye
 
+# In units of the opening, by eye.
 CLOSED = 1e-3  # a gap at or below this is a closed mouth
 OPEN = 0.03  # a vowel whose gap stays below this is mis-closed
 TEETH_SHOWN = 0.12  # mouthUpperUp that clears the upper teeth for the lower lip

@@ -1,4 +1,4 @@
-"""The exact pass that every generator's output goes through (design.md section 4).
+"""The exact pass that every generator's output goes through (docs/sources/contracts.md, section 2).
 
 Rotation and root pins first, then targets, then feet; pinned values and everything outside the window are written last,
 byte for byte. What nothing asks to change keeps the generator's bytes.

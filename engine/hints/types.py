@@ -1,4 +1,4 @@
-"""Hints: one way to say what must be true, for animator, planner and models (design.md section 4)."""
+"""Hints: one way to say what must be true, for animator, planner and models (docs/sources/contracts.md, section 2)."""
 
 from __future__ import annotations
 

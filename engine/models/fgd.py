@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from engine.models.layers import CODEC_SLOPE, ResidualConv
 
-MULTIPLE = 32
-GROUPS = 10
+MULTIPLE = 32  # frames that a clip is cut to a multiple of (docs/sources/metrics.md, section 1)
+GROUPS = 10  # of channels that are normed together (docs/sources/emage.md, section 6.1)
 
 
 class MaskedConv(nn.Module):
@@ -103,4 +103,5 @@ class FeatureAutoencoder(nn.Module):
         return features, found.transpose(1, 2)
 
 
+# Channels in, inside and out of each level (docs/sources/emage.md, section 6.1).
 PUBLISHED_WIDTHS = ((330, 330, 210), (210, 210, 120), (120, 240, 240), (240, 240, 240))

@@ -20,28 +20,31 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import idct
 from scipy.interpolate import BSpline, PchipInterpolator, make_interp_spline
 
-from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
+# SMPL-X joint numbers.
 TORSO = (3, 6, 9, 12, 15, 13, 14)
 LEFT_ARM = (16, 18, 20, *range(25, 40))
 RIGHT_ARM = (17, 19, 21, *range(40, 55))
 MODEL_JOINTS = (*TORSO, *LEFT_ARM, *RIGHT_ARM)
-RATE = 30.0
-PHASE_RANGE = (-1.0, 5.0)
+# As the bundled weights were trained (engine/training/default.py).
+RATE = 30.0  # Hz of the tracks
+PHASE_RANGE = (-1.0, 5.0)  # of a clip with what lies before its onset and after its end (Landmarks.phase_knots)
 GRID = np.linspace(*PHASE_RANGE, 61)
-LEAD = 0.4
-LEAST_GAP = 0.02
-FORMAT = 2
-NEAREST_RIDGE = 1e-3
-VARIATIONS = 24
-MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])  # on a rotation: its mirror image in the plane x = 0
-# Bands of the tracks' cosine transform, Hz: each has its own step, so that rounding stays far below the motion.
+LEAD = 0.4  # s before a clip's start and after its end, by eye
+LEAST_GAP = 0.02  # s between two landmarks, by eye
+FORMAT = 2  # number of the weights' layout
+VARIATIONS = 24  # directions in which a kind of gesture varies, by eye
+# No unit, on a rotation: its mirror image in the plane x = 0.
+MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])
+# Bands of the tracks' cosine transform, Hz, by eye: each has its own step, so that rounding stays far below the motion.
 BAND_EDGES = (0.0, 0.01, 0.4, 0.8, 1.6, 3.2, 6.4, 20.0)
 # A share of the way to another clip drawn from here keeps the spread of real gestures: an average alone would be tamer.
+# Chosen with the spread of noise (standard deviations) on the folds of docs/gesture-models.md.
 LEAST_MIX, MOST_MIX = -0.3, 0.4
 SPREAD, LONE_SPREAD = 0.2, 0.3
 MIRROR_CLASS = {"indicate_left": "indicate_right", "indicate_right": "indicate_left"}
@@ -138,7 +141,7 @@ class Recipe:
 
 
 class GestureSource(Protocol):
-    """Anything that can perform gestures: the model, or the corpus itself."""
+    """Anything that can perform gestures: the model, or the model with authored gestures beside it."""
 
     @property
     def clips(self) -> tuple[ClipInfo, ...]:
@@ -194,9 +197,9 @@ class GestureModel:
 
     ``joint_means`` (43, 3, 3) rotations; ``eigenposes`` (P, 129) rotation vectors after them; ``track`` (frames, P)
     8-bit cosine coefficients of all clips in a row, in units of ``track_scale`` (clips, bands, P); ``track_places``
-    (clips, 2) row and number of the first frame (frame i is at i / 30 s on the clip); ``latents`` (clips, K);
-    ``basis`` (K, 61, P) and ``mean_curve`` (61, P) over GRID; ``variations`` (2, 24, K) for one and for two hands, of
-    unit noise.
+    (clips, 2) row and number of the first frame (frame i is at i / 30 s on the clip); ``latents`` (clips, K) around
+    ``mean_curve`` (61, P) over GRID, which is not needed to perform; ``basis`` (K, 61, P) over GRID; ``variations``
+    (2, 24, K) for one and for two hands, of unit noise.
     """
 
     def __init__(self, tensors: dict[str, NDArray[Any]], metadata: dict[str, Any]) -> None:
@@ -248,23 +251,6 @@ class GestureModel:
             phase = clip.landmarks.phase(own)
             vectors = vectors + np.asarray(make_interp_spline(GRID, moved, k=3)(phase))
         return self._rotations(vectors)
-
-    def curve(self, latent: ArrayLike, phase: ArrayLike) -> Array:
-        """What a latent (K,) alone says, without a clip's detail: phases (n,) -> rotations (n, 43, 3, 3)."""
-        smooth = self._tensors["mean_curve"] + self._decoded(np.asarray(latent, dtype=np.float64))
-        return self._rotations(np.asarray(make_interp_spline(GRID, smooth, k=3)(phase)) @ self._poses)
-
-    def vectors(self, rotations: Array) -> Array:
-        """(n, 43, 3, 3) -> (n, 129) rotation vectors after the joint means."""
-        turns = np.swapaxes(self._means, -1, -2) @ rotations
-        return matrix_to_axis_angle(turns).reshape(len(rotations), -1)
-
-    def nearest(self, curve: Array, weights: Array) -> Array:
-        """(K,) the latent whose curve comes nearest to (61, 129) rotation vectors over GRID; ``weights`` (129,)."""
-        basis = (self._basis.astype(np.float64).reshape(-1, self._poses.shape[0]) @ self._poses) * weights
-        basis = basis.reshape(len(self._basis), -1)
-        wanted = ((curve - self._tensors["mean_curve"] @ self._poses) * weights).ravel()
-        return np.asarray(np.linalg.solve(basis @ basis.T + NEAREST_RIDGE * np.eye(len(basis)), basis @ wanted))
 
     def _displacement(self, recipe: Recipe) -> Array | None:
         """(61, 129) rotation vectors over GRID on top of the first clip's; none for the clip itself.

@@ -23,11 +23,11 @@ from engine.speech.types import Accent, Speech
 
 Stretches = Sequence[tuple[float, float, float]]
 
-SIZE = 0.4  # full emphasis makes gestures, nods and brows larger by this share, -1 smaller
-SIZES = (0.2, 2.0)
-IDS = 3000  # from where the ids of added gestures count: a line's own ones begin at 0, those of other seeds at 10 000
-KEPT = 1000.0  # priority of what is there already
-OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it
+SIZE = 0.4  # share, by eye: full emphasis makes gestures, nods and brows larger by it, -1 smaller
+SIZES = (0.2, 2.0)  # times the class's size: the range that an edit may ask for
+IDS = 3000  # no unit, chosen: ids of added gestures count from here, a line's own from 0, other seeds' from 10 000
+KEPT = 1000.0  # no unit, above all of assets/gestures/rules.json: the priority of what is there already
+OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it, by eye
 
 
 def emphasised(

@@ -37,14 +37,9 @@ PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A cleaned clip in canonical form. ``six`` (n, 43, 6) at RATE, frame i at ``(i - PAD) / RATE`` seconds.
-
-    ``take`` names the recording, of which there may be several versions; ``actor`` the performer.
-    """
+    """A cleaned clip in canonical form. ``six`` (n, 43, 6) at RATE, frame i at ``(i - PAD) / RATE`` seconds."""
 
     info: ClipInfo
-    take: str
-    actor: str
     six: Array
 
     @property
@@ -114,7 +109,7 @@ def _clip(row: dict[str, str], poses: Array) -> Clip:
     begin = round(max(landmarks.start, 0.0) * RATE) + PAD
     rest = tuple(np.round((wrists[begin] @ chest[begin]).ravel(), 3).tolist())
     info = ClipInfo(row["clip"], gclass, hands, landmarks, round(excursion, 4), rest, shared)
-    return Clip(info, row["split_group"], row["actor"], matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
+    return Clip(info, matrix_to_6d(matrices[:, list(MODEL_JOINTS)]))
 
 
 def _bridge_snaps(poses: Array) -> Array:

@@ -92,7 +92,7 @@ def _joint_means(rotations: Array) -> Array:
 def _eigenposes(vectors: list[Array]) -> tuple[Array, list[Array]]:
     """(P, 129) eigenposes, each of one part of the body, and every clip's values (n, P). Orthonormal under the joint
     weights, so that distances between values are weighted rotation errors."""
-    weights = np.repeat(joint_weights(), 3)
+    weights = np.repeat(_joint_weights(), 3)
     flat = [value.reshape(len(value), -1) * weights for value in vectors]
     moment = np.sum([value.T @ value for value in flat], axis=0)
     chosen = []
@@ -106,7 +106,7 @@ def _eigenposes(vectors: list[Array]) -> tuple[Array, list[Array]]:
     return poses / weights, [value @ poses.T for value in flat]
 
 
-def joint_weights() -> Array:
+def _joint_weights() -> Array:
     """(43,) weights of the joints."""
     weights = np.full(len(MODEL_JOINTS), FINGER_WEIGHT)
     weights[list(GROUPS["torso"])] = TORSO_WEIGHT
@@ -148,7 +148,7 @@ def _tracks(clips: tuple[Clip, ...], values: list[Array]) -> dict[str, NDArray[A
     }
 
 
-def phase_curves(clips: tuple[Clip, ...], values: list[Array]) -> Array:
+def _phase_curves(clips: tuple[Clip, ...], values: list[Array]) -> Array:
     """(clips, 61, P) smooth values over GRID."""
     fine = np.linspace(*PHASE_RANGE, FINE)
     sigma = PHASE_SMOOTHING * (FINE - 1) / (PHASE_RANGE[1] - PHASE_RANGE[0])
@@ -166,7 +166,7 @@ def phase_curves(clips: tuple[Clip, ...], values: list[Array]) -> Array:
 
 def _latent_space(clips: tuple[Clip, ...], values: list[Array]) -> dict[str, NDArray[Any]]:
     """Principal components of the clips' curves over phase, and of what differs within kinds."""
-    curves = phase_curves(clips, values)
+    curves = _phase_curves(clips, values)
     mean = curves.mean(axis=0)
     flat = (curves - mean).reshape(len(clips), -1)
     width = min(LATENT, len(clips) - 1)
@@ -216,8 +216,7 @@ def errors(model: GestureModel, clips: tuple[Clip, ...]) -> dict[str, float]:
     """Mean joint angle error in degrees of the model's own clips, per joint group (used hands only) and over all."""
     sums = {name: [0.0, 0.0] for name in GROUPS}
     for index, clip in enumerate(clips):
-        marks = clip.info.landmarks
-        seconds = np.arange(marks.start, marks.end, 1.0 / RATE)
+        seconds = clip.span()
         decoded = model.decode(Recipe(index, index, 0.0, np.zeros(VARIATIONS), 0.0), seconds)
         angles = np.degrees(geodesic_angle(decoded, matrix_from_6d(clip.at(seconds))))
         for name, joints in GROUPS.items():

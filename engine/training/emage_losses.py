@@ -1,4 +1,4 @@
-"""The losses of EMAGE's transformer against its frozen codecs (emage.md section 8.1)."""
+"""The losses of EMAGE's transformer against its frozen codecs (docs/sources/emage.md, section 8.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of EMAGE's codecs and of its auto-encoder of global motion (emage.md section 8.2).
+"""Training of EMAGE's codecs and of its auto-encoder of global motion (docs/sources/emage.md, section 8.2).
 
 The losses on the SMPL-X mesh need the user's licensed model; without it they are off, and :func:`mesh.mesh_note` says
 so. Joint positions are taken on our own skeleton then.

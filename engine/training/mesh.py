@@ -1,4 +1,5 @@
-"""A body part of EMAGE's codecs on the user's SMPL-X body: joints, vertices, contacts (emage.md 2.2, 8.2).
+"""A body part of EMAGE's codecs on the user's SMPL-X body: joints, vertices, contacts (docs/sources/emage.md,
+sections 2.2 and 8.2).
 
 Rotations are those of BEAT2's files, hands relative to smplx's mean hand; joints that a part does not hold are in the
 files' zero pose.

@@ -1,4 +1,5 @@
-"""Training of SemGes on BEAT2: a codec each of hands and body, then the second stage on them (semges.md 2 and 5).
+"""Training of SemGes on BEAT2: a codec each of hands and body, then the second stage on them (docs/sources/semges.md,
+sections 2 and 5).
 
 Motion is SMPL-X's at 30 frames a second, hands and body as its two codebooks; speech is heard on the motion's times.
 HuBERT is frozen, as released: its features of a take are computed once, before training.

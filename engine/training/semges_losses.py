@@ -1,4 +1,5 @@
-"""SemGes' losses of both stages, with the faults of the release behind one option (semges.md sections 2, 5 and 9)."""
+"""SemGes' losses of both stages, with the faults of the release behind one option (docs/sources/semges.md, sections 2,
+5 and 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Training of SemTalk on BEAT2: the codecs, then the base and the sparse network on them (semtalk.md 3.1 and 8).
+"""Training of SemTalk on BEAT2: the codecs, then the base and the sparse network on them (docs/sources/semtalk.md,
+sections 3.1 and 8).
 
 HuBERT and CLIP are frozen, as released: their features are computed once, before training.
 """

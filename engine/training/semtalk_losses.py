@@ -1,4 +1,4 @@
-"""The losses of SemTalk's two networks against its frozen codecs (semtalk.md section 8)."""
+"""The losses of SemTalk's two networks against its frozen codecs (docs/sources/semtalk.md, section 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EMAGE gives the published network's numbers, with weights computed by rule (golden/emage/README.md).
+"""EMAGE gives the published network's numbers, with weights computed by rule (tests/golden/emage/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_EMAGE, else the one beside this file. Lengths, frames, speakers and batch sizes
 come from the files; what a file does not hold is skipped.

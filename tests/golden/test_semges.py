@@ -1,4 +1,4 @@
-"""SemGes gives the published network's numbers, with weights computed by rule (golden/semges/README.md).
+"""SemGes gives the published network's numbers, with weights computed by rule (tests/golden/semges/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_SEMGES, else the one beside this file. Lengths, batch sizes and the set's name
 come from the files; what a file does not hold is skipped.

@@ -1,4 +1,4 @@
-"""SemTalk gives the published networks' numbers, with weights computed by rule (golden/semtalk/README.md).
+"""SemTalk gives the published networks' numbers, with weights computed by rule (tests/golden/semtalk/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_SEMTALK, else the one beside this file. Lengths, frames, speakers and batch sizes
 come from the files; what a file does not hold is skipped.

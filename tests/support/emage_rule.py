@@ -1,4 +1,4 @@
-"""Weights computed by rule (golden/emage/README.md section 1), so that parity needs no weight file."""
+"""Weights computed by rule (tests/golden/emage/README.md, section 1), so that parity needs no weight file."""
 
 from __future__ import annotations
 

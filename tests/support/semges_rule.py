@@ -1,4 +1,4 @@
-"""SemGes' weights and inputs computed by rule (golden/semges/README.md), so that parity needs no weight file."""
+"""SemGes' weights and inputs computed by rule (tests/golden/semges/README.md), so that parity needs no weight file."""
 
 from __future__ import annotations
 

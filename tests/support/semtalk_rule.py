@@ -1,4 +1,4 @@
-"""Weights computed by rule (golden/semtalk/README.md), so that parity needs no weight file."""
+"""Weights computed by rule (tests/golden/semtalk/README.md), so that parity needs no weight file."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ STATE = 9
 CHEST, COLLAR, SHOULDER, ELBOW, WRIST = 9, 13, 16, 18, 20
 ALONG, PALM_DOWN = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
 HINGE = np.array([0.0, -1.0, 0.0])
-# W of gesture space (semantics.md section 6): from acromion to acromion, over the distance of the shoulder joints.
+# W of gesture space (docs/sources/semantics.md, section 6): from acromion to acromion, over the distance of the
+# shoulder joints.
 WIDTH_SHARE = 1.15
 STERNUM_DOWN, STERNUM_AHEAD = 0.25, 0.10  # in W below the shoulders; metres in front of them
 ELBOW_DOWN = np.array([0.18, -1.0, -0.30])  # where an elbow points when nothing else is wished

@@ -1,8 +1,9 @@
 """Where head and eyes go: audience scanning, planned gaze, nods, shakes, tilts, turns, bows, and drift under them.
 
 Angles are degrees in a frame that faces +Z with Y up: yaw positive to the body's left, pitch positive *down*, roll
-positive to the body's right (semantics.md section 7). Eyes lead by a saccade (21 ms and 2.2 ms a degree); the head
-follows part of the way. A plan may name a place to look at: then fixations lie on it, and aversions away from it.
+positive to the body's right (docs/sources/semantics.md, section 7). Eyes lead by a saccade (21 ms and 2.2 ms a degree);
+the head follows part of the way. A plan may name a place to look at: then fixations lie on it, and aversions away from
+it.
 """
 
 from __future__ import annotations

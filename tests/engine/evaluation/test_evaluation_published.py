@@ -141,7 +141,8 @@ def shaken(motion: Motion, degrees: float) -> Motion:
 
 
 def test_surrogates_climb_the_ladder(takes):
-    """The ladder of metrics.md section 1: other takes at the floor; jitter, slow motion, no motion, disorder above."""
+    """The ladder of docs/sources/metrics.md, section 1: other takes at the floor; jitter, slow motion, no motion,
+    disorder above."""
     real = takes[:2]
     order = np.random.default_rng(0).permutation(takes[0].frames)
     rungs = {

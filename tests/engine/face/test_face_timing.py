@@ -1,4 +1,5 @@
-"""Blinks at phrase ends and brows before accents, from the plan to the face's curves (semantics.md section 7)."""
+"""Blinks at phrase ends and brows before accents, from the plan to the face's curves (docs/sources/semantics.md,
+section 7)."""
 
 from __future__ import annotations
 

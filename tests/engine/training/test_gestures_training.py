@@ -8,8 +8,6 @@ import pytest
 from engine.body.rotations import geodesic_angle, matrix_from_6d
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.generators.gestures.library import CorpusLibrary
-from engine.generators.gestures.perform import perform
 from engine.models.phase_gesture import (
     MODEL_JOINTS,
     VARIATIONS,
@@ -19,10 +17,8 @@ from engine.models.phase_gesture import (
     orthonormal_rows,
     vary,
 )
-from engine.plan.types import GesturePhrase
 from engine.training.corpus import PAD, RATE, read_corpus
 from engine.training.default import errors, train_default
-from engine.training.gesture_designs import PhaseBasis
 from tests.places import CORPUS
 
 WEIGHTS = ASSETS / "weights" / "default.safetensors"
@@ -165,24 +161,6 @@ class TestCorpus:
 
     def test_a_clip_comes_back_as_it_was(self, clips):
         assert errors(GestureModel.load(WEIGHTS), clips[:6])["right_arm"] < 0.2
-
-    def test_the_latent_space_says_what_a_clip_it_knows_does(self, clips):
-        model = GestureModel.load(WEIGHTS)
-        (found,) = PhaseBasis(model).best(clips[:1])
-        truth = orthonormal_rows(clips[0].at(clips[0].span()))
-        assert np.degrees(geodesic_angle(found, truth)).mean() < 3.0
-        still = np.degrees(geodesic_angle(truth[:1], truth)).mean()
-        assert np.degrees(geodesic_angle(found, truth)).mean() < 0.5 * still
-
-    def test_the_corpus_itself_performs_behind_the_same_interface(self, clips):
-        library = CorpusLibrary(clips)
-        times = np.arange(120) / 30.0
-        poses = np.broadcast_to(np.eye(3), (120, 55, 3, 3)).copy()
-        phrase = GesturePhrase(0, 1.6, 2.0, 2.4, 3.0, "X", "you", "right", 1.0, -1, True, 2.0, 1.9)
-        out = perform(poses, (phrase,), times, 0, "explain", library)
-        assert np.degrees(geodesic_angle(out[62], poses[62])).max() > 20.0
-        recipe = alone(0)
-        assert np.allclose(library.decode(recipe, np.array([0.5])), orthonormal_rows(clips[0].at(np.array([0.5]))))
 
 
 def test_the_joints_of_the_model_are_named_once():

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from engine.body.kinematics import rotation_y
-from engine.body.legs import choose_feet
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.life.body import head_on
+from engine.generators.life.footsteps import choose_feet
 from engine.generators.life.headgaze import FURTHEST_YAW, NEAREST, centre_of, place_for, resting_eyes
 from engine.generators.life.stance import Stance, default_stance
 from engine.hints import Hints
