@@ -17,7 +17,7 @@ from engine.take.make import TakeOptions, hear, make_take
 from engine.training.beat2 import FPS
 from engine.training.sample_text import write_text
 
-SPEAKER = 2
+SPEAKER = 2  # BEAT2's number of the one that the release knows
 STYLES = ("explain", "narrate", "excited", "calm")
 
 
