@@ -13,6 +13,8 @@ from pathlib import Path
 from logged_steps import OUT, ROOT, BuildError, run, say
 
 PACKED = ("addon", "engine", "assets", "locks/engine.lock")
+# Only developers train and evaluate; the command line says where they find that.
+LEFT_OUT = ("engine/training/", "engine/evaluation/", "assets/evaluation/", "assets/demo/make_demo.py")
 WANTED = {"__init__.py", "blender_manifest.toml", "locks/engine.lock", "engine/cli.py", "assets/skeleton.json"}
 
 
@@ -70,7 +72,7 @@ def _packed_files() -> list[str]:
             path for top in PACKED for path in ((ROOT / top).rglob("*") if (ROOT / top).is_dir() else [ROOT / top])
         ]
         names = [path.relative_to(ROOT).as_posix() for path in sorted(found) if "__pycache__" not in path.parts]
-    return [name for name in names if (ROOT / name).is_file()]
+    return [name for name in names if (ROOT / name).is_file() and not name.startswith(LEFT_OUT)]
 
 
 def build_runtime(python: Path, torch: str, out: Path) -> Path:

@@ -1,30 +1,52 @@
-"""The command line: generate, inspect, doctor, convert, train, serve."""
+"""The command line: generate, inspect, doctor, convert, serve."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from engine.body.motion import Motion, check_target
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL
 from engine.generators.base import PARTS
-from engine.plan.types import STYLES
 from engine.take.make import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
-from engine.take.progress import Course
-from engine.training.commands import train_app
-from engine.training.semges_commands import COMMANDS as SEMGES_COMMANDS
-from engine.training.semtalk_commands import COMMANDS as SEMTALK_COMMANDS
+from engine.take.progress import Bar, Course
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for _name, _command in (SEMGES_COMMANDS | SEMTALK_COMMANDS).items():
-    train_app.command(_name)(_command)
-app.add_typer(train_app, name="train")
+# Commands with the folder that holds them; the extension leaves these folders out.
+DEVELOPERS_COMMANDS = {"evaluate": "evaluation", "train": "training"}
+
+
+class _Commands(TyperGroup):
+    """The commands below, and those of DEVELOPERS_COMMANDS, which are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names for --help: of the developers' commands only those that are here."""
+        return [*super().list_commands(ctx), *filter(_is_here, DEVELOPERS_COMMANDS)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or none; CospeechError for one that isn't in the extension."""
+        if cmd_name not in DEVELOPERS_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        if not _is_here(cmd_name):
+            raise CospeechError(f"The extension has no '{cmd_name}'; run it in a checkout of Cospeech's repository")
+        return get_command(import_module(f"engine.{DEVELOPERS_COMMANDS[cmd_name]}.commands").app)
+
+
+def _is_here(name: str) -> bool:
+    return (Path(__file__).parent / DEVELOPERS_COMMANDS[name] / "commands.py").is_file()
+
+
+app = typer.Typer(
+    cls=_Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -105,7 +127,7 @@ def _write_takes(options: TakeOptions, out: Path, variations: int, as_json: bool
     if options.plan:
         read_plan(options.plan)  # a wrong one is told before minutes of listening
     takes = []
-    with _Bar(quiet=as_json) as bar:
+    with Bar(quiet=as_json) as bar:
         course = Course(bar, variations)
         speech = hear(options, course)
         seeds = tuple(options.seed + index for index in range(variations))
@@ -152,28 +174,6 @@ def _targets(out: Path, variations: int, seed: int, sources: tuple[str, ...]) ->
             raise CospeechError(f"The take would replace {path.name}, from which it is made; choose another --out")
         check_target(path)
     return paths
-
-
-class _Bar:
-    """A progress callback that draws a rich progress bar on stderr, or nothing."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self._progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
-        self._task = self._progress.add_task("", total=1.0)
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        self._progress.update(self._task, description=stage, completed=fraction)
 
 
 @app.command()
@@ -229,57 +229,6 @@ def convert(
     else:
         motion.save(out)
     print(f"{out}: {motion.frames} frames at {motion.fps:g} fps")
-
-
-@app.command()
-def evaluate(
-    pred: Annotated[Path | None, typer.Option(help="Folder of generated takes (.npz).")] = None,
-    gt: Annotated[Path | None, typer.Option(help="Folder of real takes of the same names.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="Folder of their speech, for beat consistency.")] = None,
-    extractor: Annotated[Path | None, typer.Option(help="The published feature network, for FGD.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Folder of BEAT2's semantic labels, for SRGR.")] = None,
-    smplx: Annotated[Path | None, typer.Option(help="Folder of SMPLX_NEUTRAL_2020.npz, for LVD and MSE.")] = None,
-    hints: Annotated[Path | None, typer.Option(help="Folder of the takes' hints, for pin errors.")] = None,
-    realism: Annotated[
-        bool, typer.Option("--realism", help="Bundled generator against realism bands instead.")
-    ] = False,
-    speech: Annotated[
-        Path | None, typer.Option(help="Realism: folder of speech with transcripts; else the demo.")
-    ] = None,
-    styles: Annotated[str, typer.Option(help="Realism: comma-separated styles.")] = ",".join(STYLES),
-    corpus: Annotated[Path | None, typer.Option(help="Realism: the gesture corpus, through the same rows.")] = None,
-    beat2: Annotated[Path | None, typer.Option(help="Realism: a BEAT2 take (.npz), its .wav beside it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the figures here as JSON too.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Measure generated takes against real ones, or (--realism) against the bands of real motion."""
-    if realism:
-        _realism(speech, styles, corpus, beat2, out, as_json)
-        return
-    if pred is None or gt is None:
-        raise CospeechError("Give two folders of takes, --pred and --gt; or --realism for the bundled generator")
-    from engine.evaluation.report import as_json as figures
-    from engine.evaluation.report import evaluate as measure
-    from engine.evaluation.report import table
-
-    rows = measure(pred, gt, audio, extractor=extractor, labels=labels, smplx=smplx, hints=hints)
-    if out is not None:
-        out.write_text(json.dumps(figures(rows), indent=1), encoding="utf-8")
-    print(json.dumps(figures(rows)) if as_json else "\n".join(table(rows)))
-
-
-def _realism(
-    speech: Path | None, styles: str, corpus: Path | None, beat2: Path | None, out: Path | None, as_json: bool
-) -> None:
-    from engine.evaluation.realism import as_json as figures
-    from engine.evaluation.realism import evaluate_realism, table
-
-    chosen = tuple(style.strip() for style in styles.split(",") if style.strip())
-    with _Bar(quiet=as_json) as bar:
-        found = evaluate_realism(speech, chosen, corpus, beat2, tell=bar)
-    if out is not None:
-        out.write_text(json.dumps(figures(found), indent=1), encoding="utf-8")
-    print(json.dumps(figures(found)) if as_json else "\n".join(table(found)))
 
 
 @app.command()

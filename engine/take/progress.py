@@ -43,3 +43,25 @@ class Course:
             done = self._speech + (1.0 - self._speech) * taken
         self._fraction = min(max(self._fraction, done), 1.0)
         self._progress(stage, self._fraction)
+
+
+class Bar:
+    """A progress callback that draws a rich progress bar on stderr, or nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
+        self._task = self._progress.add_task("", total=1.0)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self._progress.update(self._task, description=stage, completed=fraction)

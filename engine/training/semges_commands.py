@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.training.commands import (
+from engine.training.options import (
     Bf16,
     Data,
     Device,
@@ -120,6 +119,3 @@ def semges_command(
     if not (release / "hubert").exists():
         shutil.copytree(hubert, release / "hubert")
     report("semges", shown(trained))
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"semges-vq": semges_vq_command, "semges": semges_command}

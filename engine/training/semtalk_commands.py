@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import CospeechError
-from engine.training.commands import (
+from engine.training.options import (
     Batch,
     Bf16,
     Data,
@@ -215,10 +215,3 @@ def listening(model: HubertModel) -> Callable:  # type: ignore[type-arg]
     from engine.models.hubert import hubert_steps
 
     return lambda wave: hubert_steps(model, wave)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "semtalk-rvq": semtalk_rvq_command,
-    "semtalk-base": semtalk_base_command,
-    "semtalk-sparse": semtalk_sparse_command,
-}

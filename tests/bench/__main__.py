@@ -1,4 +1,4 @@
-"""Run the benchmarks: a row as soon as it is taken, and their JSON where asked (docs/sources/contracts.md, section 6)."""
+"""Run the benchmarks: a row as soon as it is taken, and their JSON (docs/sources/contracts.md, section 6)."""
 
 from __future__ import annotations
 

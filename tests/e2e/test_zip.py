@@ -60,6 +60,28 @@ def test_the_zip_holds_the_extension_and_no_rubbish(built):
     assert {"__init__.py", "blender_manifest.toml", "README.md", "LICENSE", "engine/__main__.py"} <= set(names)
     assert any(name.startswith("assets/weights/") for name in names)
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+    checkout_only = ("engine/training", "engine/evaluation", "assets/evaluation", "assets/demo/make_demo.py")
+    assert not [name for name in names if name.startswith(checkout_only)]
+
+
+def test_the_command_line_of_the_zip_says_where_training_is(built, tmp_path):
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(tmp_path)
+
+    def engine(*words):
+        command = [ENGINE_PYTHON, "-m", "engine", *words]
+        return subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=HANG_SECONDS)
+
+    for name, words in (("train", ["default", "--corpus", "x"]), ("train", ["--help"]), ("evaluate", ["--realism"])):
+        done = engine(name, *words)
+        assert done.returncode == 1
+        said = f"cospeech: The extension has no '{name}'; run it in a checkout of Cospeech's repository\n"
+        assert done.stderr == said
+        assert not done.stdout
+    done = engine("--help")
+    assert done.returncode == 0, done.stderr
+    assert "generate" in done.stdout
+    assert "Train" not in done.stdout
 
 
 def test_the_zip_installs_and_makes_and_exports_a_take(built, tmp_path):

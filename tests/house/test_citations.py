@@ -144,7 +144,7 @@ def test_a_section_without_a_page_is_told_unless_it_is_of_a_publication():
 # --- names on the map -------------------------------------------------------------------------------------------------
 
 MAP = ROOT / "docs" / "architecture.md"
-NAMED = re.compile(r"`((?:engine|addon)(?:[./][\w.]+)+/?)`")
+NAMED = re.compile(r"`((?:engine|addon)(?:[./][\w.]+)+/?|(?:assets|tests|locks)/[\w./]*)`")
 
 
 @cache

@@ -25,12 +25,13 @@ from engine.models.emage import EmageSize
 from engine.models.emage_motion import PART_JOINTS, split_parts
 from engine.plan.planner import plan_gestures
 from engine.take.make import TakeOptions, hear
-from engine.training import commands
 from engine.training.beat2 import read_list, windows
 from engine.training.emage import TransformerTask, hidden_share
+from engine.training.emage_commands import emage_command, emage_vq_command
 from engine.training.emage_data import read_data
 from engine.training.emage_vq import CodecTask, codec_size, geodesic, lower_joints, rotations_of
 from engine.training.loop import RunOptions, batch_of, train
+from engine.training.options import numbers, quiet
 from engine.training.sample_data import write_sample
 from tests.limits import HANG_SECONDS
 from tests.places import ROOT, TRANSCRIPT
@@ -57,9 +58,9 @@ def data(tmp_path_factory):
 def trained(data, tmp_path_factory):
     """A release folder after a training of seconds, and the histories of its losses."""
     out = tmp_path_factory.mktemp("runs")
-    commands.emage_vq_command(data, out / "vq", steps=120, batch=6, latent=LATENT, rate=1e-3)
+    emage_vq_command(data, out / "vq", steps=120, batch=6, latent=LATENT, rate=1e-3)
     small = {"hidden": 64, "body_layers": 2, "face_layers": 1}
-    commands.emage_command(data, out / "vq", out / "emage", steps=180, batch=6, rate=4e-4, epochs=200.0, **small)
+    emage_command(data, out / "vq", out / "emage", steps=180, batch=6, rate=4e-4, epochs=200.0, **small)
     runs = {part: out / "vq" / part for part in ("face", "upper", "hands", "lower", "global")} | {
         "emage": out / "emage"
     }
@@ -125,9 +126,9 @@ def test_hidden_channels_are_guessed_better_than_by_how_frequent_codes_are(train
 
 def test_a_take_comes_out_of_the_trained_weights(trained, data, tmp_path):
     demo = next(iter(sorted((ROOT / "assets/demo").glob("demo.[fw]*"))))
-    speech = hear(TakeOptions(audio=str(demo), transcript=str(TRANSCRIPT)), commands.quiet)
+    speech = hear(TakeOptions(audio=str(demo), transcript=str(TRANSCRIPT)), quiet)
     request = Request(speech, plan_gestures(speech, "explain", 1.0, 0), 24.0, 0, speaker="2")
-    motion = EmageGenerator.from_folder(trained[0]).generate(request, commands.quiet)
+    motion = EmageGenerator.from_folder(trained[0]).generate(request, quiet)
     assert motion.frames == round(speech.seconds * 24)
     assert np.isfinite(motion.poses).all()
 
@@ -138,7 +139,7 @@ def test_losses_are_written_for_tensorboard(data, tmp_path):
 
     task = CodecTask(read_data(data, "train"), "face", codec_size("face", 16, 16))
     before = set(threading.enumerate())
-    made = train(task, RunOptions(steps=3, batch=2, rate=1e-3, log_every=1), tmp_path, commands.quiet)
+    made = train(task, RunOptions(steps=3, batch=2, rate=1e-3, log_every=1), tmp_path, quiet)
     assert set(threading.enumerate()) <= before  # the writer has ended with the run
     board = EventAccumulator(str(tmp_path / "tensorboard"))
     board.Reload()
@@ -159,7 +160,7 @@ def test_each_stage_trains_as_published(trained):
     assert (ran["betas"], ran["weight_decay"], ran["clip"], ran["decay_at"]) == ([0.9, 0.999], 0.0, 0.0, 0)
     group = optimiser(runs / "emage")
     assert (group["lr"], tuple(group["betas"]), group["eps"]) == (4e-4, (0.9, 0.999), 1e-8)
-    codecs, transformer = (inspect.signature(f).parameters for f in (commands.emage_vq_command, commands.emage_command))
+    codecs, transformer = (inspect.signature(f).parameters for f in (emage_vq_command, emage_command))
     assert (codecs["rate"].default, codecs["batch"].default) == (3e-4, 64)
     assert [transformer[name].default for name in ("rate", "batch", "steps", "seed")] == [1.5e-4, 56, 100_000, 222]
 
@@ -174,7 +175,7 @@ def test_bfloat16_trains_the_same_codes(data, tmp_path):
     for bf16 in (False, True):
         torch.manual_seed(3)
         task = CodecTask(found, "upper", codec_size("upper", 32, 32))
-        made = train(task, RunOptions(steps=5, batch=2, rate=1e-3, bf16=bf16), tmp_path / str(bf16), commands.quiet)
+        made = train(task, RunOptions(steps=5, batch=2, rate=1e-3, bf16=bf16), tmp_path / str(bf16), quiet)
         totals.append([row["total"] for row in made.history])
     assert totals[1] != totals[0]
     assert totals[1] == pytest.approx(totals[0], rel=0.03)
@@ -230,15 +231,15 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bytes(data, tmp_path):
         return CodecTask(found, "face", codec_size("face", 16, 16))
 
     options = RunOptions(steps=6, batch=3, rate=1e-3, save_every=2, bf16=False)
-    whole = train(task(), options, tmp_path / "whole", commands.quiet)
-    train(task(), replace(options, steps=3), tmp_path / "cut", commands.quiet)
-    again = train(task(), options, tmp_path / "cut", commands.quiet)
+    whole = train(task(), options, tmp_path / "whole", quiet)
+    train(task(), replace(options, steps=3), tmp_path / "cut", quiet)
+    again = train(task(), options, tmp_path / "cut", quiet)
     names = ("model.safetensors", "optimizer.pt")
     first, second = ((tmp_path / name / "last" / names[0]).read_bytes() for name in ("whole", "cut"))
     assert first == second
     assert whole.history[-1] == again.history[-1]
     with pytest.raises(CospeechError, match="another model"):
-        train(CodecTask(found, "upper", codec_size("upper", 16, 16)), options, tmp_path / "cut", commands.quiet)
+        train(CodecTask(found, "upper", codec_size("upper", 16, 16)), options, tmp_path / "cut", quiet)
 
 
 def test_two_processes_share_a_batch(data, tmp_path):
@@ -274,7 +275,7 @@ def test_joints_of_the_lower_body_stand_where_forward_kinematics_has_them():
 
 
 def test_numbers_of_speakers():
-    assert commands.numbers("1, 2") == (1, 2)
-    assert commands.numbers("") == ()
+    assert numbers("1, 2") == (1, 2)
+    assert numbers("") == ()
     with pytest.raises(CospeechError, match="not a list"):
-        commands.numbers("scott")
+        numbers("scott")
