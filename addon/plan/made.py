@@ -14,8 +14,8 @@ import bpy
 from ..speakers.choice import DEFAULT, SPEAK, generator_of, role_of
 from .pinprint import WATCH, target_print
 
-LARGEST_HASHED = 256 * 2**20  # bytes; of larger files only size and date count
-CHUNK = 2**20
+LARGEST_HASHED = 256 * 2**20  # bytes, by eye; of larger files only size and date count
+CHUNK = 2**20  # bytes read at once, by eye
 
 
 def record_made(action: bpy.types.Action, meta: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ..generate.props import scene_rate
 from .apply import META_KEY, action_meta, parse_meta
 from .stack import shown_reason
 
-SAME_RATE = 1e-4
+SAME_RATE = 1e-4  # share of a rate, by eye
 
 
 class SpanError(Exception):
