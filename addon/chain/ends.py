@@ -8,12 +8,12 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
-from ..takes.apply import action_meta
+from ..scene import NO_CHARACTER, find_character
+from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
-from ..takes.span import SpanError, TakeSpan, take_span
+from ..takes.span import SpanError, TakeSpan, take_span, whole_span
 from ..ui import allowed
 from .lines import pose_at, pose_now
 
@@ -28,7 +28,7 @@ def ends_blocker(context: bpy.types.Context) -> str:
     if armature is None:
         return NO_CHARACTER
     data = armature.animation_data
-    if not action_meta(data.action if data is not None else None):
+    if not take_meta(data.action if data is not None else None):
         return "The character has no take yet; generate one first"
     return ""
 
@@ -109,11 +109,11 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
             pose = pose_now(armature, rig)
             return [(frame, pose) for _, frame in places]
         other = next((action for action in takes_of(armature) if action.name == self.take), None)
-        meta = action_meta(other)
-        if other is None or "start_frame" not in meta:
+        meta = take_meta(other)
+        if other is None or meta.start is None:
             raise SpanError(f"'{armature.name}' has no take '{self.take}' with a known start; choose another")
-        first = int(meta["start_frame"])
-        last = first + int(meta.get("frames") or round(other.frame_end) - first + 1) - 1
+        found = whole_span(other, meta, span.fps)
+        first, last = found.start, found.end - 1
         return [(frame, pose_at(armature, rig, other, last if end == START else first)) for end, frame in places]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..rig.character import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, find_character
 from ..ui import allowed
 from .mapping import MappingError, clear, find_mapping, read_mapping, write_mapping
 

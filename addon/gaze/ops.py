@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..generate.props import take_start
 from ..rig.rig_map import RigError
+from ..scene import character_blocker, take_start
 from ..takes.line import is_of_line
 from ..takes.span import SpanError, glanced_span
-from ..ui import allowed, character_blocker
+from ..ui import allowed
 from .place import face_front
 
 EMPTY_SIZE = 0.1  # m, by eye

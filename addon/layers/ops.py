@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
-from ..generate.props import ALL_PARTS, PARTS
 from ..pins.counts import COUNTS
 from ..pins.scope import take_blocker
-from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..scene import ALL_PARTS, PARTS, find_character
 from ..takes.scope import ScopeError, find_range, free_channels
 from ..takes.span import SpanError, action_span, take_span
 from ..takes.stack import find_stack, hide, owners, show, strips_of

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..generate.props import scene_rate
-from ..rig.character import find_character
-from ..takes.apply import action_meta
+from ..scene import find_character, scene_rate
+from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
-from ..takes.span import SAME_RATE, TakeSpan
+from ..takes.span import TakeSpan, whole_span
 from ..ui import allowed
 from .items import Item, all_items, selected_items
 from .ops import PinOperator, some
@@ -178,16 +177,13 @@ def choose(frames: list[float], now: float, direction: str) -> float | None:
 
 def _span_of(scene: bpy.types.Scene, action: bpy.types.Action) -> TakeSpan:
     """The frames of a take that is not the active one."""
-    meta = action_meta(action)
-    start = int(meta.get("start_frame", round(action.frame_range[0])))
-    frames = int(meta.get("frames") or round(action.frame_range[1]) - start + 1)
-    fps = float(meta.get("fps") or scene_rate(scene))
-    if abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = whole_span(action, take_meta(action), scene_rate(scene))
+    if not span.fits(scene):
         raise PinError(
-            f"'{action.name}' was made at {fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
+            f"'{action.name}' was made at {span.fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
             "choose a take of this rate"
         )
-    return TakeSpan(action, start, frames, fps, meta)
+    return span
 
 
 CLASSES = (COSPEECH_OT_pin_from_take, COSPEECH_OT_snap_to_pin, COSPEECH_OT_jump_to_pin)

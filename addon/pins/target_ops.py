@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, find_character
 from ..ui import allowed
 from .props import JOINTS
 from .scope import PinError

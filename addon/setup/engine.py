@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import bpy
 
+from ..client.generators import Generator
 from ..client.jobs import Engine, Job, JobFiles, Workplace
 from ..client.process import EngineError
 from ..paths import asset_table, root, version
@@ -81,6 +82,12 @@ def device() -> str:
     return str(getattr(preferences(), "device", "auto"))
 
 
+def weights_folder(generator: str) -> str:
+    """The folder of a published system's weights as the preferences have it; "" where it is not set."""
+    folder = str(getattr(preferences(), f"{generator}_weights", ""))
+    return bpy.path.abspath(folder) if folder else ""
+
+
 class Session:
     """The engine and the job that runs now, if any; ``note`` is what the panel says about the last one."""
 
@@ -91,6 +98,11 @@ class Session:
         self.job: Job | SetUpJob | None = None
         self.note = ""
         self.failed = self.done = False
+
+    @property
+    def generators(self) -> Mapping[str, Generator]:
+        """What performs, by name, and what each can do."""
+        return self._engine.generators
 
     @property
     def engine_state(self) -> str:

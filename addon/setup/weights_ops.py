@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import bpy
 
+from ..client.generators import declared
 from ..client.jobs import DONE, Job
-from ..speakers.choice import NAMES, PUBLISHED, weights_folder
 from ..ui import allowed
-from .engine import BUSY, SESSION, preferences
+from .engine import BUSY, SESSION, preferences, weights_folder
 from .ops import EngineJobOperator
 
 MILLION = 1_000_000  # numbers
@@ -31,19 +31,21 @@ def weights_blocker() -> str:
     """Why weights can't be tested now; empty where they can."""
     if SESSION.job is not None:
         return BUSY
-    return "" if weights_folder(published()) else f"Set the folder {NAMES[published()]} Weights first"
+    return "" if weights_folder(published()) else f"Set the folder {declared()[published()].label} Weights first"
 
 
 def published() -> str:
     """The published system that the preferences show."""
-    return str(getattr(preferences(), "published", PUBLISHED[0][0]))
+    first = next(generator.name for generator in declared().values() if generator.needs_weights)
+    return str(getattr(preferences(), "published", first))
 
 
 def found_text(found: dict[str, object]) -> str:
     """``EMAGE: 153 million parameters, 1 speaker`` from the engine's answer."""
     count, speakers = int(str(found["parameters"])), int(str(found["speakers"]))
     size = f"{count / MILLION:.0f} million" if count >= MILLION else f"{count:,}"
-    return f"{NAMES[str(found['generator'])]}: {size} parameters, {speakers} speaker{'' if speakers == 1 else 's'}"
+    name = declared()[str(found["generator"])].label
+    return f"{name}: {size} parameters, {speakers} speaker{'' if speakers == 1 else 's'}"
 
 
 class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, find_character
 from ..ui import allowed, draw_sentence
 from .span import SpanError, TakeSpan, glanced_span
 

@@ -12,10 +12,10 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..generate.props import PARTS
 from ..rig.character import face_meshes, keyable_faces
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import JAW, LEFT_EYE, PELVIS, RIGHT_EYE
+from ..scene import PARTS
 from .curves import WIDTHS, guarded_channels, rotation_channel
 from .keys import bone_path, part_joints
 from .slots import owner_channels

@@ -212,7 +212,7 @@ def test_plan_edits_and_variations_are_the_defaults(scene):
 def test_a_listener_is_always_performed_by_the_default(scene):
     from addon.speakers.choice import chosen
 
-    assert chosen(scene).generator == "emage"
+    assert chosen(scene).generator.name == "emage"
     assert chosen(scene, "listen").options() == {"generator": "default", "speaker": "default"}
 
 

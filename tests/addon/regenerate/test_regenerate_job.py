@@ -10,8 +10,8 @@ import bpy
 import pytest
 
 from addon.client.take_file import read_take
-from addon.generate.ops import by_uid
 from addon.regenerate.ops import COSPEECH_OT_regenerate
+from addon.scene import by_uid
 from addon.setup.engine import SESSION
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path
