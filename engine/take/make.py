@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 GENERATORS = ("default", *PUBLISHED)
 WEIGHS_MEANING = ("default", "semtalk")
-ALIGNING = 0.93  # share of the aligner in the time that listening takes, by eye
+ALIGNING = 0.93  # the share of the aligner in the time that listening takes
 JOINS = ("rest", "partial", "next")
 
 
