@@ -24,7 +24,7 @@ from .merge import merge_layer
 from .simplify import Simplified, SimplifyError, simplify
 
 WONT = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
-MILLIMETRE = 1e-3
+MILLIMETRE = 1e-3  # m
 RANGES = (
     ("AUTO", "Automatic", "Between selected keys, else the preview range, else the take"),
     ("SELECTED", "Selected Keys", "From the first to the last selected key of the character"),

@@ -11,7 +11,7 @@ from ..client.process import EngineError
 from .engine import BUSY, SESSION
 from .install import SetUpJob
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.1  # from step to step of a job, by eye
 
 
 class RequestError(Exception):

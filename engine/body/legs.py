@@ -14,10 +14,11 @@ Array = NDArray[np.float64]
 
 HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
 LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
-SOFT_KNEE = float(np.radians(5.0))
-_FLEX_AXIS = np.array([1.0, 0.0, 0.0])
-_BLEND_METRES = 0.003
-_REACH_SOFT = 0.0003
+# By eye.
+SOFT_KNEE = float(np.radians(5.0))  # rad, of a standing person's knee
+_FLEX_AXIS = np.array([1.0, 0.0, 0.0])  # no unit: a knee's hinge in the rest pose, as assets/skeleton.json stands
+_BLEND_METRES = 0.003  # over which the lower of two heights is taken softly
+_REACH_SOFT = 0.0003  # m, over which a leg gets straight
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 RATE = float(FRAME_RATE)
 TOES = (10, 11)
 LEG = (1, 4, 7)
-CONTACT = 0.5
-ANCHOR_SECONDS = 0.2  # deviation of the low pass: sway of the body, not single frames
+CONTACT = 0.5  # 0..1, the network's word for a planted foot: more likely than not
+ANCHOR_SECONDS = 0.2  # deviation of the low pass, by eye: sway of the body, not single frames
 
 
 @dataclass(frozen=True)
