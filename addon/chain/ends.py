@@ -14,7 +14,7 @@ from ..scene import NO_CHARACTER, find_character
 from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
 from ..takes.span import SpanError, TakeSpan, take_span, whole_span
-from ..ui import allowed
+from ..ui import RefusedError, UndoOperator
 from .lines import pose_at, pose_now
 
 START, END = "START", "END"
@@ -40,12 +40,11 @@ def _search_takes(_: COSPEECH_OT_pin_ends, context: bpy.types.Context, text: str
             yield action.name
 
 
-class COSPEECH_OT_pin_ends(bpy.types.Operator):
+class COSPEECH_OT_pin_ends(UndoOperator, bpy.types.Operator):
     """Pin the first or last pose of the take to the end or start of another take, or to the pose shown now"""
 
     bl_idname = "cospeech.pin_ends"
     bl_label = "Pin Ends"
-    bl_options = {"REGISTER", "UNDO"}
 
     ends: bpy.props.EnumProperty(
         name="Ends",
@@ -64,10 +63,8 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, ends_blocker(context))
+    blocker = staticmethod(ends_blocker)
+    refusals = (SpanError, RigError)
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask which ends, and whose pose."""
@@ -80,25 +77,17 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
         if not self.take:
             self.layout.label(text="Takes the pose shown now")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Write the poses as pins."""
         armature = find_character(context)
-        try:
-            span = take_span(context.scene, armature)
-            rig = recognise(armature)
-            poses = self._poses(armature, rig, span)
-        except (SpanError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        poses = self._poses(armature, recognise(armature), take_span(context.scene, armature))
         channels = compat.current_channels(armature)
         if channels is None:
-            self.report({"ERROR"}, f"The take has no keys for '{armature.name}'; generate it again")
-            return {"CANCELLED"}
+            raise RefusedError(f"The take has no keys for '{armature.name}'; generate it again")
         for frame, pose in poses:
             _pin(armature, channels, frame, pose)
         frames = " and ".join(str(frame) for frame, _ in poses)
-        self.report({"INFO"}, f"Pinned the pose on frame {frames}; Regenerate leads the motion there")
-        return {"FINISHED"}
+        return f"Pinned the pose on frame {frames}; Regenerate leads the motion there"
 
     def _poses(self, armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> list[tuple[int, Pose]]:
         """(scene frame, pose) of each end asked for; SpanError where the other take can't give one."""

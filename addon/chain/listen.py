@@ -26,7 +26,7 @@ from ..takes.apply import ApplyError, check_ready
 from ..takes.chained import line_at
 from ..takes.line import Line
 from ..takes.span import SpanError, TakeSpan, glanced_span, take_span
-from ..ui import allowed
+from ..ui import Blocked
 from .turn import turned, yaw_towards
 
 HEAD = JOINTS.index("head")
@@ -55,7 +55,7 @@ def other_characters(context: bpy.types.Context) -> list[bpy.types.Object]:
     return sorted(found, key=lambda obj: obj.name)
 
 
-class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_listen(Blocked, EngineJobOperator, bpy.types.Operator):
     """Let another character listen to the line of the active take, as a take of its own"""
 
     bl_idname = "cospeech.listen"
@@ -69,10 +69,7 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
         name="Look at Speaker", description="Turn head and shoulders towards the speaker", default=True
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a speaker's take and somebody else."""
-        return allowed(cls, listen_blocker(context))
+    blocker = staticmethod(listen_blocker)
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """A listener's take of the same line, over the same frames."""

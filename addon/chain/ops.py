@@ -27,7 +27,7 @@ from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
 from ..takes.stack import visible_take
-from ..ui import allowed
+from ..ui import Blocked
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
@@ -49,7 +49,7 @@ def chain_blocker(context: bpy.types.Context) -> str:
     return ""
 
 
-class _ChainOptions:
+class _ChainOptions(Blocked):
     """Mixin: how takes are put behind each other."""
 
     order: bpy.props.EnumProperty(
@@ -70,10 +70,7 @@ class _ChainOptions:
         name="Idle After", description="Frames of quiet standing after the last take", default=0, min=0, soft_max=240
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with takes and no running job."""
-        return allowed(cls, chain_blocker(context))
+    blocker = staticmethod(chain_blocker)
 
 
 class CospeechChainItem(bpy.types.PropertyGroup):

@@ -22,7 +22,7 @@ from ..takes.apply import META_KEY, ApplyError, RigError, apply_take, check_read
 from ..takes.kept import keep_file
 from ..takes.line import Line, is_of_line
 from ..takes.proportions import fitted
-from ..ui import allowed
+from ..ui import Blocked
 from .options import line_options, place_of
 
 
@@ -43,17 +43,14 @@ def generate_blocker(context: bpy.types.Context) -> str:
     return choice_blocker(chosen(context.scene)) or look_blocker(context.scene, chosen(context.scene))
 
 
-class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_generate(Blocked, EngineJobOperator, bpy.types.Operator):
     """Listen to the line and key gestures, face and body on the character as a new take"""
 
     bl_idname = "cospeech.generate"
     bl_label = "Generate Gestures"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character, audio and no running job."""
-        return allowed(cls, generate_blocker(context))
+    blocker = staticmethod(generate_blocker)
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile.
@@ -136,19 +133,14 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
         return {"CANCELLED"}
 
 
-class COSPEECH_OT_cancel(bpy.types.Operator):
+class COSPEECH_OT_cancel(Blocked, bpy.types.Operator):
     """Stop the running job; the scene stays as it is. A second click ends the engine at once"""
 
     bl_idname = "cospeech.cancel"
     bl_label = "Cancel"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only while a job runs."""
-        if SESSION.job is None:
-            cls.poll_message_set("Nothing is running")
-        return SESSION.job is not None
+    blocker = staticmethod(lambda _: "" if SESSION.job is not None else "Nothing is running")
 
     def execute(self, _: bpy.types.Context) -> set[str]:
         """Ask the job to stop."""

@@ -8,7 +8,7 @@ from ..scene import find_character, scene_rate
 from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
 from ..takes.span import TakeSpan, whole_span
-from ..ui import allowed
+from ..ui import Blocked
 from .items import Item, all_items, selected_items
 from .ops import PinOperator, some
 from .scope import Place, active_take, bones_blocker, find_place, take_blocker
@@ -33,6 +33,14 @@ def _search_takes(_: bpy.types.Operator, context: bpy.types.Context, text: str) 
     return [action.name for action in other_takes(context) if text.lower() in action.name.lower()]
 
 
+def poses_blocker(context: bpy.types.Context) -> str:
+    """Why no pose of another take can be pinned to the selected bones; empty where one can."""
+    reason = bones_blocker(context)
+    if not reason and not other_takes(context):
+        reason = "The character has no other take; generate another one first"
+    return reason
+
+
 class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
     """Pin the selected bones on this frame in the pose that another take has there"""
 
@@ -49,13 +57,7 @@ class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with bones that are selected, and another take."""
-        reason = bones_blocker(context)
-        if not reason and not other_takes(context):
-            reason = "The character has no other take; generate another one first"
-        return allowed(cls, reason)
+    blocker = staticmethod(poses_blocker)
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask for the take."""
@@ -87,10 +89,7 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
 
     direction: bpy.props.EnumProperty(name="Pin", items=DIRECTIONS, default="NEAREST", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with bones that are selected."""
-        return allowed(cls, bones_blocker(context))
+    blocker = staticmethod(bones_blocker)
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Snap each bone."""
@@ -111,7 +110,7 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
         return "INFO", f"Pinned {some({item.name for item, _ in found})} as on frame {found[0][1]:g}"
 
 
-class COSPEECH_OT_jump_to_pin(bpy.types.Operator):
+class COSPEECH_OT_jump_to_pin(Blocked, bpy.types.Operator):
     """Go to the next pin of the selected bones; of the whole take where none is selected"""
 
     bl_idname = "cospeech.jump_to_pin"
@@ -120,10 +119,7 @@ class COSPEECH_OT_jump_to_pin(bpy.types.Operator):
 
     direction: bpy.props.EnumProperty(name="Pin", items=DIRECTIONS, default="NEXT", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, take_blocker(context))
+    blocker = staticmethod(take_blocker)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the current frame, and nothing else."""

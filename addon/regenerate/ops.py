@@ -22,7 +22,7 @@ from ..takes.kept import keep_file
 from ..takes.line import LineError
 from ..takes.scope import ScopeError
 from ..takes.span import SpanError
-from ..ui import allowed
+from ..ui import Blocked
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
 from .notes import outcome
@@ -33,7 +33,7 @@ WONT = (ApplyError, RigError, SpanError, LineError, ScopeError, HintsFileError)
 OWN = ("range", "first", "last", "scope", "parts", "seed", "same_seed")  # fields of Asked that an operator may set
 
 
-class _Options:
+class _Options(Blocked):
     """What both operators let a script or a menu choose; what is left out comes from the scene's settings."""
 
     range: bpy.props.EnumProperty(name="Range", items=RANGES, options={"SKIP_SAVE"})
@@ -53,11 +53,6 @@ class _Options:
     )
 
     blocker = staticmethod(regenerate_blocker)
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take, its audio, and no running job."""
-        return allowed(cls, cls.blocker(context))
 
     def asked(self, context: bpy.types.Context, **more: Any) -> Asked:
         """What is asked for: the operator's own properties, else the scene's settings."""

@@ -8,7 +8,7 @@ import bpy
 
 from ..client.generators import declared
 from ..client.jobs import DONE, Job
-from ..ui import allowed
+from ..ui import Blocked
 from .engine import BUSY, SESSION, preferences, weights_folder
 from .ops import EngineJobOperator
 
@@ -48,17 +48,14 @@ def found_text(found: dict[str, object]) -> str:
     return f"{name}: {size} parameters, {speakers} speaker{'' if speakers == 1 else 's'}"
 
 
-class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_test_weights(Blocked, EngineJobOperator, bpy.types.Operator):
     """Read the published weights, and say what they hold or what is missing"""
 
     bl_idname = "cospeech.test_weights"
     bl_label = "Test Weights"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only with a folder, and while no job runs."""
-        return allowed(cls, weights_blocker())
+    blocker = staticmethod(lambda _: weights_blocker())
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own look at the folder."""
