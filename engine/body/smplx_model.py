@@ -28,7 +28,6 @@ FOLDERS = ("", "smplx")  # where it lies in the user's folder: there, or as the 
 SOURCE = f"{NAME}, the neutral model with the 2020 expressions that BEAT2 and EMAGE use, from the SMPL-X project"
 COEFFICIENTS = BETA_COUNT + EXPRESSION_COUNT
 POSE_FEATURES = (JOINT_COUNT - 1) * 9
-HANDS = slice(25, JOINT_COUNT)
 NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 HAND_MEANS = ("hands_meanl", "hands_meanr")
 
