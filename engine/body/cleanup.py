@@ -12,11 +12,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, ARMS, HANDS, LEG_JOINTS
 from engine.body.kinematics import normalized, two_bone_delta
-from engine.body.legs import ANKLES, LEG_JOINTS, highest_pelvis, knee_poles, solve_legs
+from engine.body.legs import highest_pelvis, knee_poles, solve_legs
 from engine.body.limits import joint_limits, limit_rotations
 from engine.body.skeleton import Skeleton
-from engine.body.solids import ARMS, HANDS, arm_samples, body_distance, body_table, hand_distance
+from engine.body.solids import arm_samples, body_distance, body_table, hand_distance
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

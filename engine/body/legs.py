@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, HIPS, KNEES
 from engine.body.kinematics import hinge_limb
 from engine.body.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 
-HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
-LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
 # By eye.
 SOFT_KNEE = float(np.radians(5.0))  # rad, of a standing person's knee
 _FLEX_AXIS = np.array([1.0, 0.0, 0.0])  # no unit: a knee's hinge in the rest pose, as assets/skeleton.json stands

@@ -29,7 +29,6 @@ SOURCE = f"{NAME}, the neutral model with the 2020 expressions that BEAT2 and EM
 COEFFICIENTS = BETA_COUNT + EXPRESSION_COUNT
 # SMPL-X (Pavlakos et al. 2019): numbers of all matrices but the pelvis's, joints of both hands.
 POSE_FEATURES = (JOINT_COUNT - 1) * 9
-HANDS = slice(25, JOINT_COUNT)
 NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 HAND_MEANS = ("hands_meanl", "hands_meanr")
 

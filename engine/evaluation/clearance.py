@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.body.joints import ARMS, HANDS
 from engine.body.skeleton import Skeleton
-from engine.body.solids import ARMS, HANDS, ArmSamples, body_distance, body_table
+from engine.body.solids import ArmSamples, body_distance, body_table
 
 Array = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import COLLARED_ARMS
 from engine.body.motion import Motion
 from engine.body.skeleton import Skeleton
 from engine.evaluation.metrics import (
@@ -24,7 +25,7 @@ from engine.evaluation.metrics import (
     velocity_steps,
 )
 from engine.evaluation.minimum_jerk import reference
-from engine.evaluation.pin_cases import ARMS, PinCase, Takes, bare_hints, build_hints, small_hints
+from engine.evaluation.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
 from engine.hints.types import Hints
 
 Array = NDArray[np.float64]
@@ -121,7 +122,7 @@ def smoothest(raw: Motion, hints: Hints, result: Motion, *, support: bool) -> Mo
     """The minimum-jerk correction of ``raw`` through the same pins; a target counts as a pin of the result's arm."""
     mask = hints.rotation_mask.copy()
     for target in hints.targets:
-        mask[target.frame, list(ARMS[0] if target.joint == ARMS[0][3] else ARMS[1])] = True
+        mask[target.frame, list(COLLARED_ARMS[0] if target.joint == COLLARED_ARMS[0][3] else COLLARED_ARMS[1])] = True
     return reference(raw, replace(hints, rotation_mask=mask, rotations=result.poses), result, support)
 
 
@@ -161,7 +162,7 @@ def reached_targets(
     far: list[bool] = []
     right: list[bool] = []
     for target, residual in zip(hints.targets, residuals, strict=True):
-        _, shoulder, elbow, wrist = ARMS[0] if target.joint == ARMS[0][3] else ARMS[1]
+        _, shoulder, elbow, wrist = COLLARED_ARMS[0] if target.joint == COLLARED_ARMS[0][3] else COLLARED_ARMS[1]
         lengths = np.linalg.norm(skeleton.offsets[[elbow, wrist]], axis=-1)
         distance = float(np.linalg.norm(np.asarray(target.xyz) - points[target.frame, shoulder]))
         room = abs(lengths[0] - lengths[1]) + REACH_MARGIN_M <= distance <= lengths.sum() - REACH_MARGIN_M

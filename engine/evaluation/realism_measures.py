@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import CHEST, FEET, HEAD, PELVIS, SHOULDERS, WRISTS
 from engine.body.motion import Motion, arkit_names
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.accents import Heard
 from engine.evaluation.clearance import ALLOWED_M, penetration
-from engine.evaluation.metrics import FEET, WRISTS, low_passed, planted_feet, rough_jerk, without_shake
+from engine.evaluation.metrics import low_passed, planted_feet, rough_jerk, without_shake
 from engine.generators.gestures.timing import arrival_time, reversal_time
 
 Array = NDArray[np.float64]
@@ -27,7 +28,6 @@ Flags = NDArray[np.bool_]
 
 # By eye, where no source is named.
 FPS = 30.0  # Hz (docs/sources/bands.md)
-CHEST, HEAD, PELVIS, SHOULDERS = 9, 15, 0, (16, 17)
 NEAR_ACCENT = 0.3  # s, half the time between two accents: a stroke further from every one has none
 NEAR_PAUSE = 0.15  # s, of a blink (docs/sources/bands.md, section 1)
 SEEN_WAY = 0.02  # m a wrist must go for a phrase to be seen

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from engine.body.joints import CHEST, WRISTS
 from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
 from engine.evaluation.accents import Heard, hear_accents
-from engine.evaluation.metrics import WRISTS
-from engine.evaluation.realism_measures import CHEST, FPS, Stroke, Subject
+from engine.evaluation.realism_measures import FPS, Stroke, Subject
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan

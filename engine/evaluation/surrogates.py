@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import FACE_JOINTS
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.evaluation.bodies import local_positions
 from engine.evaluation.pairs import Row
-from engine.evaluation.published import FACE_JOINTS, FPS, frechet_distance
+from engine.evaluation.published import FPS, frechet_distance
 
 Array = NDArray[np.float64]
 

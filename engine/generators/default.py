@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.body.cleanup import clean
+from engine.body.joints import PART_JOINTS
 from engine.body.motion import Motion, frame_count
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import ASSETS, default_skeleton
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
 
 BUNDLED_WEIGHTS = ASSETS / "weights" / "default.safetensors"
-FACE_JOINTS = (22, 23, 24)
-PART_JOINTS: dict[str, tuple[int, ...]] = {
-    "face": FACE_JOINTS,
-    "hands": tuple(range(25, 55)),
-    "upper": (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21),
-    "lower": (1, 2, 4, 5, 7, 8, 10, 11),
-    "root": (0,),
-}
 
 
 class DefaultGenerator:

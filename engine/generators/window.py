@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.body.cleanup import clean
+from engine.body.joints import ELBOWS, SHOULDERS, SIDES, WRISTS
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
 from engine.generators.gestures.perform import perform, used_sides, wrists_at
-from engine.generators.gestures.performance import SIDES
 from engine.generators.gestures.timing import arrival_time, reversal_time
 from engine.generators.life.body import BodyLife, aimed, build_life, head_on, live, rests_for
 from engine.generators.life.noise import Blend, Steps, steps
@@ -42,8 +42,6 @@ SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer
 MOST_NUDGE = 0.15  # s by which such a gesture is moved so that it is
 FIRST_MOVE = 0.35  # s before its onset at which a follower's hand may move already
 NEW_REST_SECONDS = 1.2  # into a rest posture of their own, and back into the base's
-ARMS = (16, 17, 18, 19)  # a hand that is only turned or shaped does not hold its arm
-WRISTS = (20, 21)
 LOOK_AHEAD = 6.0  # s that a follower may lie ahead and still matter to how a gesture ends
 
 
@@ -232,7 +230,8 @@ def _own_rests(plan: GesturePlan, seed: int, hints: Hints) -> RestTracks:
 def free_spans(hints: Hints) -> list[tuple[float, float]]:
     """Stretches of the window in seconds, -inf or inf at the take's own ends, between its borders and pinned arms."""
     first, end = hints.window
-    pinned = hints.rotation_mask[first:end, list(ARMS)].any(axis=1)
+    # A hand that is only turned or shaped does not hold its arm.
+    pinned = hints.rotation_mask[first:end, [*SHOULDERS, *ELBOWS]].any(axis=1)
     frames = set((first + np.flatnonzero(pinned)).tolist())
     frames |= {target.frame for target in hints.targets if target.joint in WRISTS and first <= target.frame < end}
     edges = [first / hints.fps if first > 0 else -np.inf, *(frame / hints.fps for frame in sorted(frames))]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening
 
-from engine.body.legs import ANKLES, HIPS, KNEES, TOES, highest_pelvis
+from engine.body.joints import ANKLES, HIPS, KNEES, TOES
+from engine.body.legs import highest_pelvis
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import Skeleton
 from engine.hints.channels import PLACE_SLACK, ROTATION_SLACK, Span, rotation_residuals, turned

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.body.joints import ARMS, LOOKING, SIDES
 from engine.errors import CospeechError
 from engine.generators.base import SPEAK, Standing
 from engine.plan.emphasis_record import asks_for_other, kept_emphasis, recorded
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
     from engine.take.options import TakeOptions
 
-ARM_JOINTS = {"left": (16, 18, 20), "right": (17, 19, 21)}
-HEAD_JOINTS = (12, 15, 23, 24)
 EVERYWHERE = (-np.inf, np.inf)  # seconds
 
 
@@ -159,10 +158,10 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     alike = (options.style, options.energy, speaker) == (given.style, given.energy, given.speaker)
     if alike and planned_with(given, span, options.seed):
         return given
-    arms = [side for side, joints in ARM_JOINTS.items() if hints.free_joints[list(joints)].any()]
+    arms = [side for side, joints in zip(SIDES, ARMS, strict=True) if hints.free_joints[list(joints)].any()]
     parts = Parts(
         arms=frozenset(arms if "upper" in options.parts else ()),
-        head=bool(hints.free_joints[list(HEAD_JOINTS)].any()),
+        head=bool(hints.free_joints[list(LOOKING)].any()),
         face=hints.free_face and "face" in options.parts,
     )
     fresh = new_plan(options, speech)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
+from engine.body.joints import CHEST, FINGERS, WRISTS
 from engine.body.rotations import axis_angle_to_matrix, continuous_axis_angle, geodesic_angle, matrix_to_6d
 from engine.body.skeleton import JOINT_COUNT, default_skeleton, mirror_poses
 from engine.errors import CospeechError
@@ -31,7 +32,6 @@ ROUGH_ACTORS = ("PN", "Utah")
 ROUGH_CUTOFF = 5.5  # Hz, by eye: what an uneven time base adds lies above
 SNAP_DEGREES = 40.0  # a frame, as the corpus's flags: no finger is so fast
 SKIPPED_FLAGS = ("body_snap",)
-FINGERS = tuple(range(25, JOINT_COUNT))  # SMPL-X joints
 PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
 
 
@@ -139,7 +139,7 @@ def _low_pass(matrices: Array) -> Array:
 def _wrists(matrices: Array) -> tuple[Array, Array]:
     """(n, 2, 3) left and right wrist relative to the chest joint, model axes, metres; (n, 3, 3) the chest's frame."""
     points, world = default_skeleton().forward_matrices(matrices, np.zeros((len(matrices), 3)))
-    return points[:, [20, 21]] - points[:, [9]], world[:, 9]
+    return points[:, list(WRISTS)] - points[:, [CHEST]], world[:, CHEST]
 
 
 def _landmarks(row: dict[str, str], wrists: Array) -> tuple[Landmarks, float]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.body.joints import FOOT_JOINTS
 from engine.body.skeleton import default_skeleton
 from engine.body.smplx_model import BodyModel
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
@@ -36,7 +37,6 @@ NEARLY_ONE = 1.0 - 1e-6  # cosine, ours: beyond it the arc cosine has no gradien
 TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)  # channels
 EXPRESSION = slice(6, None)  # channels
 CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)  # channels
-FEET = (7, 8, 10, 11)  # SMPL-X joints
 REVIVE_STEPS, REVIVE_WINDOWS = 20, 64  # ours, by eye: from reviving to reviving, and what is looked at
 
 
@@ -88,7 +88,7 @@ def mesh_losses(found: Tensor, wanted: Tensor, squared: bool, weight: float = 1.
 
 def foot_lock(places: Tensor, contacts: Tensor) -> Tensor:
     """How far feet of (B, T, 55, 3) go a frame while their found ``contacts`` (B, T, 4) say that they stand."""
-    steps = places[:, :, list(FEET)].diff(dim=1).norm(dim=-1)
+    steps = places[:, :, list(FOOT_JOINTS)].diff(dim=1).norm(dim=-1)
     standing = (contacts[:, :-1] > FOOT_CONTACT).float()
     lock: Tensor = FOOT_WEIGHT * (steps * standing).mean()
     return lock

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.body.joints import TOES
 from engine.body.motion import Motion
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
@@ -25,7 +26,7 @@ from engine.evaluation.metrics import foot_slide, hand_tracks, rotation_error_de
 from engine.generators.base import Request
 from engine.generators.life.body import base_motion
 from engine.generators.published.emage import EmageGenerator
-from engine.generators.published.emage_mends import RATE, TOES, EmageOptions
+from engine.generators.published.emage_mends import RATE, EmageOptions
 from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import FRAME_RATE, HOP, MENDED, PUBLISHED, SEED, line_frames, plan_windows
 from engine.plan.listener import plan_idle

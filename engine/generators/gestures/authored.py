@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ARMS
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
@@ -279,7 +280,7 @@ def _mirror_aside(offset: Array) -> Array:
 def _rest_wrist(name: str, side: int) -> Array:
     """(3,) wrist of a rest posture, metres in the upright body."""
     skeleton, pose = default_skeleton(), spine_rest()
-    joints = ((16, 18, 20), (17, 19, 21))[side]
+    joints = ARMS[side]
     pose[list(joints)] = rest_posture(name, False).arms[side][:9].reshape(3, 3)
     points, _ = skeleton.forward(pose[None], -skeleton.rest[None, 0])
     return np.asarray(points[0, joints[-1]])

@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import CHEST, COLLARED_ARMS, SHOULDERS
 from engine.body.kinematics import hinge_limb, look_frame, normalized, rotation_y, swing_twist
 from engine.body.limits import soft_clamp
 from engine.body.rotations import axis_angle_to_matrix
@@ -25,7 +26,7 @@ Array = NDArray[np.float64]
 # Parts of an arm's state; SMPL-X joints; axes of our rest pose.
 PLACE, POLE, TURN, BEND, TILT = slice(0, 3), slice(3, 6), 6, 7, 8
 STATE = 9
-CHEST, COLLAR, SHOULDER, ELBOW, WRIST = 9, 13, 16, 18, 20
+COLLAR, SHOULDER, ELBOW, WRIST = COLLARED_ARMS[0]
 ALONG, PALM_DOWN = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
 HINGE = np.array([0.0, -1.0, 0.0])
 # W of gesture space (docs/sources/semantics.md, section 6): from acromion to acromion, over the distance of the
@@ -84,7 +85,7 @@ def space() -> Space:
     skeleton = default_skeleton()
     rest = spine_rest()
     points, world = skeleton.forward(rest[None], -skeleton.rest[None, 0])
-    shoulders = points[0, [16, 17]]
+    shoulders = points[0, list(SHOULDERS)]
     width = WIDTH_SHARE * float(np.linalg.norm(shoulders[0] - shoulders[1]))
     sternum = shoulders.mean(axis=0) + np.array([0.0, -STERNUM_DOWN * width, STERNUM_AHEAD])
     return Space(width, sternum, world[0, CHEST], points[0, CHEST], rest[COLLAR], points[0, COLLAR])

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import CHEST, WRISTS
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.generators.gestures.authored_track import eased
@@ -41,7 +42,6 @@ FREE = np.array([1.45, 1.45, 1.45, 1.45, 1.6])
 # Of what recorded arms do beside their keys, for a hand that touches; and how far it may turn a joint (soft, rad).
 TOUCHED_LOOSE, DETAIL_MOST = 0.35, np.radians(16.0)
 LEAST_SHARE, MOST_SHARE = 0.75, 1.2  # by size, own over recorded
-CHEST, WRISTS = 9, (20, 21)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from engine.body.joints import ARMS_WITH_HANDS, COLLARS, EYES, HEAD, LEG_JOINTS, NECK, TOES, TRUNK
 from engine.body.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
-from engine.body.legs import LEG_JOINTS, SOFT_KNEE, TOES, Feet, highest_pelvis, solve_legs
+from engine.body.legs import SOFT_KNEE, Feet, highest_pelvis, solve_legs
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import JOINT_COUNT, default_skeleton
 from engine.generators.life.footsteps import choose_feet, footsteps
@@ -30,7 +31,6 @@ from engine.generators.life.headgaze import (
 )
 from engine.generators.life.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.life.postures import (
-    ARM_JOINTS,
     MIRROR,
     RestTracks,
     life_style,
@@ -43,9 +43,6 @@ from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-TRUNK = (0, 3, 6, 9)
-NECK, HEAD, EYES = 12, 15, (23, 24)
-COLLARS = (13, 14)
 # By eye.
 _CHUNK = 4096  # frames at a time
 _FIDGET_CURL = 0.45  # share of a finger's bend
@@ -250,7 +247,7 @@ def _add_arms(vectors: Array, life: BodyLife, times: Array) -> None:
                 scale += _FIDGET_CURL * event.amount * stir
         fingers = arm[:, 9:].reshape(-1, 5, 9) * scale[:, :, None]
         arm[:, 9:] = fingers.reshape(-1, 45)
-        vectors[:, ARM_JOINTS[side]] = arm.reshape(-1, 18, 3)
+        vectors[:, ARMS_WITH_HANDS[side]] = arm.reshape(-1, 18, 3)
 
 
 def _add_head(local: Array, chest: Array, angles: Array, breath: Array) -> Array:

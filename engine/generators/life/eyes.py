@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import EYES
 from engine.body.kinematics import steady_arctan2
 from engine.plan.types import Event
 
-EYES = (23, 24)
 # By eye.
 LARGE = 18.0  # degrees in the head within SPAN: a gaze shift of about 25, of which the head has not made its part yet
 SPAN = 0.12  # s: as long as a large saccade

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_x, rotation_y
-from engine.body.legs import ANKLES, TOES, Feet
+from engine.body.legs import Feet
 from engine.body.skeleton import ASSETS, Skeleton
 from engine.generators.life.noise import min_jerk, seeded
 from engine.plan.types import Event

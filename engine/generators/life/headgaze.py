@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import EYES
 from engine.body.kinematics import rotation_y, steady_arctan2
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.generators.life.noise import Steps, Wander, min_jerk, rise_and_fall, seeded, steps, wander
@@ -30,7 +31,6 @@ EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0  # degrees in the head
 _HEAD_LAG = 0.07  # s after the eyes
 _SPEECH_FADE = 0.25  # s in which what belongs to speaking comes
 _PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # shares of the sideways scanning range
-EYE_JOINTS = (23, 24)
 FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # degrees: a place behind is looked at as far as a standing body turns
 NEAREST = 0.25  # m from the eyes: what is nearer lies in the head, or swings about with every sway
 _STEEP = 0.35  # the level share of a direction below which a place is more over (or under) the head than beside it
@@ -103,7 +103,7 @@ def _direction(away: Array, side: float = 0.0) -> Array:
 def resting_eyes(skeleton: Skeleton | None = None) -> Array:
     """(3,) metres: between the eyes of the upright body; of our own skeleton where none is given."""
     body = default_skeleton() if skeleton is None else skeleton
-    middle = body.rest[list(EYE_JOINTS)].mean(axis=0)
+    middle = body.rest[list(EYES)].mean(axis=0)
     return np.asarray(middle + np.array([0.0, body.standing_height, 0.0]))
 
 

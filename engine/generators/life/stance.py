@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_y, steady_arctan2
-from engine.body.legs import ANKLES, SOFT_KNEE, TOES, Feet, leg_length
+from engine.body.legs import SOFT_KNEE, Feet, leg_length
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.generators.life.footsteps import Footstep, walked

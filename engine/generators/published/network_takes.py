@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import PART_JOINTS
 from engine.body.motion import Motion, frame_count
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.default import PART_JOINTS
 from engine.generators.face import perform_face
 from engine.generators.life.body import base_motion
 from engine.generators.published.emage_mends import RATE

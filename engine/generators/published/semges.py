@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.body.cleanup import clean
-from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.joints import FIRST_FINGER, HEAD, NECK
+from engine.body.motion import Motion, hand_mean
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.generators.abilities import SEMGES
@@ -52,8 +53,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 BEAT_RATE, SMPLX_RATE = 15, 30  # Hz (docs/sources/semges.md, section 10)
-HEAD = (12, 15)  # neck and head stay with gaze and nods
-JOINTS = tuple(joint for joint in (*SMPLX_BODY, *SMPLX_HANDS) if joint not in HEAD)
+JOINTS = tuple(joint for joint in (*SMPLX_BODY, *SMPLX_HANDS) if joint not in (NECK, HEAD))
 PAD = 1.0  # s beside a window in which the cleanup's pushes may begin, by eye
 
 
@@ -179,7 +179,7 @@ class SemgesGenerator:
             line = published_line(models.model, models.codecs, features, words, number)
         poses = smplx_pose(line.hands, line.body)[0].cpu().numpy().astype(np.float64)
         if not models.beat:  # our own weights know hands against the mean hand, as BEAT2 keeps them
-            poses[:, LEFT_HAND.start :] += hand_mean()
+            poses[:, FIRST_FINGER:] += hand_mean()
         progress("body", 0.9)
         clip = Motion(poses=poses.astype(np.float32), trans=np.zeros((len(poses), 3), np.float32), fps=float(rate))
         if clip.fps != fps or clip.frames != frames:
@@ -226,8 +226,8 @@ class SemgesGenerator:
         return _hubert(self._hubert_folder, str(next(self.models.model.parameters()).device))
 
     def _joints(self, parts: tuple[str, ...]) -> list[int]:
-        chosen = [joint for joint in JOINTS if joint >= LEFT_HAND.start] if "hands" in parts else []
-        return chosen + ([joint for joint in JOINTS if joint < LEFT_HAND.start] if "upper" in parts else [])
+        chosen = [joint for joint in JOINTS if joint >= FIRST_FINGER] if "hands" in parts else []
+        return chosen + ([joint for joint in JOINTS if joint < FIRST_FINGER] if "upper" in parts else [])
 
     def _speaker(self, name: str) -> int:
         return speaker_number("SemGes", name, self.models.model.size.speakers)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_y
-from engine.body.legs import ANKLES, SOFT_KNEE, TOES, leg_length
+from engine.body.legs import SOFT_KNEE, leg_length
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError

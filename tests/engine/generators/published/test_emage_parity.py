@@ -9,7 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from engine.body.motion import LEFT_HAND, hand_mean
+from engine.body.joints import FIRST_FINGER
+from engine.body.motion import hand_mean
 from engine.errors import AudioError
 from engine.generators.base import Request
 from engine.generators.published.emage import EmageGenerator
@@ -63,11 +64,11 @@ def test_the_published_options_give_the_models_own_inference_to_the_bit(folder, 
     made = EmageGenerator.from_folder(folder, options=EmageOptions.published()).generate(request, quiet)
     kept = wanted.axis_angle.shape[1]
     assert 120 < kept <= made.frames
-    body = slice(0, LEFT_HAND.start)
+    body = slice(0, FIRST_FINGER)
     poses = wanted.axis_angle[0].numpy()
     assert made.poses[:kept, body].tobytes() == poses[:, body].tobytes()
-    hands = poses[:, LEFT_HAND.start :].astype(np.float64) + hand_mean()
-    assert made.poses[:kept, LEFT_HAND.start :].tobytes() == hands.astype(np.float32).tobytes()
+    hands = poses[:, FIRST_FINGER:].astype(np.float64) + hand_mean()
+    assert made.poses[:kept, FIRST_FINGER:].tobytes() == hands.astype(np.float32).tobytes()
     assert made.trans[:kept].tobytes() == trans[0].numpy().tobytes()
     assert made.expressions[:kept].tobytes() == wanted.expression[0].numpy().tobytes()
     mended = EmageGenerator.from_folder(folder).generate(request, quiet)
