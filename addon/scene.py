@@ -16,6 +16,13 @@ PARTS = (
     ("root", "Root", "Place and turn of the pelvis", 16),
 )
 ALL_PARTS = {part[0] for part in PARTS}
+KEYED_PARTS = bpy.props.EnumProperty(
+    name="Parts",
+    description="Body parts to key; the others stay untouched",
+    items=PARTS,
+    options={"ENUM_FLAG"},
+    default=ALL_PARTS,
+)
 RANGES = (
     ("AUTO", "Automatic", "Gestures edited in the plan, else between selected keys, else preview range, else the take"),
     ("SELECTED", "Selected Keys", "From the first to the last selected key of the character, as in the Dope Sheet"),

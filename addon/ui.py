@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import blf
 import bpy
@@ -36,7 +37,7 @@ class RefusedError(Exception):
 class Blocked:
     """Mixin of operators: greyed out, with the reason, where ``blocker`` names one."""
 
-    blocker: Callable[[bpy.types.Context], str]
+    blocker: Callable[[bpy.types.Context], str] = staticmethod(lambda _: "")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -47,12 +48,13 @@ class Blocked:
 class UndoOperator(Blocked):
     """Mixin: one undo step; where ``work`` raises one of ``refusals``, nothing has changed and the user reads why.
 
-    ``work(context)`` returns what was done as a sentence, "" where that is seen, or with its kind ("WARNING", text).
+    ``work(context)`` returns what was done as a sentence, "" where that is seen, or with its kind ("WARNING", text);
+    None where nothing had to be done, which is no undo step.
     """
 
     bl_options = {"REGISTER", "UNDO"}
     refusals: tuple[type[Exception], ...] = ()
-    work: Callable[[bpy.types.Context], str | tuple[str, str]]
+    work: Callable[[bpy.types.Context], str | tuple[str, str] | None]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, and say what was done."""
@@ -61,10 +63,19 @@ class UndoOperator(Blocked):
         except (RefusedError, *self.refusals) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if done is None:
+            return {"CANCELLED"}
         kind, text = done if isinstance(done, tuple) else ("INFO", done)
         if text:
             self.report({kind}, text)
         return {"FINISHED"}
+
+
+def scaling(name: str, description: str, low: float, high: float) -> Any:
+    """A setting that scales something, 1 where it is left alone."""
+    return bpy.props.FloatProperty(
+        name=name, description=description, default=1.0, min=low, max=high, subtype="FACTOR", options=set()
+    )
 
 
 def allowed(operator: type, reason: str) -> bool:

@@ -11,6 +11,7 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..scene import NO_CHARACTER, find_character
 from ..takes.stack import visible_take
+from ..ui import RefusedError, UndoOperator
 from .fbx import export_take
 from .presets import PRESETS
 from .stage import ExportError, StageOptions
@@ -31,7 +32,7 @@ ROOT_ITEMS = (
 )
 
 
-class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
+class COSPEECH_OT_export_fbx(UndoOperator, bpy.types.Operator, ExportHelper):
     """Write the character's active take, with its mesh and shape keys, as FBX for a game engine"""
 
     bl_idname = "cospeech.export_fbx"
@@ -58,19 +59,17 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
         name="Meshes", description="Export the character's meshes and shape keys too", default=True
     )
 
+    refusals = (ExportError, RigError)
+
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character that has a take, outside its Edit Mode."""
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Only a character that has a take leaves, outside its Edit Mode."""
         armature = find_character(context)
         if armature is None:
-            cls.poll_message_set(NO_CHARACTER)
-        elif armature.mode == "EDIT":
-            cls.poll_message_set("Leave Edit Mode to export")
-        elif visible_take(armature) is None:
-            cls.poll_message_set(f"'{armature.name}' has no take; generate or load one first")
-        else:
-            return True
-        return False
+            return NO_CHARACTER
+        if armature.mode == "EDIT":
+            return "Leave Edit Mode to export"
+        return "" if visible_take(armature) else f"'{armature.name}' has no take; generate or load one first"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Offer the take's name, and a root motion that the rig can carry."""
@@ -81,23 +80,17 @@ class COSPEECH_OT_export_fbx(bpy.types.Operator, ExportHelper):
             self.root_motion = "PELVIS"
         return ExportHelper.invoke(self, context, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Write the file."""
         armature = find_character(context)
         if not self.filepath:
-            self.report({"ERROR"}, "Choose a file to export to")
-            return {"CANCELLED"}
+            raise RefusedError("Choose a file to export to")
         path = Path(bpy.path.abspath(self.filepath))
         if path.suffix.lower() != ".fbx":
             path = path.with_name(path.name + ".fbx")
         options = StageOptions(PRESETS[self.preset], self.root_motion, self.at_origin, self.from_zero, self.use_meshes)
-        try:
-            frames = export_take(context, armature, path, options)
-        except (ExportError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {frames} frames of '{visible_take(armature).name}' to {path.name}")
-        return {"FINISHED"}
+        frames = export_take(context, armature, path, options)
+        return f"Wrote {frames} frames of '{visible_take(armature).name}' to {path.name}"
 
 
 def has_root(armature: bpy.types.Object) -> bool:

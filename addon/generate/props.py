@@ -6,7 +6,8 @@ import bpy
 
 from ..client.generators import declared
 from ..face.emotion import EMOTIONS, NEUTRAL
-from ..scene import ALL_PARTS, PARTS, RANGES, SCOPES
+from ..scene import KEYED_PARTS, RANGES, SCOPES
+from ..ui import scaling
 
 STYLES = (
     ("calm", "Calm", "Few, small gestures"),
@@ -63,15 +64,7 @@ class CospeechScene(bpy.types.PropertyGroup):
         options=set(),
     )
     style: bpy.props.EnumProperty(name="Style", items=STYLES, default="explain", options=set())
-    energy: bpy.props.FloatProperty(
-        name="Energy",
-        description="How many gestures, and how large",
-        min=0.5,
-        max=1.5,
-        default=1.0,
-        subtype="FACTOR",
-        options=set(),
-    )
+    energy: scaling("Energy", "How many gestures, and how large", 0.5, 1.5)
     emotion: bpy.props.EnumProperty(
         name="Emotion",
         description="What the face shows while it speaks",
@@ -79,28 +72,14 @@ class CospeechScene(bpy.types.PropertyGroup):
         default=NEUTRAL,
         options=set(),
     )
-    emotion_strength: bpy.props.FloatProperty(
-        name="Emotion Strength",
-        description="How much of the emotion shows",
-        min=0.0,
-        max=1.0,
-        default=1.0,
-        subtype="FACTOR",
-        options=set(),
-    )
+    emotion_strength: scaling("Emotion Strength", "How much of the emotion shows", 0.0, 1.0)
     look_at: bpy.props.PointerProperty(
         name="Look At",
         description="Whom the character speaks to, as placed on the take's first frame; empty: an audience in front",
         type=bpy.types.Object,
         poll=_is_somebody_else,
     )
-    parts: bpy.props.EnumProperty(
-        name="Parts",
-        description="Body parts to key; the others stay untouched",
-        items=PARTS,
-        options={"ENUM_FLAG"},
-        default=ALL_PARTS,
-    )
+    parts: KEYED_PARTS
     in_place: bpy.props.BoolProperty(
         name="In Place", description="Pelvis and feet stay where they stand", default=False, options=set()
     )

@@ -6,7 +6,8 @@ property of that name. Times are scene frames and may be fractions; the plan's s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import bpy
 
@@ -103,6 +104,13 @@ def _jump(self: CospeechPlan, context: bpy.types.Context) -> None:
         context.scene.frame_current = round(self.phrases[self.active].apex)
 
 
+def _frame(name: str, description: str, update: Callable[..., None]) -> Any:
+    """A scene frame that the animator may change, in tenths."""
+    return bpy.props.FloatProperty(
+        name=name, description=description, precision=1, step=100, update=update, options=set()
+    )
+
+
 class CospeechPhrase(bpy.types.PropertyGroup):
     """One gesture of the plan. ``name`` is what the list is searched by: its word and its gesture."""
 
@@ -127,14 +135,7 @@ class CospeechPhrase(bpy.types.PropertyGroup):
     hands: bpy.props.EnumProperty(
         name="Hands", description="Which hands perform it", items=HANDS, default="right", update=_touched, options=set()
     )
-    apex: bpy.props.FloatProperty(
-        name="Apex",
-        description="Scene frame on which the gesture arrives",
-        precision=1,
-        step=100,
-        update=_moved,
-        options=set(),
-    )
+    apex: _frame("Apex", "Scene frame on which the gesture arrives", _moved)
     amplitude: bpy.props.FloatProperty(
         name="Amplitude",
         description="Size of the gesture; 1 is as it was recorded",
@@ -199,22 +200,8 @@ class CospeechPhrase(bpy.types.PropertyGroup):
 class CospeechWord(bpy.types.PropertyGroup):
     """One word of the line, ``name`` its text, and when it is said; correctable."""
 
-    start: bpy.props.FloatProperty(
-        name="Start",
-        description="Scene frame on which the word begins",
-        precision=1,
-        step=100,
-        update=_word_touched,
-        options=set(),
-    )
-    end: bpy.props.FloatProperty(
-        name="End",
-        description="Scene frame on which the word ends",
-        precision=1,
-        step=100,
-        update=_word_touched,
-        options=set(),
-    )
+    start: _frame("Start", "Scene frame on which the word begins", _word_touched)
+    end: _frame("End", "Scene frame on which the word ends", _word_touched)
     emphasis: bpy.props.FloatProperty(
         name="Emphasis",
         description="How much more (1) or less (-1) shows on this word: likelier and larger gestures, nods and brows",

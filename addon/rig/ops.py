@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..ui import UndoOperator
 from .armature import create_armature
 from .convert import SMPLX_TO_BLENDER
 from .mannequin import build_mannequin
@@ -16,12 +17,11 @@ from .skeleton import REST, standing_height
 LOOK_ITEMS = [(name, look.label, "") for name, look in looks().items()]
 
 
-class COSPEECH_OT_add_character(bpy.types.Operator):
+class COSPEECH_OT_add_character(UndoOperator, bpy.types.Operator):
     """Add a character that can perform: an SMPL-X armature with a skinned mannequin, standing on the floor"""
 
     bl_idname = "cospeech.add_character"
     bl_label = "Add Character"
-    bl_options = {"REGISTER", "UNDO"}
 
     name: bpy.props.StringProperty(name="Name", description="Name of the armature", default="Character")
     look: bpy.props.EnumProperty(
@@ -29,59 +29,48 @@ class COSPEECH_OT_add_character(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def blocker(cls, context: bpy.types.Context) -> str:
         """Only in Object Mode."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Go to Object Mode to add a character")
-            return False
-        return True
+        return "" if context.mode == "OBJECT" else "Go to Object Mode to add a character"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Build armature and mannequin, and make it the scene's character."""
         armature = create_armature(context, self.name.strip() or "Character")
         heads = (REST + np.array([0.0, standing_height(REST), 0.0])) @ SMPLX_TO_BLENDER.T
         build_mannequin(armature, heads, f"{armature.name} Body", self.look)
         context.scene.cospeech.character = armature
-        self.report({"INFO"}, f"Added '{armature.name}'")
-        return {"FINISHED"}
+        return f"Added '{armature.name}'"
 
 
-class COSPEECH_OT_use_character(bpy.types.Operator):
+class COSPEECH_OT_use_character(UndoOperator, bpy.types.Operator):
     """Let the active SMPL-X armature perform, after a check of its bones"""
 
     bl_idname = "cospeech.use_character"
     bl_label = "Use Selected Armature"
-    bl_options = {"REGISTER", "UNDO"}
 
     armature: bpy.props.StringProperty(
         name="Armature", description="Name of the armature object; empty takes the active one", options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where an armature can be meant."""
-        if not any(obj.type == "ARMATURE" for obj in context.scene.objects):
-            cls.poll_message_set("There is no armature in this scene; use Add Character")
-            return False
-        return True
+    refusals = (RigError,)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    @classmethod
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Only where an armature can be meant."""
+        there = any(obj.type == "ARMATURE" for obj in context.scene.objects)
+        return "" if there else "There is no armature in this scene; use Add Character"
+
+    def work(self, context: bpy.types.Context) -> str | tuple[str, str]:
         """Recognise the armature, and make it the scene's character."""
         armature = bpy.data.objects.get(self.armature) if self.armature else context.active_object
         if armature is not None and armature.type == "MESH":
             armature = armature.find_armature() or armature
-        try:
-            rig = recognise(armature)
-        except RigError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        rig = recognise(armature)
         context.scene.cospeech.character = armature
         notes = warnings(armature, rig)
         if notes:
-            self.report({"WARNING"}, f"'{armature.name}' performs. {'. '.join(notes)}")
-        else:
-            self.report({"INFO"}, f"'{armature.name}' performs, with {len(rig.present)} joints")
-        return {"FINISHED"}
+            return "WARNING", f"'{armature.name}' performs. {'. '.join(notes)}"
+        return f"'{armature.name}' performs, with {len(rig.present)} joints"
 
 
 CLASSES = (COSPEECH_OT_add_character, COSPEECH_OT_use_character)

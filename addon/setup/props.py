@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..client.generators import declared
@@ -22,6 +24,10 @@ SOURCES = (
 )
 
 
+def _path(name: str, description: str, kind: str = "FILE_PATH") -> Any:
+    return bpy.props.StringProperty(name=name, description=description, subtype=kind)
+
+
 class CospeechPreferences(bpy.types.AddonPreferences):
     """The engine's set-up, Python and device."""
 
@@ -30,20 +36,13 @@ class CospeechPreferences(bpy.types.AddonPreferences):
     runtime_source: bpy.props.EnumProperty(
         name="Set Up From", description="Where the engine's packages come from", items=SOURCES, default="ARCHIVE"
     )
-    runtime_archive: bpy.props.StringProperty(
-        name="Archive",
-        description="Runtime archive for this system: cospeech-runtime-<version>-<system>-py311.zip",
-        subtype="FILE_PATH",
+    runtime_archive: _path("Archive", "Runtime archive for this system: cospeech-runtime-<version>-<system>-py311.zip")
+    base_python: _path(
+        "Base Python",
+        "Python that the engine's environment is made from; empty tries Blender's own, then those on PATH",
     )
-    base_python: bpy.props.StringProperty(
-        name="Base Python",
-        description="Python that the engine's environment is made from; empty tries Blender's own, then those on PATH",
-        subtype="FILE_PATH",
-    )
-    engine_python: bpy.props.StringProperty(
-        name="Engine's Python",
-        description="A Python of your own with the engine's packages, used instead of the one set up here",
-        subtype="FILE_PATH",
+    engine_python: _path(
+        "Engine's Python", "A Python of your own with the engine's packages, used instead of the one set up here"
     )
     device: bpy.props.EnumProperty(
         name="Device", description="What the engine computes on", items=DEVICES, default="auto"
@@ -53,20 +52,14 @@ class CospeechPreferences(bpy.types.AddonPreferences):
         description="The published system whose folder is shown",
         items=[generator.item for generator in declared().values() if generator.needs_weights],
     )
-    emage_weights: bpy.props.StringProperty(
-        name="EMAGE Weights",
-        description="Folder H-Liu1997/emage_audio as published, with its folder emage_vq",
-        subtype="DIR_PATH",
+    emage_weights: _path(
+        "EMAGE Weights", "Folder H-Liu1997/emage_audio as published, with its folder emage_vq", "DIR_PATH"
     )
-    semtalk_weights: bpy.props.StringProperty(
-        name="SemTalk Weights",
-        description="Folder with SemTalk's released checkpoints, its vocabulary, HuBERT and CLIP",
-        subtype="DIR_PATH",
+    semtalk_weights: _path(
+        "SemTalk Weights", "Folder with SemTalk's released checkpoints, its vocabulary, HuBERT and CLIP", "DIR_PATH"
     )
-    semges_weights: bpy.props.StringProperty(
-        name="SemGes Weights",
-        description="Folder with SemGes' released checkpoints, its vocabulary and HuBERT",
-        subtype="DIR_PATH",
+    semges_weights: _path(
+        "SemGes Weights", "Folder with SemGes' released checkpoints, its vocabulary and HuBERT", "DIR_PATH"
     )
 
     def draw(self, _: bpy.types.Context) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..setup.engine import user_folder
-from ..ui import allowed
+from ..ui import RefusedError, UndoOperator
 from .presets import DEFAULT, PresetError, bundled, file_name, nobody, own, read, write
 
 
@@ -16,36 +16,31 @@ def presets_folder() -> Path:
     return user_folder() / "speakers"
 
 
-class COSPEECH_OT_choose_speaker(bpy.types.Operator):
+class COSPEECH_OT_choose_speaker(UndoOperator, bpy.types.Operator):
     """Take the ways of this speaker: hands, rate, size, tempo, rests, head, eyes and face"""
 
     bl_idname = "cospeech.choose_speaker"
     bl_label = "Choose Speaker"
-    bl_options = {"REGISTER", "UNDO"}
+    refusals = (PresetError,)
 
     preset: bpy.props.StringProperty(name="Preset", description="The preset's name", options={"SKIP_SAVE"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Fill the settings from the preset."""
         name = self.preset or DEFAULT
         path = {**bundled(), **own(presets_folder())}.get(name)
         if path is None and name != DEFAULT:
-            self.report({"ERROR"}, f"There is no speaker '{name}' any more; choose another one")
-            return {"CANCELLED"}
-        try:
-            context.scene.cospeech_speaker.take(nobody() if path is None else read(path))
-        except PresetError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            raise RefusedError(f"There is no speaker '{name}' any more; choose another one")
+        context.scene.cospeech_speaker.take(nobody() if path is None else read(path))
+        return ""
 
 
-class COSPEECH_OT_save_speaker(bpy.types.Operator):
+class COSPEECH_OT_save_speaker(UndoOperator, bpy.types.Operator):
     """Save these settings as a speaker of your own, for every file"""
 
     bl_idname = "cospeech.save_speaker"
     bl_label = "Save Speaker"
-    bl_options = {"REGISTER", "UNDO"}
+    refusals = (PresetError,)
 
     name: bpy.props.StringProperty(name="Name", description="What the speaker is called", options={"SKIP_SAVE"})
     about: bpy.props.StringProperty(name="About", description="What this speaker is like", options={"SKIP_SAVE"})
@@ -61,21 +56,16 @@ class COSPEECH_OT_save_speaker(bpy.types.Operator):
             self.name, self.replace = speaker.preset, True
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Write the preset; the scene's speaker is that one from now on."""
         speaker = context.scene.cospeech_speaker
-        try:
-            values = {**speaker.values(), "name": file_name(self.name), "about": self.about}
-            path = write(presets_folder(), values, self.replace)
-        except PresetError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        values = {**speaker.values(), "name": file_name(self.name), "about": self.about}
+        path = write(presets_folder(), values, self.replace)
         speaker.take(values)
-        self.report({"INFO"}, f"Saved speaker '{path.stem}'")
-        return {"FINISHED"}
+        return f"Saved speaker '{path.stem}'"
 
 
-class COSPEECH_OT_delete_speaker(bpy.types.Operator):
+class COSPEECH_OT_delete_speaker(UndoOperator, bpy.types.Operator):
     """Delete your speaker's preset; the settings stay as they are"""
 
     bl_idname = "cospeech.delete_speaker"
@@ -83,25 +73,24 @@ class COSPEECH_OT_delete_speaker(bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only for presets of the user's own."""
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Only presets of the user's own can go."""
         mine = context.scene.cospeech_speaker.preset in own(presets_folder())
-        return allowed(cls, "" if mine else "Only speakers that you saved can be deleted")
+        return "" if mine else "Only speakers that you saved can be deleted"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first."""
         return context.window_manager.invoke_confirm(self, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Remove the file."""
         name = context.scene.cospeech_speaker.preset
         try:
             own(presets_folder())[name].unlink()
         except OSError as error:
-            self.report({"ERROR"}, f"'{name}' can't be deleted ({error.strerror}); check the folder {presets_folder()}")
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Deleted speaker '{name}'")
-        return {"FINISHED"}
+            text = f"'{name}' can't be deleted ({error.strerror}); check the folder {presets_folder()}"
+            raise RefusedError(text) from error
+        return f"Deleted speaker '{name}'"
 
 
 CLASSES = (COSPEECH_OT_choose_speaker, COSPEECH_OT_save_speaker, COSPEECH_OT_delete_speaker)

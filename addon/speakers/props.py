@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from ..ui import scaling
 from .presets import DEFAULT, WEIGHTS, factors, nobody
 
 HANDS = (
@@ -62,14 +63,8 @@ def _person(option: str) -> object:
     return {**json.loads(option), "name": "", "about": ""}
 
 
-def _slider(low: float, high: float, label: str, about: str) -> Any:
-    return bpy.props.FloatProperty(
-        name=label, description=about, default=1.0, min=low, max=high, subtype="FACTOR", options=set()
-    )
-
-
 for _factor in factors():
-    CospeechSpeaker.__annotations__[_factor.id] = _slider(_factor.low, _factor.high, _factor.label, _factor.about)
+    CospeechSpeaker.__annotations__[_factor.id] = scaling(_factor.label, _factor.about, _factor.low, _factor.high)
 
 CLASSES = (CospeechSpeaker,)
 

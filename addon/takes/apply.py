@@ -21,7 +21,7 @@ from .keys import FACE_GROUP, Curve, armature_curves, owned_paths, part_joints, 
 from .meaning import network_scores, word_title
 from .reference import remember
 from .resample import Clip, to_rate
-from .stack import shown_reason
+from .stack import new_strip, shown_reason
 
 NAME_LENGTH = 63  # bytes, Blender's limit of a name
 META_KEY = "cospeech"
@@ -154,11 +154,7 @@ def lay_aside(owner: bpy.types.ID, action: bpy.types.Action, slot: Any) -> None:
     data = owner.animation_data or owner.animation_data_create()
     if any(strip.action == action for track in data.nla_tracks for strip in track.strips):
         return
-    track = data.nla_tracks.new()
-    track.name = action.name
-    strip = track.strips.new(action.name, int(action.frame_range[0]), action)
-    strip.action_slot = slot
-    strip.name = action.name
+    track, _ = new_strip(data, action, slot)
     track.mute = True
 
 

@@ -9,75 +9,63 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..client.take_file import TakeFileError, read_take, write_take
 from ..rig.recognise import recognise, warnings
-from ..scene import ALL_PARTS, NO_CHARACTER, PARTS, find_character, take_start
+from ..scene import KEYED_PARTS, NO_CHARACTER, find_character, take_start
+from ..ui import RefusedError, UndoOperator
 from .apply import ApplyError, RigError, apply_take
 from .read import read_performance, take_range
 from .shelf import takes_of, use_take
 
 
-def _has_character(cls: type, context: bpy.types.Context) -> bool:
-    if find_character(context) is None:
-        cls.poll_message_set(NO_CHARACTER)
-        return False
-    return True
+class _TakeOperator(UndoOperator):
+    """What the operators on takes share: they need a character."""
+
+    refusals = (ApplyError, RigError, TakeFileError)
+
+    @classmethod
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Why there is no character."""
+        return "" if find_character(context) is not None else NO_CHARACTER
 
 
-class COSPEECH_OT_load_take(bpy.types.Operator, ImportHelper):
+class COSPEECH_OT_load_take(_TakeOperator, bpy.types.Operator, ImportHelper):
     """Put a take (.npz of Cospeech, BEAT2 or SMPL-X) onto the character as its new Action"""
 
     bl_idname = "cospeech.load_take"
     bl_label = "Load Take"
-    bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".npz"
     filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
     start_frame: bpy.props.IntProperty(
         name="Start Frame", description="Scene frame of the take's first frame", options={"SKIP_SAVE"}
     )
-    parts: bpy.props.EnumProperty(
-        name="Parts",
-        description="Body parts to key; the others stay untouched",
-        items=PARTS,
-        options={"ENUM_FLAG"},
-        default=ALL_PARTS,
-    )
+    parts: KEYED_PARTS
     flat_hands: bpy.props.BoolProperty(
         name="Flat Hand Reference",
         description="For files that do not say: read the fingers against flat hands, not against the mean hand pose",
         default=False,
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character."""
-        return _has_character(cls, context)
-
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask for the file; for a dropped one only for the options."""
         self.start_frame = take_start(context.scene)
         return self.invoke_popup(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Read the file, and key it."""
         if not self.properties.is_property_set("start_frame"):
             self.start_frame = take_start(context.scene)
         armature = find_character(context)
         path = Path(bpy.path.abspath(self.filepath))
-        try:
-            take = read_take(path, self.flat_hands)
-            name = f"{armature.name}_{path.stem}_0" if take.provenance is None else ""
-            action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts), name=name)
-        except (TakeFileError, ApplyError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        take = read_take(path, self.flat_hands)
+        name = f"{armature.name}_{path.stem}_0" if take.provenance is None else ""
+        action = apply_take(context, armature, take, start_frame=self.start_frame, parts=set(self.parts), name=name)
         frames = round(action.frame_end - action.frame_start) + 1
         notes = warnings(armature, recognise(armature))
         text = f"Loaded {frames} frames as '{action.name}'"
-        self.report({"WARNING" if notes else "INFO"}, ". ".join([text, *notes]))
-        return {"FINISHED"}
+        return "WARNING" if notes else "INFO", ". ".join([text, *notes])
 
 
-class COSPEECH_OT_save_take(bpy.types.Operator, ExportHelper):
+class COSPEECH_OT_save_take(_TakeOperator, bpy.types.Operator, ExportHelper):
     """Save what the character does, your own keys included, as a take (.npz) at the scene's rate"""
 
     bl_idname = "cospeech.save_take"
@@ -93,11 +81,6 @@ class COSPEECH_OT_save_take(bpy.types.Operator, ExportHelper):
         name="Last Frame", description="Default: where the active Action ends", options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character."""
-        return _has_character(cls, context)
-
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Offer the Action's name and range."""
         armature = find_character(context)
@@ -107,57 +90,42 @@ class COSPEECH_OT_save_take(bpy.types.Operator, ExportHelper):
         self.first_frame, self.last_frame = take_range(context, armature)
         return ExportHelper.invoke(self, context, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Read the performance, and write the file."""
         armature = find_character(context)
         first, last = take_range(context, armature)
         first = self.first_frame if self.properties.is_property_set("first_frame") else first
         last = self.last_frame if self.properties.is_property_set("last_frame") else last
         if last < first:
-            self.report({"ERROR"}, f"The range {first}..{last} is empty; put the last frame after the first")
-            return {"CANCELLED"}
+            raise RefusedError(f"The range {first}..{last} is empty; put the last frame after the first")
         if not self.filepath:
-            self.report({"ERROR"}, "Choose a file to save the take in")
-            return {"CANCELLED"}
+            raise RefusedError("Choose a file to save the take in")
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".npz")
-        try:
-            take = read_performance(context, armature, first, last)
-            write_take(path, take)
-        except (TakeFileError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Saved {take.frames} frames to {path.name}")
-        return {"FINISHED"}
+        take = read_performance(context, armature, first, last)
+        write_take(path, take)
+        return f"Saved {take.frames} frames to {path.name}"
 
 
-class COSPEECH_OT_use_take(bpy.types.Operator):
+class COSPEECH_OT_use_take(_TakeOperator, bpy.types.Operator):
     """Make this take the active one; the present one is kept in a muted NLA track"""
 
     bl_idname = "cospeech.use_take"
     bl_label = "Use Take"
-    bl_options = {"REGISTER", "UNDO"}
 
     action: bpy.props.StringProperty(name="Take", description="Name of the take's Action", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character."""
-        return _has_character(cls, context)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str | None:
         """Switch."""
         armature = find_character(context)
         action = next((take for take in takes_of(armature) if take.name == self.action), None)
         if action is None:
-            self.report({"ERROR"}, f"'{armature.name}' has no take '{self.action}'; choose one from the Takes panel")
-            return {"CANCELLED"}
+            raise RefusedError(f"'{armature.name}' has no take '{self.action}'; choose one from the Takes panel")
         if armature.animation_data.use_tweak_mode:
-            self.report({"ERROR"}, f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
-            return {"CANCELLED"}
+            raise RefusedError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
         if action == armature.animation_data.action:
-            return {"CANCELLED"}  # it is the active one
+            return None  # it is the active one
         use_take(armature, action)
-        return {"FINISHED"}
+        return ""
 
 
 class COSPEECH_FH_take(bpy.types.FileHandler):

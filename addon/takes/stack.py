@@ -78,16 +78,22 @@ def strips_of(owner: bpy.types.ID, action: bpy.types.Action) -> Iterator[tuple[A
                 yield track, strip
 
 
-def lay(owner: bpy.types.ID, action: bpy.types.Action, slot: Any, blend: str) -> None:
-    """Put an Action into an NLA track of its own above all others; one that it had before is removed."""
-    data = owner.animation_data or owner.animation_data_create()
-    for track in [track for track, _ in strips_of(owner, action) if len(track.strips) == 1]:
-        data.nla_tracks.remove(track)
+def new_strip(data: bpy.types.AnimData, action: bpy.types.Action, slot: Any) -> tuple[Any, Any]:
+    """A track above all others, and in it a strip of an Action."""
     track = data.nla_tracks.new()
     track.name = action.name
     strip = track.strips.new(action.name, int(action.frame_range[0]), action)
     strip.action_slot = slot
     strip.name = action.name
+    return track, strip
+
+
+def lay(owner: bpy.types.ID, action: bpy.types.Action, slot: Any, blend: str) -> None:
+    """Put an Action into an NLA track of its own above all others; one that it had before is removed."""
+    data = owner.animation_data or owner.animation_data_create()
+    for track in [track for track, _ in strips_of(owner, action) if len(track.strips) == 1]:
+        data.nla_tracks.remove(track)
+    _, strip = new_strip(data, action, slot)
     strip.blend_type = blend
     strip.extrapolation = "HOLD"
 
