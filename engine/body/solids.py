@@ -19,7 +19,7 @@ from engine.body.skeleton import ASSETS, Skeleton, default_skeleton
 
 Array = NDArray[np.float64]
 
-_TIPS = (2, 5, 8, 11, 14)
+_TIPS = (2, 5, 8, 11, 14)  # places in HANDS: the roots of the last phalanges
 
 
 @dataclass(frozen=True, eq=False)
