@@ -7,6 +7,20 @@ import pytest
 from tests.places import ENGINE_PYTHON
 
 
+@pytest.fixture
+def mia(blank):
+    """The scene's character with a small face, in an empty file."""
+    import bpy
+
+    from addon.rig.armature import create_armature
+    from tests.support.addon_clips import add_face
+
+    armature = create_armature(bpy.context, "Mia")
+    add_face(armature)
+    blank.cospeech.character = armature
+    return armature
+
+
 @pytest.fixture(scope="session")
 def shot(addon, kept):
     """A saved file with a generated take of the line on a character, beginning on frame 11."""

@@ -29,12 +29,6 @@ from tests.support.regenerate_shot import (
 )
 
 
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
-
-
 def test_a_window_changes_and_nothing_outside_of_it_does(scene):
     scene.frame_set(33)
     before, within, look = outside(), inside(), snapshot()

@@ -32,12 +32,6 @@ from tests.support.regenerate_shot import (
 )
 
 
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
-
-
 def test_what_is_in_the_way_is_a_sentence_and_changes_nothing(scene, tmp_path):
     before = snapshot()
     for asked, sentence in (

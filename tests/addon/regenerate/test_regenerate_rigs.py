@@ -17,12 +17,6 @@ from tests.support.addon_clips import curves_of
 from tests.support.regenerate_shot import FIRST, LAST, keys_at, make_shot, mia, outside, regenerate, take, toes
 
 
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
-
-
 @pytest.mark.parametrize(
     ("fps", "base", "mode"), [(24, 1.001, "QUATERNION"), (60, 1.0, "QUATERNION"), (24, 1.0, "XYZ")]
 )

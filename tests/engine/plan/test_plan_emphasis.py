@@ -24,10 +24,11 @@ from engine.plan.links import USER
 from engine.plan.planner import plan_gestures
 from engine.plan.revise import Parts, planned_anew
 from engine.plan.types import GesturePlan
-from engine.take.make import hear, make_take
+from engine.take.make import TakeOptions, make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import TALK, build, say
+from tests.support.regen import OPTIONS, base, line
 
 SPEECH = say(TALK, 3)
 PLANS = {style: plan_gestures(SPEECH, style, 1.0, 4) for style in ("calm", "explain", "excited")}
@@ -183,10 +184,8 @@ def replace_amount(stretch: tuple[float, float, float]) -> tuple[float, float, f
 
 
 @pytest.fixture(scope="module")
-def take(tmp_path_factory) -> tuple[TakeOptions, object, Motion]:
-    options = TakeOptions(audio=str(DEMO), transcript=str(TRANSCRIPT), fps=24.0, device="cpu")
-    speech = hear(options, lambda *_: None)
-    return options, speech, make_take(options, lambda *_: None, speech)
+def take() -> tuple[TakeOptions, object, Motion]:
+    return replace(OPTIONS, fps=24.0, device="cpu"), line(), base(fps=24.0)
 
 
 def again(take, base: Motion, tmp_path: Path, **asked) -> Motion:

@@ -18,7 +18,6 @@ from engine.hints import Hints
 from engine.plan.listener import plan_idle
 from engine.take.options import TakeOptions
 from tests.support.plan_speech import say
-from tests.support.small_emage import standing_release
 
 SECONDS = 7.0
 WINDOW = (70, 150)
@@ -26,15 +25,8 @@ LONG_LEGS = 1.25
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("emage audio")
-    standing_release(place)
-    return place
-
-
-@pytest.fixture(scope="module")
-def generator(folder):
-    return EmageGenerator.from_folder(folder)
+def generator(standing_folder):
+    return EmageGenerator.from_folder(standing_folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +119,10 @@ def test_the_network_sees_the_pins_and_not_what_they_replace(asked, base):
     assert piece.hidden[101 - begin].all()
 
 
-def test_in_place_neither_pelvis_nor_feet_travel(folder, asked, base):
+def test_in_place_neither_pelvis_nor_feet_travel(standing_folder, asked, base):
     skeleton = default_skeleton()
-    plain = EmageGenerator.from_folder(folder, options=EmageOptions.published()).generate(asked, quiet)
-    still = EmageGenerator.from_folder(folder).generate(asked.asking(in_place=True), quiet)
+    plain = EmageGenerator.from_folder(standing_folder, options=EmageOptions.published()).generate(asked, quiet)
+    still = EmageGenerator.from_folder(standing_folder).generate(asked.asking(in_place=True), quiet)
     always = np.ones((base.frames, 2), np.bool_)
     travel = [float(np.ptp(motion.trans[:, [0, 2]], axis=0).max()) for motion in (plain, still)]
     slide = [foot_slide(skeleton.forward(m.poses, m.trans)[0], always, m.fps) for m in (plain, still)]
