@@ -15,8 +15,8 @@ from engine.body.skeleton import Skeleton
 Array = NDArray[np.float64]
 
 SOFT_KNEE = float(np.radians(5.0))
-STRAIGHTEST_KNEE = float(np.radians(3.0))
-_KNEE_ROOM = 0.001  # metres
+STRAIGHTEST_KNEE = float(np.radians(3.0))  # radians, by eye
+_KNEE_ROOM = 0.001  # metres, by eye: how softly the pelvis begins to come down
 _FLEX_AXIS = np.array([1.0, 0.0, 0.0])
 _BLEND_METRES = 0.003
 _REACH_SOFT = 0.0003
