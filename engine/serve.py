@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
 
+# JSON-RPC 2.0; the last two are of its range for servers.
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -41,10 +42,11 @@ INTERNAL_ERROR = -32603
 USER_ERROR = -32000
 CANCELLED = -32001
 
-PROGRESS_INTERVAL = 0.05
-MOST_VARIATIONS = 64
-LINES_KEPT = 4
-LAST_SECONDS = 8.0
+# By eye.
+PROGRESS_INTERVAL = 0.05  # s between two messages of one stage
+MOST_VARIATIONS = 64  # of one request
+LINES_KEPT = 4  # lines whose speech is remembered
+LAST_SECONDS = 8.0  # for a job to end by itself when the input has ended
 
 
 def serve_stdio() -> None:
@@ -244,17 +246,16 @@ def options_in(folder: Path, given: Any) -> TakeOptions:
 
     if not isinstance(given, dict):
         raise TypeError(f"options must be an object, not {type(given).__name__}")
-    options: dict[str, Any] = dict(given)
+    options = {name: _frozen(value) for name, value in given.items()}
     for name in ("hints", "plan"):
         if options.get(name):
             options[name] = str(folder / str(options[name]))
-    options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
-    options["edits"] = tuple(options.get("edits", ()))
-    for name in ("words", "emphasis"):
-        options[name] = tuple(tuple(entry) for entry in options.get(name, ()))
-    if options.get("gaze") is not None:
-        options["gaze"] = tuple(options["gaze"])
     return TakeOptions(**options)
+
+
+def _frozen(value: Any) -> Any:
+    """A value from JSON with tuples in place of its lists."""
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
 
 
 class Heard:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from .generators import Generator, declared, read_generators
 from .process import EngineError, EngineProcess
 
 # By eye.
@@ -26,11 +29,17 @@ class Engine:
         self._failed_at = 0.0
         self._failed_python: Path | None = None
         self._used_at = 0.0
+        self._generators = declared()
 
     @property
     def protocol(self) -> int:
         """The protocol version that the engine must speak."""
         return self._protocol
+
+    @property
+    def generators(self) -> Mapping[str, Generator]:
+        """What performs, by name: as the last engine said in its ``hello``, else as it is declared."""
+        return self._generators
 
     @property
     def process(self) -> EngineProcess | None:
@@ -71,6 +80,11 @@ class Engine:
             self._failures.clear()
         self._failures.append(cause)
         self._failed_at, self._failed_python = time.monotonic(), python
+
+    def note_hello(self, hello: Mapping[str, Any]) -> None:
+        """The engine says what it is. One that only names its generators, or is silent of them, is as declared."""
+        entries: Sequence[Any] = hello.get("generators") or ()
+        self._generators = {**declared(), **read_generators(entry for entry in entries if isinstance(entry, dict))}
 
     def note_answer(self) -> None:
         """The engine works: it answered a request."""

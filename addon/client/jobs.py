@@ -170,7 +170,7 @@ class Job:
     def _take(self, message: dict[str, Any]) -> None:
         try:
             self._understand(message)
-        except (AttributeError, TypeError, ValueError):  # fields of other types than the protocol's
+        except (AttributeError, KeyError, TypeError, ValueError):  # fields of other types than the protocol's
             text = "The engine says what this add-on does not understand; install both from one version of Cospeech"
             self._fail(f"{text}. Log: {self._where.log}")
 
@@ -191,6 +191,7 @@ class Job:
                 f"install the two from the same version of Cospeech. Log: {self._where.log}"
             )
             return
+        self._engine.note_hello(hello)
         assert self._process is not None
         try:
             self._request = self._process.send(self._method, self._params)

@@ -17,7 +17,7 @@ from engine.body.curves import soft_clamp
 
 Array = NDArray[np.float64]
 
-_TINY = 1e-9
+_TINY = 1e-9  # m, keeps what is divided by from zero
 
 
 @dataclass(frozen=True, eq=False)

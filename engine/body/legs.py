@@ -14,12 +14,13 @@ from engine.body.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 
-SOFT_KNEE = float(np.radians(5.0))
-STRAIGHTEST_KNEE = float(np.radians(3.0))  # radians, by eye
-_KNEE_ROOM = 0.001  # metres, by eye: how softly the pelvis begins to come down
-_FLEX_AXIS = np.array([1.0, 0.0, 0.0])
-_BLEND_METRES = 0.003
-_REACH_SOFT = 0.0003
+# By eye.
+SOFT_KNEE = float(np.radians(5.0))  # rad, of a standing person's knee
+STRAIGHTEST_KNEE = float(np.radians(3.0))  # rad
+_KNEE_ROOM = 0.001  # m, over which a pelvis is brought down softly
+_FLEX_AXIS = np.array([1.0, 0.0, 0.0])  # no unit: a knee's hinge in the rest pose, as assets/skeleton.json stands
+_BLEND_METRES = 0.003  # over which the lower of two heights is taken softly
+_REACH_SOFT = 0.0003  # m, over which a leg gets straight
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,9 +24,10 @@ from engine.errors import TakeError
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 
 
 @cache

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-CHUNK = 128  # frames posed at a time
+CHUNK = 128  # frames posed at a time, by eye
 OWN_JOINTS = "joints of our own skeleton, not of the speaker's body (--smplx)"
 NEEDS_MODEL = "needs the vertices of your SMPL-X model (--smplx FOLDER)"
 

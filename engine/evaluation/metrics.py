@@ -17,12 +17,12 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LAST_FINGER_JOINTS = (27, 30, 33, 36, 39, 42, 45, 48, 51, 54)  # SMPL-X ends a finger at the root of its last phalanx
-LAST_PHALANX = 0.8  # its length, of the phalanx before
+LAST_PHALANX = 0.8  # its length, of the phalanx before, by eye
 TRACKS = len(WRISTS) + len(LAST_FINGER_JOINTS)
 PLANTED_ANKLE_M = 0.11  # our ankle stands at 0.078 m; the 0.09 of mocap labels is for ankles at 0.06
-PLANTED_TOE_M = 0.05
-PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps
-LOW_PASS_HZ = 10.0
+PLANTED_TOE_M = 0.05  # of capture labels (docs/sources/metrics.md, section 6)
+PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps (docs/sources/metrics.md, section 6)
+LOW_PASS_HZ = 10.0  # of the bands (docs/sources/bands.md, section 3)
 
 
 def hand_tracks(poses: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array:

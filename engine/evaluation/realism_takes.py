@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (docs/sources/real_clip.md, section 3)
-STROKE_GAP = 0.2
-ARRIVED = 0.15  # of its highest speed: a hand that goes slower has arrived
+STROKE_GAP = 0.2  # s from peak to peak, by eye
+ARRIVED = 0.15  # share of its highest speed, by eye: a hand that goes slower has arrived
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Abilities:
 
     ``needs_weights``: it performs with published weights from a folder, and has the speakers that are in them.
     ``plans``: its hands follow the gestures of a plan; ``head``: its head follows the plan's nods. ``gaze``: it can be
-    told where to look. ``emphasis``: words can show more or less. ``styles``: its body follows style and energy.
+    told where to look. ``emphasis``: words can show more or less. ``styles``: all of it follows style and energy.
     ``roles``: which of ROLES it plays. ``variations``: another seed moves its body otherwise. ``body``: the parts that
     it moves by itself; the others are the default generator's.
     """
@@ -66,7 +66,6 @@ SEMGES = Abilities(
     "SemGes",
     "The published network for arms and hands, with weights from a folder",
     head=True,
-    styles=True,
     body=("hands", "upper"),
 )
 GENERATORS = {declared.name: declared for declared in (DEFAULT, EMAGE, SEMTALK, SEMGES)}

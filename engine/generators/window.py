@@ -32,16 +32,17 @@ from engine.plan.types import GesturePhrase, GesturePlan
 
 Array = NDArray[np.float64]
 
+# By eye, where no source is named.
 BESIDE = 2  # frames beside the window: satisfy compares the new motion with the base there
-PAD = 1.0  # seconds beside the window in which pushes of the cleanup, blinks and vowels may begin
+PAD = 1.0  # s beside the window in which pushes of the cleanup, blinks and vowels may begin
 CHAIN = 6  # gestures performed before the first that counts: the choice of a clip remembers three
-LONGEST_LEAD = 2.0  # from the first movement of a gesture to its planned onset, at most, seconds
-LONGEST_TAIL = 1.6  # how long a gesture may outlast its planned return
+LONGEST_LEAD = 2.0  # s from the first movement of a gesture to its planned onset, at most
+LONGEST_TAIL = 1.6  # s that a gesture may outlast its planned return
 SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer than this
-MOST_NUDGE = 0.15
-FIRST_MOVE = 0.35  # seconds before its onset at which a follower's hand may move already
-NEW_REST_SECONDS = 1.2  # how long the hands take into a rest posture of their own, and back into the base's
-LOOK_AHEAD = 6.0  # how far a follower may lie and still matter to how a gesture ends
+MOST_NUDGE = 0.15  # s by which such a gesture is moved so that it is
+FIRST_MOVE = 0.35  # s before its onset at which a follower's hand may move already
+NEW_REST_SECONDS = 1.2  # into a rest posture of their own, and back into the base's
+LOOK_AHEAD = 6.0  # s that a follower may lie ahead and still matter to how a gesture ends
 
 
 @dataclass(frozen=True)

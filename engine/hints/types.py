@@ -15,8 +15,8 @@ from engine.errors import CospeechError
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-SUPPORT_SECONDS = 1.0
-TOLERANCE_M = 0.0005
+SUPPORT_SECONDS = 1.0  # a correction's end from its pin (docs/sources/contracts.md, section 2)
+TOLERANCE_M = 0.0005  # of a target, p95 (docs/sources/editing.md, section 3)
 REACHING = (*ANKLES, HEAD, *WRISTS)  # ankles and wrists by two-bone IK, the head by look-at
 
 

@@ -26,11 +26,12 @@ Floats = NDArray[np.float32]
 JointPlaces = Callable[[Floats, Floats, Floats, Floats], NDArray[np.float64]]
 """Poses (T, 55, 3) as stored, trans (T, 3), betas (300,), expressions (T, 100) -> world joints (T, 55, 3)."""
 
+# BEAT2 and EMAGE's release (docs/sources/emage.md, sections 2.2, 4 and 7): Hz, samples, frames, joints.
 FPS = 30
 RATE = 16000
 SAMPLES = RATE // FPS
 WINDOW, STRIDE = 64, 20
-CONTACT_STEP = 0.01  # metres a frame below which a joint is in contact
+CONTACT_STEP = 0.01  # m a frame below which a joint is in contact
 SPLITS = ("train", "val", "test")
 EXCLUDED = "additional"
 

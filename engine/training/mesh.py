@@ -25,8 +25,8 @@ from engine.models.emage_motion import PART_JOINTS
 from engine.models.rotation6d import axis_angle_to_matrix
 from engine.training.beat2 import Floats, JointPlaces
 
-CHUNK = 128  # frames posed at a time: the published mesh of one frame takes 1.6 MB of transforms
-NARROW = 1e-4
+CHUNK = 128  # frames posed at a time, measured: the published mesh of one frame takes 1.6 MB of transforms
+NARROW = 1e-4  # rad, by eye: below it the series is exact in float32
 
 
 def mesh_note(model: BodyModel | None, folder: Path | None = None) -> str:

@@ -18,7 +18,7 @@ from engine.take.options import TakeOptions
 from engine.training.beat2 import FPS
 from engine.training.sample_text import write_text
 
-SPEAKER = 2
+SPEAKER = 2  # BEAT2's number of the one that the release knows
 STYLES = ("explain", "narrate", "excited", "calm")
 
 

@@ -29,10 +29,11 @@ from engine.training.loop import Batch, RunOptions
 from engine.training.semges_losses import SemgesFaults, codec_losses, latent_losses
 
 PARTS = ("hands", "body")
-CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)
+# SemGes' release (docs/sources/semges.md, sections 2 and 5), where it is not said otherwise.
+CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)  # Adam's
 CODEC_RATE, CODEC_RATE_BATCH = 3e-4, 128  # the rate is for a batch of 128, and grows with it
-NETWORK_RATE, NETWORK_BATCH, NETWORK_CLIP = 5e-4, 128, 0.5
-CODEC_STRIDE, NETWORK_STRIDE = 20, 10
+NETWORK_RATE, NETWORK_BATCH, NETWORK_CLIP = 5e-4, 128, 0.5  # of learning, windows, norm of a gradient
+CODEC_STRIDE, NETWORK_STRIDE = 20, 10  # frames from window to window, ours at 30 a second
 Hear = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 

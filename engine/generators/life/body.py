@@ -44,9 +44,11 @@ from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-_CHUNK = 4096
-_FIDGET_CURL = 0.45
-_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])
+# By eye.
+_CHUNK = 4096  # frames at a time
+_FIDGET_CURL = 0.45  # share of a finger's bend
+_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])  # degrees of shoulder, elbow, wrist
+# Degrees of pelvis, spine 1-3.
 _TRUNK_NOISE = np.array([0.45, 1.1, 0.35, 0.45, 0.45, 0.4, 0.45, 0.45, 0.4, 0.4, 0.4, 0.4])
 
 

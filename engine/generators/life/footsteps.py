@@ -25,13 +25,14 @@ from engine.plan.types import Event
 
 Array = NDArray[np.float64]
 
-FREED = 0.5  # of a shift's time: the other leg carries more than half
-SECONDS = (0.44, 0.62)
-LEAST, MOST = 0.025, 0.075  # metres of a step; a foot that would go less, or more, stays
-NARROWEST = 0.185  # metres from ankle to ankle, sideways
-LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # metres; how far the heel comes up first
-GOES = (0.14, 0.78)  # of a step's time: when the foot begins to travel, and how long
-_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4
+# By eye.
+FREED = 0.5  # share of a shift's time: the other leg carries more than half
+SECONDS = (0.44, 0.62)  # of a step
+LEAST, MOST = 0.025, 0.075  # m of a step; a foot that would go less, or more, stays
+NARROWEST = 0.185  # m from ankle to ankle, sideways
+LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # m; rad by which the heel comes up first
+GOES = (0.14, 0.78)  # shares of a step's time: when the foot begins to travel, and how long
+_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4  # no unit, the highest value of PEEL's curve
 
 
 @cache

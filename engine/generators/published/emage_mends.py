@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 RATE = float(FRAME_RATE)
 LEG = (HIPS[0], KNEES[0], ANKLES[0])
-CONTACT = 0.5
-ANCHOR_SECONDS = 0.2  # deviation of the low pass: sway of the body, not single frames
+CONTACT = 0.5  # 0..1, the network's word for a planted foot: more likely than not
+ANCHOR_SECONDS = 0.2  # deviation of the low pass, by eye: sway of the body, not single frames
 
 
 @dataclass(frozen=True)

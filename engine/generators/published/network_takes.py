@@ -25,7 +25,7 @@ from engine.models.emage_windows import SEED
 if TYPE_CHECKING:
     from engine.hints.types import Hints
 
-FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it
+FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it; by eye
 
 
 def speaker_number(system: str, name: str, count: int, plain: int = 0) -> int:

@@ -52,10 +52,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-BEAT_RATE, SMPLX_RATE = 15, 30
-# Neck and head stay with gaze and nods.
+BEAT_RATE, SMPLX_RATE = 15, 30  # Hz (docs/sources/semges.md, section 10)
 JOINTS = tuple(joint for joint in (*SMPLX_BODY, *SMPLX_HANDS) if joint not in (NECK, HEAD))
-PAD = 1.0  # seconds beside a window in which the cleanup's pushes may begin
+PAD = 1.0  # s beside a window in which the cleanup's pushes may begin, by eye
 
 
 @dataclass(frozen=True)

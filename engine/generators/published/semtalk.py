@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-SCOTT = 1  # the row of the speaker whom all released weights were trained on
-HEARING_SHARE = 0.5
-EMPHASIS_LOGITS = 6.0  # full emphasis: a gate that says 5 % meaning opens, one that says 95 % closes
+SCOTT = 1  # row of the speaker whom all released weights were trained on (docs/sources/semtalk.md, section 4.7)
+HEARING_SHARE = 0.5  # of a take's time, by eye
+EMPHASIS_LOGITS = 6.0  # no unit, by eye. Full emphasis: a gate that says 5 % meaning opens, one that says 95 % closes
 
 
 @dataclass(frozen=True)

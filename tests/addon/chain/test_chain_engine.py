@@ -11,11 +11,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from addon.chain.lines import read_line
+from addon.plan.inside import chosen_line, span_edits
 from addon.plan.stale import stale_reasons
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.takes.apply import action_meta
-from addon.takes.inside import chosen_line, same_span, span_edits, whole_meta
+from addon.takes.inside import same_span, whole_meta
 from addon.takes.shelf import takes_of
 from addon.takes.span import SpanError, take_span
 from tests.places import DEMO, ROOT, needs_engine
@@ -140,12 +141,12 @@ def test_a_line_of_a_chain_is_found_with_its_edits_and_put_back(mia, blank):
     chained.cospeech_plan.words[0].end += 2
     with pytest.raises(SpanError, match="edits in several lines"):
         chosen_line(span, 0, 0, "PLAN", 1)
-    changed = {**edited.meta, "plan": {**edited.plan, "phrases": []}}
+    changed = {**edited.meta.data, "plan": {**edited.plan, "phrases": []}}
     whole = whole_meta(edited, changed)
-    assert whole["lines"][0] == span.meta["lines"][0]
+    assert whole["lines"][0] == span.meta.data["lines"][0]
     assert len(whole["plan"]["phrases"]) == len(action_meta(takes[0])["plan"]["phrases"])
     assert len(whole["plan"]["words"]) == len(span.plan["words"])
-    assert same_span(span, 140, frames).meta["line_index"] == 1
+    assert same_span(span, 140, frames).meta.line_index == 1
 
 
 def test_regenerate_works_inside_a_line_of_a_chain(mia, blank):

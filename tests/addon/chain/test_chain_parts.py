@@ -11,22 +11,14 @@ from scipy.spatial.transform import Rotation
 
 from addon.chain.lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from addon.chain.listen import look_yaw
-from addon.chain.merge import (
-    ChainError,
-    Line,
-    build_chain,
-    chain_meta,
-    check_lines,
-    line_at,
-    line_edits,
-    line_words,
-    merged_plan,
-)
+from addon.chain.merge import ChainError, Line, build_chain, chain_meta, check_lines
 from addon.chain.turn import LARGEST, turned
+from addon.client.provenance import TakeMeta
 from addon.client.take_file import Take
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.takes.apply import action_meta, apply_take, set_meta
+from addon.takes.chained import line_at, line_edits, line_words, merged_plan
 from addon.takes.keys import bone_path
 from addon.takes.shelf import takes_of
 from engine.body.skeleton import default_skeleton
@@ -48,7 +40,7 @@ def mia(blank):
 def line(name: str, start: int, frames: int, seed: int = 0, plan: dict[str, object] | None = None) -> Line:
     clip = lively_take(frames, FPS, seed)
     meta = {"start_frame": start, "frames": frames, "fps": FPS, "plan": plan, "provenance": {"seed": seed}}
-    return Line(name, start, clip.poses, clip.trans, clip.blendshapes, meta)
+    return Line(name, start, clip.poses, clip.trans, clip.blendshapes, TakeMeta(meta))
 
 
 def plan(words: int, phrases: int, seconds: float) -> dict[str, object]:
@@ -122,6 +114,7 @@ def test_lines_in_turn_follow_each_other_by_the_gap_and_at_their_frames_they_are
 def test_a_merged_plan_is_a_plan_and_its_edits_find_their_line_again():
     lines = [line("a", 11, 48, 1, plan(3, 2, 2.0)), line("b", 83, 48, 2, plan(2, 2, 2.0))]
     meta = chain_meta(build_chain(lines), FPS, 5)
+    whole = TakeMeta(meta)
     merged = GesturePlan.from_dict(meta["plan"])
     assert [w[0] for w in merged.words] == ["w0", "w1", "w2", "w0", "w1"]
     assert [p.id for p in merged.phrases] == [0, 2, 3, 5]
@@ -129,24 +122,24 @@ def test_a_merged_plan_is_a_plan_and_its_edits_find_their_line_again():
     assert merged.words[3][1] == pytest.approx(0.2 + 3.0)
     assert merged.phrases[2].apex == pytest.approx(0.2 + 3.0)
     assert [event.start for event in merged.blinks] == pytest.approx([0.1, 3.1])
-    assert (line_at(meta, 11, 59), line_at(meta, 84, 100), line_at(meta, 50, 90)) == (0, 1, -1)
+    assert (line_at(whole, 11, 59), line_at(whole, 84, 100), line_at(whole, 50, 90)) == (0, 1, -1)
     edits = [
         {"op": "move", "id": 5, "apex": 4.5},
         {"op": "delete", "id": 2},
         {"op": "add", "word": 4, "lexeme": "", "hands": "left"},
     ]
-    assert line_edits(meta, 1, edits) == [
+    assert line_edits(whole, 1, edits) == [
         {"op": "move", "id": 2, "apex": 1.5},
         {"op": "add", "word": 1, "lexeme": "", "hands": "left"},
     ]
-    assert line_edits(meta, 0, edits) == [{"op": "delete", "id": 2}]
-    assert line_words(meta, 1, [(1, 0.1, 0.2), (4, 3.5, 3.75)]) == [(1, 0.5, 0.75)]
+    assert line_edits(whole, 0, edits) == [{"op": "delete", "id": 2}]
+    assert line_words(whole, 1, [(1, 0.1, 0.2), (4, 3.5, 3.75)]) == [(1, 0.5, 0.75)]
 
 
 def test_a_chain_in_a_chain_remembers_the_lines_themselves():
     inner = [line("a", 11, 48, 1, plan(3, 2, 2.0)), line("b", 83, 48, 2, plan(2, 2, 2.0))]
     chain = build_chain(inner)
-    whole = Line("c", 200, chain.poses, chain.trans, chain.blendshapes, chain_meta(chain, FPS, 0))
+    whole = Line("c", 200, chain.poses, chain.trans, chain.blendshapes, TakeMeta(chain_meta(chain, FPS, 0)))
     outer = chain_meta(build_chain([line("z", 150, 24), whole]), FPS, 0)
     assert [(entry["name"], entry["start_frame"]) for entry in outer["lines"]] == [("z", 150), ("a", 200), ("b", 272)]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 import pytest
 
-from addon.chain.merge import merged_plan
+from addon.client.provenance import TakeMeta
 from addon.plan.emphasis import phrase_words, stretches
 from addon.plan.emphasis_ops import STEP
 from addon.plan.stale import stale_reasons
@@ -15,23 +13,18 @@ from addon.plan.words_panel import score_text
 from addon.regenerate.request import has_edits
 from addon.setup.engine import BASE_PACKAGE, SESSION
 from addon.takes.apply import action_meta
+from addon.takes.chained import merged_plan
 from addon.takes.meaning import SHOWN, word_emphasis, word_scores, word_title
 from tests.places import needs_engine
-from tests.support.regenerate_shot import FIRST, LAST, everything, make_shot, mia, regenerate, take, window
+from tests.support.regenerate_shot import FIRST, LAST, everything, mia, regenerate, take, window
 from tests.support.small_weights import write_weights
 
 pytestmark = needs_engine
 
 
-@pytest.fixture(scope="module")
-def saved(addon, tmp_path_factory) -> Path:
-    """A saved file with a take of the demo line by the default generator."""
-    return make_shot(tmp_path_factory.mktemp("shot"))
-
-
 @pytest.fixture
-def group(saved):
-    bpy.ops.wm.open_mainfile(filepath=str(saved))
+def group(shot):
+    bpy.ops.wm.open_mainfile(filepath=str(shot))
     return take().cospeech_plan
 
 
@@ -203,11 +196,11 @@ def test_semtalk_s_score_stands_on_the_words_and_follows_emphasis(semtalk):
 
 def test_scores_and_titles():
     plan = {"words": [["a", 0.0, 0.4], ["b", 0.5, 1.0]], "phrases": [{"word": 1, "semantic": True}]}
-    assert word_scores({"plan": plan}) == [0.0, 1.0]
-    assert word_scores({"plan": {**plan, "phrases": []}}) == [-1.0, -1.0]
+    assert word_scores(TakeMeta({"plan": plan})) == [0.0, 1.0]
+    assert word_scores(TakeMeta({"plan": {**plan, "phrases": []}})) == [-1.0, -1.0]
     heard = {"plan": {**plan, "phrases": []}, "provenance": {"semantic": {"words": [0.25, 0.75]}}}
-    assert word_scores(heard) == [0.25, 0.75]
-    assert word_scores({"lines": [heard, {"plan": plan}], "plan": {"words": [*plan["words"]] * 2}}) == [
+    assert word_scores(TakeMeta(heard)) == [0.25, 0.75]
+    assert word_scores(TakeMeta({"lines": [heard, {"plan": plan}], "plan": {"words": [*plan["words"]] * 2}})) == [
         0.25, 0.75, -1.0, -1.0,
     ]  # fmt: skip
     assert (word_title("huge", 0.84), word_title("a", SHOWN - 0.01), score_text(-1.0)) == ("huge 0.8", "a", "-")

@@ -10,12 +10,12 @@ import bpy
 import pytest
 
 from addon.client.take_file import read_take
-from addon.generate.ops import by_uid
 from addon.regenerate.ops import COSPEECH_OT_regenerate
+from addon.scene import by_uid
 from addon.setup.engine import SESSION
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path
-from tests.places import DEMO
+from tests.places import LINE
 from tests.support.addon_clips import curves_of, snapshot
 from tests.support.regenerate_shot import (
     FIRST,
@@ -67,7 +67,7 @@ def test_grey_buttons_say_why(scene, tmp_path):
     take()["cospeech"] = json.dumps(meta)
     with pytest.raises(RuntimeError, match=r"The take's audio gone.wav is gone; choose it again as Audio"):
         bpy.ops.cospeech.regenerate()
-    shutil.copyfile(DEMO, tmp_path / "gone.wav")
+    shutil.copyfile(LINE, tmp_path / "gone.wav")
     assert bpy.ops.cospeech.regenerate.poll()
     take()["cospeech"] = kept
     scene.cospeech.audio = str(line)

@@ -8,11 +8,11 @@ import pytest
 
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import REST
-from addon.takes.apply import action_meta
+from addon.takes.apply import take_meta
 from addon.takes.curves import read_curves
 from addon.takes.keys import bone_path
 from addon.takes.span import take_span
-from tests.places import DEMO
+from tests.places import LINE
 from tests.support.addon_clips import curves_of
 from tests.support.regenerate_shot import FIRST, LAST, keys_at, make_shot, mia, outside, regenerate, take, toes
 
@@ -58,18 +58,19 @@ def test_a_rig_with_longer_legs_stands_on_the_floor_before_and_after(addon, tmp_
 
 
 def test_a_listener_stays_a_listener_and_another_line_is_another_line(scene, tmp_path):
+    from addon.client.provenance import Provenance
     from addon.takes.line import LineError, find_line, is_of_line
 
-    made = {"audio": DEMO.name, "options": {"audio": str(DEMO), "role": "listen"}}
-    assert find_line(scene, made).role == "listen"
-    assert find_line(scene, made).transcript == DEMO.with_suffix(".txt")
-    assert find_line(scene, {"options": {"role": "idle", "audio": ""}}).audio is None
-    assert find_line(scene, {}).audio == DEMO
-    moved = {"audio": DEMO.name, "options": {"audio": f"C:\\elsewhere\\{DEMO.name}"}}
-    assert find_line(scene, moved).audio == DEMO  # the shot lies on another machine now
+    made = {"audio": LINE.name, "options": {"audio": str(LINE), "role": "listen"}}
+    assert find_line(scene, Provenance(made)).role == "listen"
+    assert find_line(scene, Provenance(made)).transcript == LINE.with_suffix(".txt")
+    assert find_line(scene, Provenance({"options": {"role": "idle", "audio": ""}})).audio is None
+    assert find_line(scene, Provenance()).audio == LINE
+    moved = {"audio": LINE.name, "options": {"audio": f"C:\\elsewhere\\{LINE.name}"}}
+    assert find_line(scene, Provenance(moved)).audio == LINE  # the shot lies on another machine now
     assert is_of_line(scene, take())
     scene.cospeech.audio = str(tmp_path / "other.wav")
     assert not is_of_line(scene, take())
-    assert find_line(scene, action_meta(take())["provenance"]).audio == DEMO
+    assert find_line(scene, take_meta(take()).provenance).audio == LINE
     with pytest.raises(LineError, match="does not say which audio it was made from"):
-        find_line(scene, {})
+        find_line(scene, Provenance())
