@@ -96,28 +96,13 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make a take from speech."""
-    options = TakeOptions(
-        audio=audio,
-        transcript=transcript,
-        plan=plan,
-        generator=generator,
-        weights=weights,
-        style=style,
-        speaker=speaker,
-        energy=energy,
-        emotion=emotion,
-        emotion_strength=emotion_strength,
-        smplx=smplx,
-        parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
-        in_place=in_place,
-        fps=30.0 if fps is None else fps,
-        seed=seed,
-        device=device,
-        hints=hints,
-        role=role,
-        gaze=_place(gaze),
-        emphasis=tuple(_stretch(text) for text in emphasis or ()),
-    ).checked()
+    given = dict(locals())  # every option by its name, most as TakeOptions has them
+    asked = {name: value for name, value in given.items() if name not in ("out", "variations", "as_json")}
+    asked["parts"] = tuple(part.strip() for part in parts.split(",") if part.strip())
+    asked["fps"] = 30.0 if fps is None else fps
+    asked["gaze"] = _place(gaze)
+    asked["emphasis"] = tuple(_stretch(text) for text in emphasis or ())
+    options = TakeOptions(**asked).checked()
     if hints and fps is None:
         options = replace(options, fps=rate_of(hints))
     _write_takes(options, out, variations, as_json)

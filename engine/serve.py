@@ -246,17 +246,16 @@ def options_in(folder: Path, given: Any) -> TakeOptions:
 
     if not isinstance(given, dict):
         raise TypeError(f"options must be an object, not {type(given).__name__}")
-    options: dict[str, Any] = dict(given)
+    options = {name: _frozen(value) for name, value in given.items()}
     for name in ("hints", "plan"):
         if options.get(name):
             options[name] = str(folder / str(options[name]))
-    options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
-    options["edits"] = tuple(options.get("edits", ()))
-    for name in ("words", "emphasis"):
-        options[name] = tuple(tuple(entry) for entry in options.get(name, ()))
-    if options.get("gaze") is not None:
-        options["gaze"] = tuple(options["gaze"])
     return TakeOptions(**options)
+
+
+def _frozen(value: Any) -> Any:
+    """A value from JSON with tuples in place of its lists."""
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
 
 
 class Heard:

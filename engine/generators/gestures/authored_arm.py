@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import saturated, soft_clamp
 from engine.body.joints import CHEST, COLLARED_ARMS, SHOULDERS
 from engine.body.kinematics import hinge_limb, look_frame, normalized, rotation_y, swing_twist
-from engine.body.limits import soft_clamp
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
 from engine.generators.gestures.authored_table import Key
@@ -103,7 +103,7 @@ def collar_turns(place: Array) -> Array:
     here = space()
     wrist = soft_clamp((place - here.chest_place) @ here.chest, KNOWN[:, 0], KNOWN[:, 1], KNOWN_MARGIN)
     turn = (place_terms(wrist) - place_terms(LOW_HAND)) @ COLLAR_BY_PLACE
-    return axis_angle_to_matrix(here.collar_rest + np.radians(COLLAR_MOST * np.tanh(turn / COLLAR_MOST)))
+    return axis_angle_to_matrix(here.collar_rest + np.radians(saturated(turn, COLLAR_MOST)))
 
 
 def _reach(place: Array, pole: Array) -> tuple[Array, Array, Array, Array]:
@@ -171,7 +171,7 @@ def arm_rotations(state: Array, trailing: Array) -> tuple[Array, Array]:
     collar, world, upper, hinge = _reach(state[:, PLACE], state[:, POLE])
     forearm = upper @ rotation_y(-hinge)
     drift = (np.swapaxes(forearm, -1, -2) @ trailing[..., None])[..., 0]
-    drag = DRAG_MOST * np.tanh(DRAG * drift / DRAG_MOST)
+    drag = saturated(DRAG * drift, DRAG_MOST)
     zero = np.zeros(len(state))
     swing = axis_angle_to_matrix(np.stack([zero, state[:, TILT] + drag[:, 2], -state[:, BEND] - drag[:, 1]], axis=-1))
     half = axis_angle_to_matrix(-0.5 * state[:, TURN, None] * ALONG)

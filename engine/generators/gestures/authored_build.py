@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.body.limits import soft_clamp
+from engine.body.curves import minimum_jerk_terms, soft_clamp
 from engine.body.rotations import axis_angle_to_matrix
 from engine.generators.gestures.authored_arm import (
     BEND,
@@ -25,7 +25,6 @@ from engine.generators.gestures.authored_arm import (
 )
 from engine.generators.gestures.authored_table import Form, Hands, Key, Shake
 from engine.generators.gestures.authored_track import Loop, Move, Track, Wave, eased
-from engine.generators.life.noise import min_jerk
 
 Array = NDArray[np.float64]
 
@@ -120,7 +119,7 @@ class ArmCurves:
 
     def _fingers(self, times: Array) -> Array:
         vectors = np.empty((len(times), 15, 3))
-        awake = min_jerk(times / 0.5) * min_jerk((self.spans.end - times) / 0.5)
+        awake = minimum_jerk_terms(times / 0.5) * minimum_jerk_terms((self.spans.end - times) / 0.5)
         for finger in range(5):
             joints = slice(3 * finger, 3 * finger + 3)
             late = self.fingers(times - self.lags[finger])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_power
 from engine.body.joints import ARMS_WITH_HANDS, SIDES
 from engine.generators.gestures.authored import Repertoire, authored_classes
 from engine.generators.gestures.choice import anchor, choose
@@ -35,7 +36,6 @@ from engine.generators.gestures.timing import (
     opening,
     return_time,
     reversal_time,
-    smooth,
 )
 from engine.models.phase_gesture import BEAT_CLASSES, TORSO, GestureSource
 from engine.plan.links import class_times
@@ -308,13 +308,13 @@ def _scaled(
 
 def _gated(moved: Array, before: Array, resting: Array, slot: Slot, times: Array) -> Array:
     """Ease the first and last GATE seconds into what was there, so that velocities meet."""
-    start = smooth((times - slot.begin) / GATE)
+    start = minimum_jerk_power((times - slot.begin) / GATE)
     early = start < 1.0
     moved[early] = before[early] @ rotation_exp(
         start[early, None, None] * rotation_log(transposed(before[early]) @ moved[early])
     )
     if slot.join == "rest":
-        end = smooth((slot.finish - times) / GATE)
+        end = minimum_jerk_power((slot.finish - times) / GATE)
         late = end < 1.0
         moved[late] = resting[late] @ rotation_exp(
             end[late, None, None] * rotation_log(transposed(resting[late]) @ moved[late])
@@ -334,5 +334,5 @@ def _trunk(layer: _Layer, torso: Array, times: Array) -> Array:
     into, out = _weights(layer, TRUNK, seconds)
     moved = rotation_log(transposed(performance.ends(TORSO)[0]) @ own) * share[:, None]
     moved *= (1.0 - out)[:, None, None]
-    moved *= smooth((times - slot.begin) / GATE)[:, None, None]
+    moved *= minimum_jerk_power((times - slot.begin) / GATE)[:, None, None]
     return np.asarray(moved + into[:, None, None] * torso)

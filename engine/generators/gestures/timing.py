@@ -47,12 +47,6 @@ class Slot:
     fall: float
 
 
-def smooth(x: ArrayLike) -> Array:
-    """Quintic smoothstep: 0 below 0, 1 above 1, C2."""
-    t = np.clip(np.asarray(x, dtype=np.float64), 0.0, 1.0)
-    return np.asarray(t**3 * (10.0 + t * (6.0 * t - 15.0)))
-
-
 def opening(phrase: GesturePhrase, marks: Landmarks, previous: Slot | None) -> tuple[float, float]:
     """(begin, entry): when the movement starts, and at which clip time.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from engine.body.curves import saturated
 from engine.body.joints import ARMS_WITH_HANDS, COLLARS, EYES, HEAD, LEG_JOINTS, NECK, TOES, TRUNK
 from engine.body.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
 from engine.body.legs import SOFT_KNEE, Feet, highest_pelvis, solve_legs
@@ -271,8 +272,8 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
     yaw, pitch = np.radians(gaze[:, 0]), np.radians(gaze[:, 1])
     direction = np.stack([np.sin(yaw) * np.cos(pitch), -np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
     seen = (np.swapaxes(facing, -1, -2) @ direction[:, :, None])[:, :, 0]
-    turn = _soft_limit(steady_arctan2(seen[:, 0], seen[:, 2]), np.radians(EYE_YAW_LIMIT))
-    tilt = _soft_limit(-np.arcsin(np.clip(seen[:, 1], -1.0, 1.0)), np.radians(EYE_PITCH_LIMIT))
+    turn = saturated(steady_arctan2(seen[:, 0], seen[:, 2]), np.radians(EYE_YAW_LIMIT))
+    tilt = saturated(-np.arcsin(np.clip(seen[:, 1], -1.0, 1.0)), np.radians(EYE_PITCH_LIMIT))
     local[:, EYES] = (rotation_y(turn) @ rotation_x(tilt))[:, None]
 
 
@@ -312,10 +313,6 @@ def aimed(local: Array, head: HeadTracks, times: Array, trans: Array, stance: St
     gaze = head.gaze_angles(times) if head.target is None else head.gaze_along(times, away)
     _add_eyes(out, facing, gaze)
     return out
-
-
-def _soft_limit(angle: Array, limit: float) -> Array:
-    return np.asarray(limit * np.tanh(angle / limit), dtype=np.float64)
 
 
 def _load_track(plan: GesturePlan, rng: np.random.Generator) -> Steps:

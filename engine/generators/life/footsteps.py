@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_terms
 from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_x, rotation_y
 from engine.body.legs import Feet
 from engine.body.skeleton import ASSETS, Skeleton
-from engine.generators.life.noise import min_jerk, seeded
+from engine.generators.life.noise import seeded
 from engine.plan.types import Event
 
 Array = NDArray[np.float64]
@@ -94,7 +95,7 @@ def walked(feet: Feet, taken: Sequence[Footstep], times: Array) -> Feet:
     turns, peels = np.zeros((len(times), 2)), np.zeros((len(times), 2))
     for step in taken:
         phase = np.clip((times - step.start) / step.seconds, 0.0, 1.0)
-        gone = min_jerk((phase - GOES[0]) / GOES[1])
+        gone = minimum_jerk_terms((phase - GOES[0]) / GOES[1])
         peel = PEEL * phase**3 * (1.0 - phase) ** 4 / _PEAK
         down, ahead = step.lever
         ankles[:, step.side] += gone[:, None] * step.way

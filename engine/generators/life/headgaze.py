@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_terms, saturated
 from engine.body.joints import EYES
 from engine.body.kinematics import rotation_y, steady_arctan2
 from engine.body.skeleton import Skeleton, default_skeleton
-from engine.generators.life.noise import Steps, Wander, min_jerk, rise_and_fall, seeded, steps, wander
+from engine.generators.life.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.life.stance import Stance
 from engine.plan.gaze import saccade_seconds
 from engine.plan.types import Event, GesturePlan
@@ -138,8 +139,8 @@ def centre_of(look_at: Sequence[float] | None, stance: Stance | None = None) -> 
 
 def _pulse(times: Array, start: float, length: float) -> Array:
     """A quick move out (40 %) and a slower one back (60 %)."""
-    out = min_jerk((times - start) / (0.4 * length))
-    out -= min_jerk((times - start - 0.4 * length) / (0.6 * length))
+    out = minimum_jerk_terms((times - start) / (0.4 * length))
+    out -= minimum_jerk_terms((times - start - 0.4 * length) / (0.6 * length))
     return out
 
 
@@ -181,7 +182,7 @@ def shake_curve(times: Array, event: Event) -> Array:
     span = max(event.end - event.start, 0.2)
     phase = np.clip((times - event.start) / span, 0.0, 1.0)
     cycles = max(event.cycles, 1.0)
-    envelope = min_jerk(phase / 0.22) - min_jerk((phase - 0.62) / 0.38)
+    envelope = minimum_jerk_terms(phase / 0.22) - minimum_jerk_terms((phase - 0.62) / 0.38)
     return np.asarray(envelope * np.sin(2.0 * np.pi * cycles * phase), dtype=np.float64)
 
 
@@ -326,7 +327,7 @@ def _follow(targets: Sequence[_Target], head: dict[str, Any], rng: np.random.Gen
     """
     share = (float(head["follow_audience"]), float(head["follow_aversion"]))
     most = np.array(_EYES_ALONE)
-    turned = centre - most * np.tanh((1.0 - share[0]) * centre / most)
+    turned = centre - saturated((1.0 - share[0]) * centre, most)
     first_away = np.array(targets[0][1:3]) - centre
     last = np.array([*(turned + share[0] * first_away), targets[0][3]])
     first, moves = last, []

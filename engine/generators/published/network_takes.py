@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import smooth_step
 from engine.body.joints import PART_JOINTS
 from engine.body.motion import Motion, frame_count
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
@@ -88,7 +89,7 @@ def _faded_into_base(made: Motion, hints: Hints) -> Motion:
         away = np.minimum(away, end - at)
     way = np.clip(away / reach, 0.0, 1.0)
     rows = np.flatnonzero(way < 1.0)
-    share = (way**2 * (3.0 - 2.0 * way))[rows]
+    share = smooth_step(way)[rows]
     old, new = (axis_angle_to_matrix(motion.poses[rows].astype(np.float64)) for motion in (base, made))
     turn = share[:, None, None] * matrix_to_axis_angle(np.swapaxes(old, -1, -2) @ new)
     poses, trans, expressions = made.poses.copy(), made.trans.copy(), made.expressions.copy()
