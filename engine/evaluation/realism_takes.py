@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -22,8 +21,6 @@ from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
-
-Array = NDArray[np.float64]
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (specs/realism.md section 3)

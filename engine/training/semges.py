@@ -30,7 +30,7 @@ from engine.training.semges_losses import SemgesFaults, codec_losses, latent_los
 PARTS = ("hands", "body")
 CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)
 CODEC_RATE, CODEC_RATE_BATCH = 3e-4, 128  # the rate is for a batch of 128, and grows with it
-NETWORK_RATE, NETWORK_BATCH, NETWORK_CLIP = 5e-4, 128, 0.5
+NETWORK_CLIP = 0.5
 CODEC_STRIDE, NETWORK_STRIDE = 20, 10
 Hear = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

@@ -34,7 +34,6 @@ from engine.training.emage_vq import EXPRESSION, CodecLosses, geodesic, mesh_los
 from engine.training.loop import Batch, RunOptions
 from engine.training.semtalk_losses import SemTalkBatch, base_losses, sparse_losses
 
-CODEC_RATE, NETWORK_RATE = 1.5e-4, 5e-5  # of batches of 64
 BETAS = (0.5, 0.999)
 CLIP = 0.99
 EPOCHS = 200.0
