@@ -24,7 +24,7 @@ CROWN = 0.2  # metres from the head's joint to its top
 CONTACT_SPEED = 0.03  # metres a second: a foot that is slower stands
 CONTACT_HEIGHT = 0.03  # metres above the lowest place of the foot
 BLAME = 0.5  # joints that move a place at least this much as the one that moves it most are made better with it
-LEFT_LEG, RIGHT_LEG, LEFT_ARM, RIGHT_ARM, TRUNK = range(5)
+TRUNK = 4  # the last of the five limbs
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,6 @@ EXPRESSION_COUNT = 100
 BETA_COUNT = 300
 RATES = (1, 10000)  # frames a second; what is outside is a damaged number
 LEFT_HAND = slice(25, 40)
-RIGHT_HAND = slice(40, 55)
 
 
 @cache

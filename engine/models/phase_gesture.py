@@ -24,7 +24,6 @@ from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 TORSO = (3, 6, 9, 12, 15, 13, 14)
 LEFT_ARM = (16, 18, 20, *range(25, 40))

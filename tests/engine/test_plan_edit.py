@@ -15,7 +15,6 @@ from regen import OPTIONS, apex_of, base, line, plan_of, regenerated, silent_pro
 from engine.errors import CospeechError
 from engine.generators.default import DefaultGenerator
 from engine.generators.gestures.authored import Repertoire
-from engine.generators.gestures.choice import known_classes
 from engine.hints import Hints
 from engine.plan.edit import affected_window, edit_plan
 from engine.plan.lexemes import LEXEMES_FILE, lexemes, write_lexemes
@@ -23,6 +22,7 @@ from engine.plan.links import USER, class_times, linked
 from engine.plan.planner import plan_gestures
 from engine.plan.retime import retimed
 from engine.take.make import hear
+from tests.engine.gesture_classes import known_classes
 
 TEXT = (
     "Hello everyone. I think this is a really big idea, and you know what? We can not stop here. "

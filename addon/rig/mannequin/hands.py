@@ -15,7 +15,6 @@ from .mesh import Half, relax
 FINGERS = ("index", "middle", "ring", "pinky")
 ACROSS = 4  # cells over the back of one finger
 WEB = 2  # vertices between back and palm on a finger's side
-SIDE = 3  # cells on the palm's two edges
 UP = np.array([0.0, 0.0, 1.0])
 # radii at the joints 1, 2, 3 and the tip; length of the last phalanx
 RADII = {
