@@ -23,7 +23,7 @@ from engine.models.semges_windows import SMPLX_WINDOW
 from engine.models.vocabulary import Vocabulary, collected
 from engine.training.beat2 import FPS, windows
 from engine.training.beat2_text import semantic_scores, word_intervals
-from engine.training.emage_data import EmageData
+from engine.training.emage_data import EmageData, cut
 from engine.training.loop import Batch, RunOptions
 from engine.training.semges_losses import SemgesFaults, codec_losses, latent_losses
 
@@ -75,8 +75,7 @@ class SemgesCodecTask:
     def batch(self, items: NDArray[np.int64], step: int) -> Batch:
         """The part's channels of these windows."""
         del step
-        places = [(self._pieces[item].clip, self._pieces[item].start) for item in items]
-        return {"x": torch.stack([self._motion[clip][start : start + SMPLX_WINDOW] for clip, start in places])}
+        return {"x": cut(self._motion, [self._pieces[item] for item in items], SMPLX_WINDOW)}
 
 
 def parts_of(data: EmageData) -> tuple[list[Tensor], list[Tensor]]:
@@ -171,16 +170,13 @@ class SemgesTask:
         del step
         pieces = [self._pieces[item] for item in items]
 
-        def cut(rows: list[Tensor]) -> Tensor:
-            return torch.stack([rows[piece.clip][piece.start : piece.start + SMPLX_WINDOW] for piece in pieces])
-
         features = self._heard.features
         audio = [heard_at(features[piece.clip][None], piece.start, SMPLX_WINDOW, FPS) for piece in pieces]
         return {
             "audio": torch.cat(audio),
-            "words": cut(self._heard.words),
-            "speaker": torch.tensor([self._data.clips[piece.clip].entry.speaker for piece in pieces]),
-            "score": cut(self._heard.scores),
-            "hands": cut(self._hands),
-            "body": cut(self._body),
+            "words": cut(self._heard.words, pieces, SMPLX_WINDOW),
+            "speaker": self._data.speakers_of(pieces),
+            "score": cut(self._heard.scores, pieces, SMPLX_WINDOW),
+            "hands": cut(self._hands, pieces, SMPLX_WINDOW),
+            "body": cut(self._body, pieces, SMPLX_WINDOW),
         }
