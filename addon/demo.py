@@ -12,9 +12,10 @@ from pathlib import Path
 
 import bpy
 
-from . import preview, register, unregister
+from . import preview
 from .client.take_file import Take, read_take
 from .paths import asset, root
+from .registration import register, unregister
 from .rig.mannequin.looks import PLAIN, looks
 
 

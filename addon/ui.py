@@ -1,16 +1,15 @@
-"""What all panels share."""
+"""What all panels and operators share."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import blf
 import bpy
 
-from .rig.character import NO_CHARACTER
-
-# What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1.
+# What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1; by eye.
 BESIDE_TEXT = 86
 NARROWEST = 80
 
@@ -23,21 +22,56 @@ class CospeechPanel:
     bl_category = "Cospeech"
 
 
+class SubPanel(CospeechPanel):
+    """One of those that hang, closed, under the main panel; ``bl_order`` is its place there."""
+
+    bl_parent_id = "COSPEECH_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+class RefusedError(Exception):
+    """An operator does nothing; ``str(error)`` says why, in one sentence for the user."""
+
+
+class Blocked:
+    """Mixin of operators: greyed out, with the reason, where ``blocker`` names one."""
+
+    blocker: Callable[[bpy.types.Context], str]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where nothing speaks against it."""
+        return allowed(cls, cls.blocker(context))
+
+
+class UndoOperator(Blocked):
+    """Mixin: one undo step; where ``work`` raises one of ``refusals``, nothing has changed and the user reads why.
+
+    ``work(context)`` returns what was done as a sentence, "" where that is seen, or with its kind ("WARNING", text).
+    """
+
+    bl_options = {"REGISTER", "UNDO"}
+    refusals: tuple[type[Exception], ...] = ()
+    work: Callable[[bpy.types.Context], str | tuple[str, str]]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it, and say what was done."""
+        try:
+            done = self.work(context)
+        except (RefusedError, *self.refusals) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        kind, text = done if isinstance(done, tuple) else ("INFO", done)
+        if text:
+            self.report({kind}, text)
+        return {"FINISHED"}
+
+
 def allowed(operator: type, reason: str) -> bool:
     """Whether an operator can run, for its poll: where not, ``reason`` is what its grey button says."""
     if reason:
         operator.poll_message_set(reason)
     return not reason
-
-
-def character_blocker(context: bpy.types.Context) -> str:
-    """Why there is no character to work with in this scene; empty where there is one."""
-    armature = context.scene.cospeech.character
-    if armature is None:
-        return NO_CHARACTER
-    if armature.name not in context.scene.objects:
-        return f"'{armature.name}' is not in this scene; choose another character"
-    return ""
 
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:

@@ -17,7 +17,9 @@ from engine.body.motion import Motion, check_target
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL
 from engine.generators.base import PARTS
-from engine.take.make import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
+from engine.take.make import hear, make_takes, missed, outcome_of, rate_of
+from engine.take.options import TakeOptions
+from engine.take.plan_file import read_plan
 from engine.take.progress import Bar, Course
 
 # Commands with the folder that holds them; the extension leaves these folders out.
@@ -133,7 +135,7 @@ def _write_takes(options: TakeOptions, out: Path, variations: int, as_json: bool
         seeds = tuple(options.seed + index for index in range(variations))
         for path, motion in zip(paths, make_takes(options, seeds, course, speech), strict=True):
             motion.save(path)
-            takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **told(motion)})
+            takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **outcome_of(motion)})
     if as_json:
         print(json.dumps({"takes": takes}, ensure_ascii=False))
         return

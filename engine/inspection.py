@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS
+from engine.devices import devices
 from engine.errors import CospeechError
 from engine.version import __version__
 
@@ -90,17 +91,11 @@ def examine_weights(generator: str, folder: str) -> dict[str, Any]:
     return {"generator": generator, "folder": folder, **examine(generator, Path(folder))}
 
 
-def devices() -> list[str]:
-    """Devices that torch can compute on here; the CPU is always one."""
-    import torch
-
-    return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
 def _self_test() -> str:
     import numpy as np
 
-    from engine.take.make import TakeOptions, make_take
+    from engine.take.make import make_take
+    from engine.take.options import TakeOptions
 
     speech = next(iter(sorted(DEMO_SPEECH.glob("demo.[fw]*[cv]"))), None)
     if speech is None:

@@ -8,17 +8,17 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
-from ..takes.apply import action_meta
+from ..scene import NO_CHARACTER, find_character
+from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
-from ..takes.span import SpanError, TakeSpan, take_span
-from ..ui import allowed
+from ..takes.span import SpanError, TakeSpan, take_span, whole_span
+from ..ui import RefusedError, UndoOperator
 from .lines import pose_at, pose_now
 
 START, END = "START", "END"
-FULL_TURN = 2.0 * np.pi
+FULL_TURN = 2.0 * np.pi  # rad
 Pose = dict[tuple[str, int], float]
 
 
@@ -28,7 +28,7 @@ def ends_blocker(context: bpy.types.Context) -> str:
     if armature is None:
         return NO_CHARACTER
     data = armature.animation_data
-    if not action_meta(data.action if data is not None else None):
+    if not take_meta(data.action if data is not None else None):
         return "The character has no take yet; generate one first"
     return ""
 
@@ -40,12 +40,11 @@ def _search_takes(_: COSPEECH_OT_pin_ends, context: bpy.types.Context, text: str
             yield action.name
 
 
-class COSPEECH_OT_pin_ends(bpy.types.Operator):
+class COSPEECH_OT_pin_ends(UndoOperator, bpy.types.Operator):
     """Pin the first or last pose of the take to the end or start of another take, or to the pose shown now"""
 
     bl_idname = "cospeech.pin_ends"
     bl_label = "Pin Ends"
-    bl_options = {"REGISTER", "UNDO"}
 
     ends: bpy.props.EnumProperty(
         name="Ends",
@@ -64,10 +63,8 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, ends_blocker(context))
+    blocker = staticmethod(ends_blocker)
+    refusals = (SpanError, RigError)
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask which ends, and whose pose."""
@@ -80,25 +77,17 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
         if not self.take:
             self.layout.label(text="Takes the pose shown now")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Write the poses as pins."""
         armature = find_character(context)
-        try:
-            span = take_span(context.scene, armature)
-            rig = recognise(armature)
-            poses = self._poses(armature, rig, span)
-        except (SpanError, RigError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        poses = self._poses(armature, recognise(armature), take_span(context.scene, armature))
         channels = compat.current_channels(armature)
         if channels is None:
-            self.report({"ERROR"}, f"The take has no keys for '{armature.name}'; generate it again")
-            return {"CANCELLED"}
+            raise RefusedError(f"The take has no keys for '{armature.name}'; generate it again")
         for frame, pose in poses:
             _pin(armature, channels, frame, pose)
         frames = " and ".join(str(frame) for frame, _ in poses)
-        self.report({"INFO"}, f"Pinned the pose on frame {frames}; Regenerate leads the motion there")
-        return {"FINISHED"}
+        return f"Pinned the pose on frame {frames}; Regenerate leads the motion there"
 
     def _poses(self, armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> list[tuple[int, Pose]]:
         """(scene frame, pose) of each end asked for; SpanError where the other take can't give one."""
@@ -109,11 +98,11 @@ class COSPEECH_OT_pin_ends(bpy.types.Operator):
             pose = pose_now(armature, rig)
             return [(frame, pose) for _, frame in places]
         other = next((action for action in takes_of(armature) if action.name == self.take), None)
-        meta = action_meta(other)
-        if other is None or "start_frame" not in meta:
+        meta = take_meta(other)
+        if other is None or meta.start is None:
             raise SpanError(f"'{armature.name}' has no take '{self.take}' with a known start; choose another")
-        first = int(meta["start_frame"])
-        last = first + int(meta.get("frames") or round(other.frame_end) - first + 1) - 1
+        found = whole_span(other, meta, span.fps)
+        first, last = found.start, found.end - 1
         return [(frame, pose_at(armature, rig, other, last if end == START else first)) for end, frame in places]
 
 

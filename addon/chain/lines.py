@@ -10,17 +10,17 @@ import numpy as np
 
 from .. import compat
 from ..client.take_file import arkit_names
-from ..generate.props import scene_rate
 from ..rig.character import face_shapes
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
-from ..takes.apply import action_meta
+from ..scene import scene_rate
+from ..takes.apply import take_meta
 from ..takes.curves import as_quaternions, bone_values, key_places, live_curves, rotation_channel, sample
 from ..takes.keys import bone_path, shape_path
 from ..takes.reference import edited_keys, load
 from ..takes.shelf import owner_channels, takes_of
-from ..takes.span import SAME_RATE
+from ..takes.span import whole_span
 from .merge import ChainError, Line
 
 OWN, TURN = "OWN", "TURN"
@@ -41,7 +41,7 @@ def fitting_takes(takes: Sequence[bpy.types.Action], active: bpy.types.Action | 
     """
     chosen: list[bpy.types.Action] = []
     for action in sorted(takes, key=lambda action: action != active):
-        if "lines" in action_meta(action):
+        if take_meta(action).lines:
             continue
         if all(action.frame_end < other.frame_start or other.frame_end < action.frame_start for other in chosen):
             chosen.append(action)
@@ -50,17 +50,16 @@ def fitting_takes(takes: Sequence[bpy.types.Action], active: bpy.types.Action | 
 
 def read_line(scene: bpy.types.Scene, armature: bpy.types.Object, rig: RigMap, action: bpy.types.Action) -> Line:
     """A take as it stands in its Action, with the animator's keys. ChainError where it can't be read at this rate."""
-    meta = action_meta(action)
-    fps = float(meta.get("fps") or scene_rate(scene))
-    if "start_frame" not in meta:
+    meta = take_meta(action)
+    if meta.start is None:
         raise ChainError(f"'{action.name}' does not say where it begins; load or generate that take again")
-    if abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = whole_span(action, meta, scene_rate(scene))
+    if not span.fits(scene):
         raise ChainError(
-            f"'{action.name}' was made at {fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
+            f"'{action.name}' was made at {span.fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
             "generate it again at the scene's rate"
         )
-    start = int(meta["start_frame"])
-    frames = np.arange(start, start + max(1, int(meta.get("frames") or round(action.frame_end) - start + 1)))
+    frames = np.arange(span.start, span.end)
     channels = owner_channels(armature, action)
     if channels is None:
         raise ChainError(f"'{action.name}' has no keys for '{armature.name}'; choose another take")
@@ -74,7 +73,7 @@ def read_line(scene: bpy.types.Scene, armature: bpy.types.Object, rig: RigMap, a
     place = bone_values(armature.pose.bones[rig.bones[PELVIS]], curves, "location", frames)
     return Line(
         name=action.name,
-        start=start,
+        start=span.start,
         poses=rig.poses_from_bones(rotations).astype(np.float32),
         trans=rig.trans_from_location(place).astype(np.float32),
         blendshapes=_face(armature, action, frames),

@@ -10,24 +10,26 @@ import bpy
 import numpy as np
 
 from ..client.jobs import Job
+from ..client.provenance import LISTEN, SPEAK
 from ..client.take_file import read_take, write_take
-from ..face.emotion import emotion_options
-from ..generate.props import scene_rate
-from ..rig.character import find_character
+from ..generate.options import line_options, place_of
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS
-from ..setup.engine import SESSION, device
+from ..scene import find_character
+from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
+from ..speakers.choice import chosen
+from ..speakers.presets import DEFAULT
 from ..takes.apply import ApplyError, check_ready
+from ..takes.chained import line_at
+from ..takes.line import Line
 from ..takes.span import SpanError, TakeSpan, glanced_span, take_span
-from ..ui import allowed
-from .merge import line_at
+from ..ui import Blocked
 from .turn import turned, yaw_towards
 
 HEAD = JOINTS.index("head")
-ROLE = "listen"
 
 
 def listen_blocker(context: bpy.types.Context) -> str:
@@ -53,7 +55,7 @@ def other_characters(context: bpy.types.Context) -> list[bpy.types.Object]:
     return sorted(found, key=lambda obj: obj.name)
 
 
-class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_listen(Blocked, EngineJobOperator, bpy.types.Operator):
     """Let another character listen to the line of the active take, as a take of its own"""
 
     bl_idname = "cospeech.listen"
@@ -67,48 +69,25 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
         name="Look at Speaker", description="Turn head and shoulders towards the speaker", default=True
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a speaker's take and somebody else."""
-        return allowed(cls, listen_blocker(context))
+    blocker = staticmethod(listen_blocker)
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """A listener's take of the same line, over the same frames."""
-        scene, settings = context.scene, context.scene.cospeech
+        scene = context.scene
         speaker = find_character(context)
         try:
             span = take_span(scene, speaker)
             listener = self._listener(context)
             check_ready(listener)
-            start, spoken = _spoken(span, scene.frame_current)
+            start, line = _spoken(span, scene.frame_current)
             yaw = look_yaw(listener, recognise(listener), speaker, recognise(speaker)) if self.look else 0.0
         except (ApplyError, RigError, SpanError) as error:
             raise RequestError(str(error)) from error
-        audio = bpy.path.abspath(str(spoken["audio"]))
         self._yaw = yaw
         self._name = listener.name
-        self._target = {
-            "character": str(listener.session_uid),
-            "scene": str(scene.session_uid),
-            "start_frame": start,
-            "audio": audio,
-            "parts": set(settings.parts),
-            "seed": settings.seed,
-        }
-        options = {
-            "audio": audio,
-            "transcript": bpy.path.abspath(str(spoken.get("transcript") or "")),
-            "style": settings.style,
-            "energy": round(float(settings.energy), 4),
-            "parts": sorted(settings.parts),
-            "in_place": settings.in_place,
-            "fps": scene_rate(scene),
-            "seed": settings.seed,
-            "device": device(),
-            "role": ROLE,
-            **emotion_options(settings),
-        }
-        return "generate", {"options": options}
+        self._target = place_of(scene, listener, line, start)
+        choice = replace(chosen(scene, LISTEN), speaker=DEFAULT)  # the ways that are set are the speaker's
+        return "generate", {"options": line_options(context, listener, line, start, scene.cospeech.parts, choice)}
 
     def _listener(self, context: bpy.types.Context) -> bpy.types.Object:
         others = other_characters(context)
@@ -133,19 +112,19 @@ class COSPEECH_OT_listen(EngineJobOperator, bpy.types.Operator):
         return f"'{self._name}' listens for {job.result['frames']} frames, made in {job.seconds:.1f} s"
 
 
-def _spoken(span: TakeSpan, frame: int) -> tuple[int, dict[str, Any]]:
-    """Start frame and options of the line that is spoken: of a chained take, the one at the frame."""
+def _spoken(span: TakeSpan, frame: int) -> tuple[int, Line]:
+    """Start frame and files of the line that is spoken: of a chained take, of the one at the frame."""
     start, source = span.start, span.provenance
-    lines = span.meta.get("lines")
-    if lines:
-        index = max(line_at(span.meta, frame, frame + 1), 0)
-        start, source = int(lines[index]["start_frame"]), lines[index].get("provenance") or {}
-    options = dict(source.get("options") or {})
-    if source.get("options", {}).get("role", "speak") != "speak" or not options.get("audio"):
+    if span.meta.lines:
+        line = span.meta.lines[max(line_at(span.meta, frame, frame + 1), 0)]
+        start, source = line.start or 0, line.provenance
+    if source.role != SPEAK or not source.audio_path:
         raise SpanError("The active take has no spoken line; make a take that speaks active first")
-    if not Path(bpy.path.abspath(str(options["audio"]))).is_file():
-        raise SpanError(f"The take's audio {options['audio']} is gone; choose the audio and generate the take again")
-    return start, options
+    audio = Path(bpy.path.abspath(source.audio_path))
+    if not audio.is_file():
+        raise SpanError(f"The take's audio {source.audio_path} is gone; choose the audio and generate the take again")
+    transcript = Path(bpy.path.abspath(source.transcript)) if source.transcript else None
+    return start, Line(audio, transcript, LISTEN)
 
 
 def look_yaw(listener: bpy.types.Object, rig: RigMap, speaker: bpy.types.Object, other: RigMap) -> float:

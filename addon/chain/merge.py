@@ -1,4 +1,4 @@
-"""Lines put behind each other as one clip: motion, plan and what is remembered of each line. No bpy."""
+"""Lines put behind each other as one clip: motion, and what is remembered of each line. No bpy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..client.provenance import TakeMeta
 from ..rig.convert import Array, axis_angle_to_quaternion, quaternion_to_axis_angle
+from ..takes.chained import plan_of_lines
 
-EVENT_GROUPS = ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles")
-PHRASE_TIMES = ("onset", "apex", "hold_end", "retract_end", "accent", "stress_onset")
-EVENT_TIMES = ("start", "apex", "end")
-LEAST_GAP_SECONDS = 0.2  # less is no transition but a jerk
-MEETING_RADIANS, MEETING_METRES = 0.05, 0.01  # ends this near need no transition
+LEAST_GAP_SECONDS = 0.2  # by eye: less is no transition but a jerk
+MEETING_RADIANS, MEETING_METRES = 0.05, 0.01  # ends this near need no transition, by eye
 
 
 class ChainError(Exception):
@@ -34,7 +33,7 @@ class Line:
     poses: Array
     trans: Array
     blendshapes: Array | None
-    meta: dict[str, Any]
+    meta: TakeMeta
 
     @property
     def frames(self) -> int:
@@ -133,38 +132,6 @@ def between(a: Array, b: Array, part: Array) -> Array:
     return quaternion_to_axis_angle(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))
 
 
-def merged_plan(parts: Sequence[tuple[dict[str, Any], float]], seconds: float) -> dict[str, Any]:
-    """One plan of several (plan, seconds at which it begins); ids and word numbers go on from plan to plan."""
-    out: dict[str, Any] = {"seconds": round(seconds, 6), "phrases": [], "words": [], "accents": []}
-    out |= {group: [] for group in EVENT_GROUPS}
-    emphasis: list[list[float]] = []
-    first = next((plan for plan, _ in parts if plan), {})
-    out |= {name: first.get(name, value) for name, value in (("style", "explain"), ("seed", 0), ("energy", 1.0))}
-    for plan, shift in parts:
-        ids = 1 + max((int(phrase["id"]) for phrase in out["phrases"]), default=-1)
-        words = len(out["words"])
-        for number, phrase in enumerate(plan.get("phrases", ())):
-            moved = _shifted(phrase, PHRASE_TIMES, shift, words)
-            out["phrases"].append({**moved, "id": ids + int(phrase.get("id", number))})
-        for group in EVENT_GROUPS:
-            out[group] += [_shifted(event, EVENT_TIMES, shift, words) for event in plan.get(group, ())]
-        out["words"] += [[word[0], word[1] + shift, word[2] + shift] for word in plan.get("words", ())]
-        known = (plan.get("emphasis") or {}).get("stretches", ())
-        emphasis += [[round(start + shift, 6), round(end + shift, 6), amount] for start, end, amount in known]
-        out["accents"] += [time + shift for time in plan.get("accents", ())]
-    if emphasis:  # what it changed stands with the lines, which are made anew one by one
-        nothing: dict[str, list[Any]] = {"phrases": [], "head": [], "brows": []}
-        out["emphasis"] = {"stretches": emphasis, "were": nothing, "now": nothing}
-    return out
-
-
-def _shifted(entry: dict[str, Any], times: Sequence[str], shift: float, words: int) -> dict[str, Any]:
-    moved = {name: round(float(entry[name]) + shift, 6) for name in times if name in entry}
-    if int(entry.get("word", -1)) >= 0:
-        moved["word"] = int(entry["word"]) + words
-    return {**entry, **moved}
-
-
 def chain_meta(chain: Chain, fps: float, seed: int) -> dict[str, Any]:
     """What the chained take's Action says of itself; ``lines`` are the takes in it, each with its own plan."""
     lines = [entry for line in chain.lines for entry in _entries(line)]
@@ -172,7 +139,7 @@ def chain_meta(chain: Chain, fps: float, seed: int) -> dict[str, Any]:
         "start_frame": chain.start,
         "frames": chain.frames,
         "fps": fps,
-        "plan": plan_of_lines(lines, chain.start, chain.frames, fps),
+        "plan": plan_of_lines([TakeMeta(line) for line in lines], chain.start, chain.frames, fps),
         "provenance": {"generator": "chain", "seed": seed, "line": "chain"},
         "lines": lines,
     }
@@ -180,70 +147,15 @@ def chain_meta(chain: Chain, fps: float, seed: int) -> dict[str, Any]:
 
 def _entries(line: Line) -> list[dict[str, Any]]:
     """What is remembered of a line; of one that is a chain itself, its lines."""
-    inner = line.meta.get("lines")
-    if inner:
-        shift = line.start - int(line.meta["start_frame"])
-        return [{**entry, "start_frame": int(entry["start_frame"]) + shift} for entry in inner]
+    if line.meta.lines:
+        shift = line.start - (line.meta.start or 0)
+        return [{**entry.data, "start_frame": (entry.start or 0) + shift} for entry in line.meta.lines]
     return [
         {
             "name": line.name,
             "start_frame": line.start,
             "frames": line.frames,
-            "plan": line.meta.get("plan"),
-            "provenance": line.meta.get("provenance"),
+            "plan": line.meta.data.get("plan"),
+            "provenance": line.meta.data.get("provenance"),
         }
     ]
-
-
-def plan_of_lines(lines: Sequence[dict[str, Any]], start: int, frames: int, fps: float) -> dict[str, Any]:
-    """The merged plan of a chained take."""
-    parts = [(line.get("plan") or {}, (int(line["start_frame"]) - start) / fps) for line in lines]
-    return merged_plan(parts, frames / fps)
-
-
-def line_at(meta: dict[str, Any], first: float, end: float) -> int:
-    """Index of the line that holds the scene frames first..end of a chained take; -1 where none does."""
-    for index, line in enumerate(meta.get("lines") or ()):
-        start = int(line["start_frame"])
-        if start <= first and end <= start + int(line["frames"]):
-            return index
-    return -1
-
-
-def line_edits(meta: dict[str, Any], index: int, edits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those edits of a chained take's plan that concern one line, as edits of that line's own plan."""
-    lines, start, fps = meta["lines"], int(meta["start_frame"]), float(meta["fps"])
-    ids, words = 0, 0
-    for line in lines[:index]:
-        plan = line.get("plan") or {}
-        ids += 1 + max((int(phrase["id"]) for phrase in plan.get("phrases", ())), default=-1)
-        words += len(plan.get("words", ()))
-    plan = lines[index].get("plan") or {}
-    shift = (int(lines[index]["start_frame"]) - start) / fps
-    known = {int(phrase["id"]) for phrase in plan.get("phrases", ())}
-    count = len(plan.get("words", ()))
-    out = []
-    for edit in edits:
-        own = dict(edit)
-        if "apex" in own:
-            own["apex"] = round(float(own["apex"]) - shift, 5)
-        if own["op"] == "add":
-            own["word"] = int(own["word"]) - words
-            fits = 0 <= own["word"] < count
-        else:
-            own["id"] = int(own["id"]) - ids
-            fits = own["id"] in known
-        if fits:
-            out.append(own)
-    return out
-
-
-def line_words(
-    meta: dict[str, Any], index: int, times: Sequence[tuple[int, float, float]]
-) -> list[tuple[int, float, float]]:
-    """Those corrected word times of a chained take that concern one line, in that line's numbers and seconds."""
-    lines, start, fps = meta["lines"], int(meta["start_frame"]), float(meta["fps"])
-    before = sum(len((line.get("plan") or {}).get("words", ())) for line in lines[:index])
-    count = len((lines[index].get("plan") or {}).get("words", ()))
-    shift = (int(lines[index]["start_frame"]) - start) / fps
-    return [(n - before, a - shift, b - shift) for n, a, b in times if 0 <= n - before < count]

@@ -11,31 +11,30 @@ import numpy as np
 
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import Job, JobFiles
+from ..client.provenance import TakeMeta
 from ..client.take_file import Take, TakeFileError, read_take
-from ..face.emotion import emotion_options
-from ..generate.ops import by_uid
-from ..generate.props import scene_rate
-from ..plan.changes import sync
-from ..rig.character import NO_CHARACTER, find_character, keyable_faces
+from ..generate.options import scene_options
+from ..rig.character import keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
-from ..setup.engine import SESSION, device
+from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate
+from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
-from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_ready, set_meta
+from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_ready, set_meta, take_meta, take_written
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
 from ..takes.stack import visible_take
-from ..ui import allowed
+from ..ui import Blocked
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
 CHAIN_FILE = "chain.json"
 HINTS_FILE = "hints.npz"
 WORD = "chain"
-NO_GAP = (0, 1)
+NO_GAP = (0, 1)  # frames: a window that stands for none
 
 
 def chain_blocker(context: bpy.types.Context) -> str:
@@ -50,7 +49,7 @@ def chain_blocker(context: bpy.types.Context) -> str:
     return ""
 
 
-class _ChainOptions:
+class _ChainOptions(Blocked):
     """Mixin: how takes are put behind each other."""
 
     order: bpy.props.EnumProperty(
@@ -71,10 +70,7 @@ class _ChainOptions:
         name="Idle After", description="Frames of quiet standing after the last take", default=0, min=0, soft_max=240
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with takes and no running job."""
-        return allowed(cls, chain_blocker(context))
+    blocker = staticmethod(chain_blocker)
 
 
 class CospeechChainItem(bpy.types.PropertyGroup):
@@ -163,18 +159,12 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             self._hints = _hints(chain, fps, own_rest(recognise(armature)))
         except (ApplyError, RigError, ChainError, HintsFileError) as error:
             raise RequestError(str(error)) from error
-        settings = scene.cospeech
-        self._meta = chain_meta(chain, fps, settings.seed)
+        self._meta = chain_meta(chain, fps, scene.cospeech.seed)
         self._target = {"character": str(armature.session_uid), "scene": str(scene.session_uid)}
         options = {
-            "fps": fps,
-            "seed": settings.seed,
-            "style": settings.style,
-            "energy": round(float(settings.energy), 4),
-            "device": device(),
+            **scene_options(scene),
             "hints": HINTS_FILE,
             "windows": [list(gap) for gap in chain.gaps or (NO_GAP,)],
-            **emotion_options(settings),
         }
         return "bridge", {"options": options}
 
@@ -267,11 +257,10 @@ class COSPEECH_OT_apply_chain(bpy.types.Operator):
             return self._keep(str(error))
         set_meta(action, {**action_meta(action), "lines": meta["lines"]})
         _mark_all(armature, action, note["places"])
-        sync(action)
-        for line in meta["lines"]:
-            audio = str((line.get("provenance") or {}).get("options", {}).get("audio") or "")
-            if audio:
-                place_speech(scene, Path(bpy.path.abspath(audio)), int(line["start_frame"]))
+        take_written(action)
+        for line in TakeMeta(meta).lines:
+            if line.provenance.audio_path:
+                place_speech(scene, Path(bpy.path.abspath(line.provenance.audio_path)), line.start)
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}
 
@@ -294,7 +283,7 @@ def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: lis
     for place in places:
         action = bpy.data.actions.get(str(place["name"]))
         if action is not None:
-            found.append((action, int(place["start"]) - int(action_meta(action).get("start_frame", 0))))
+            found.append((action, int(place["start"]) - (take_meta(action).start or 0)))
     for owner in (armature, *keyable_faces(armature)):
         mark_pins(owner, chained, found)
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
-from ..ui import CospeechPanel, draw_sentence
+from ..scene import find_character
+from ..ui import SubPanel, draw_sentence
 from .listen import listen_blocker, other_characters
 from .ops import chain_blocker
 
 
-class COSPEECH_PT_dialogue(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_dialogue(SubPanel, bpy.types.Panel):
     """Several lines on one time line, and who else is there"""
 
     bl_label = "Dialogue"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 45
 
     def draw(self, context: bpy.types.Context) -> None:

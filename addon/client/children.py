@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+# Seconds after the end was asked for, by eye: a cancel is over within a second and a half.
 TERMINATE_AFTER = 0.5
 KILL_AFTER = 1.0
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from .generators import Generator, declared, read_generators
 from .process import EngineError, EngineProcess
 
-CANCEL_SECONDS = 1.3
-FAILURES = 3
-PAUSE_SECONDS = 30.0
-IDLE_SECONDS = 600.0
+# By eye.
+CANCEL_SECONDS = 1.3  # from a cancel to the engine's answer
+FAILURES = 3  # in a row, after which a Python is left alone
+PAUSE_SECONDS = 30.0  # for which it is
+IDLE_SECONDS = 600.0  # after which a process that does nothing ends
 
 
 class Engine:
@@ -25,11 +29,17 @@ class Engine:
         self._failed_at = 0.0
         self._failed_python: Path | None = None
         self._used_at = 0.0
+        self._generators = declared()
 
     @property
     def protocol(self) -> int:
         """The protocol version that the engine must speak."""
         return self._protocol
+
+    @property
+    def generators(self) -> Mapping[str, Generator]:
+        """What performs, by name: as the last engine said in its ``hello``, else as it is declared."""
+        return self._generators
 
     @property
     def process(self) -> EngineProcess | None:
@@ -70,6 +80,11 @@ class Engine:
             self._failures.clear()
         self._failures.append(cause)
         self._failed_at, self._failed_python = time.monotonic(), python
+
+    def note_hello(self, hello: Mapping[str, Any]) -> None:
+        """The engine says what it is. One that only names its generators, or is silent of them, is as declared."""
+        entries: Sequence[Any] = hello.get("generators") or ()
+        self._generators = {**declared(), **read_generators(entry for entry in entries if isinstance(entry, dict))}
 
     def note_answer(self) -> None:
         """The engine works: it answered a request."""

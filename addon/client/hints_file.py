@@ -1,4 +1,5 @@
-"""Hints files: what Regenerate tells the engine that must stay (design.md section 4), written without the engine.
+"""Hints files: what Regenerate tells the engine that must stay (docs/sources/contracts.md, section 2), written without
+the engine.
 
 The layout is that of ``engine/hints/files.py``: every field but the base is optional.
 """
@@ -6,10 +7,7 @@ The layout is that of ``engine/hints/files.py``: every field but the base is opt
 from __future__ import annotations
 
 import json
-import os
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .archive import write_arrays
 from .take_file import BETA_COUNT, JOINT_COUNT, arkit_names
 
 FIXED = {"rotations": "rotation_mask", "trans": "trans_mask", "blendshapes": "blendshape_mask"}
@@ -91,6 +90,7 @@ class HintsData:
 
 SHAPES = len(arkit_names())
 SINGLE = ("base_betas", "free_joints", "rest")
+# Shapes without the frames (docs/sources/contracts.md, section 2).
 WIDTHS: dict[str, tuple[int, ...]] = {
     "base_poses": (JOINT_COUNT, 3),
     "base_trans": (3,),
@@ -111,19 +111,10 @@ TYPES = {"rotation_mask": np.bool_, "trans_mask": np.bool_, "blendshape_mask": n
 def write_hints(path: str | Path, hints: HintsData) -> None:
     """Write the file, uncompressed; an existing one is replaced in one step. Raises HintsFileError."""
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
-        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in _arrays(hints).items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
-        temporary.replace(target)
+        write_arrays(target, _arrays(hints))
     except OSError as error:
         raise HintsFileError(f"Could not write {target} ({error.strerror}); free some disk space and retry") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _arrays(hints: HintsData) -> dict[str, Any]:

@@ -19,11 +19,13 @@ __all__ = ["CANCELLED", "DONE", "FAILED", "FINISHED", "Engine", "Job", "JobFiles
 STARTING, RUNNING, DONE, FAILED, CANCELLED = "STARTING", "RUNNING", "DONE", "FAILED", "CANCELLED"
 FINISHED = frozenset({DONE, FAILED, CANCELLED})
 
-HELLO_SECONDS = 60.0
-SILENT_SECONDS = 180.0
-CONTROL_SECONDS = 0.3
-QUIET_SECONDS = 10.0
-STEP_SECONDS = 1.0
+# By eye.
+HELLO_SECONDS = 60.0  # of silence at the start: Python and numpy from a cold disk
+SILENT_SECONDS = 180.0  # of silence in a job
+CONTROL_SECONDS = 0.3  # from a cancel until the panel is free again
+QUIET_SECONDS = 10.0  # of silence that the panel speaks of
+STEP_SECONDS = 1.0  # of silence that one step counts at most
+# JSON-RPC 2.0: of its range for servers, and its internal error.
 CANCELLED_CODE = -32001
 INTERNAL_CODE = -32603
 EXAMINATION = "doctor"
@@ -168,7 +170,7 @@ class Job:
     def _take(self, message: dict[str, Any]) -> None:
         try:
             self._understand(message)
-        except (AttributeError, TypeError, ValueError):  # fields of other types than the protocol's
+        except (AttributeError, KeyError, TypeError, ValueError):  # fields of other types than the protocol's
             text = "The engine says what this add-on does not understand; install both from one version of Cospeech"
             self._fail(f"{text}. Log: {self._where.log}")
 
@@ -189,6 +191,7 @@ class Job:
                 f"install the two from the same version of Cospeech. Log: {self._where.log}"
             )
             return
+        self._engine.note_hello(hello)
         assert self._process is not None
         try:
             self._request = self._process.send(self._method, self._params)

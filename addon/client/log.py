@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+# By eye: days of work, and what a bug report needs.
 LOG_BYTES = 4_000_000
 KEPT_BYTES = 200_000
 

@@ -1,4 +1,4 @@
-"""The engine process: polled without blocking, never left behind (design.md section 6)."""
+"""The engine process: polled without blocking, never left behind (docs/sources/contracts.md, section 4)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from typing import Any
 from . import log as logs
 from .children import Child, clean_environment, ending_of
 
-LINE_BYTES = 8_000_000
-POLL_BYTES = 1_000_000
-UNSENT_BYTES = 8_000_000
-CHUNK_BYTES = 512 if sys.platform == "win32" else 65536
-JUNK_LOGGED = 20
-JUNK_LINES = 2000
-LOG_INTERVAL = 5.0
-STOP_SECONDS = 0.3
+# By eye.
+LINE_BYTES = 8_000_000  # of one message: arrays travel as files
+POLL_BYTES = 1_000_000  # read in one poll
+UNSENT_BYTES = 8_000_000  # that the engine has not taken
+CHUNK_BYTES = 512 if sys.platform == "win32" else 65536  # of one write
+JUNK_LOGGED = 20  # lines that are no message, written to the log
+JUNK_LINES = 2000  # lines after which it is no engine
+LOG_INTERVAL = 5.0  # s from check to check of the log's length
+STOP_SECONDS = 0.3  # from the end of its input to a process's own end
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
 NEXT_STEP = "choose another in the preferences, or press Set Up Engine"
 

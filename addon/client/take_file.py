@@ -1,4 +1,5 @@
-"""Take files: the .npz layout of design.md section 3, read and written without the engine and without bpy.
+"""Take files: the .npz layout of docs/sources/contracts.md, section 1, read and written without the engine and without
+bpy.
 
 Metres, radians, Y up, facing +Z, SMPL-X joint order; the engine's ``motion.py`` gives every field the same meaning.
 """
@@ -6,9 +7,7 @@ Metres, radians, Y up, facing +Z, SMPL-X joint order; the engine's ``motion.py``
 from __future__ import annotations
 
 import json
-import os
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..paths import asset_table
+from .archive import write_arrays
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 JOINT_COUNT = 55
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-FIRST_HAND_JOINT = 25
-DEFAULT_RATE = 30.0
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
+FIRST_HAND_JOINT = 25  # left index
+DEFAULT_RATE = 30.0  # Hz, BEAT2's
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 
 
 class TakeFileError(Exception):
@@ -157,25 +158,13 @@ def write_take(path: str | Path, take: Take, *, compress: bool = True) -> None:
     for name, value in (("plan", take.plan), ("provenance", take.provenance)):
         if value is not None:
             arrays[name] = np.array(json.dumps(value, ensure_ascii=False))
-    _write(Path(path), arrays, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
-
-
-def _write(target: Path, arrays: dict[str, Any], method: int) -> None:
+    target = Path(path)
     if not target.name or (target.exists() and not target.is_file()):
         raise TakeFileError(f"Could not write {target}: it is not a file name; choose a name that ends in .npz")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        # np.savez leaves its archive open when the disk is full, and Python then complains on stderr.
-        with temporary.open("wb") as stream, zipfile.ZipFile(stream, "w", method) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
-        temporary.replace(target)
+        write_arrays(target, arrays, compress=compress)
     except OSError as error:
         raise TakeFileError(f"Could not write {target} ({error.strerror}); choose another folder") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _arrays(path: Path) -> dict[str, Any]:

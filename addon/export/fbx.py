@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from ..client.archive import replacing
 from .stage import ExportError, StageOptions, staged
 
 
@@ -21,19 +22,15 @@ def export_take(context: bpy.types.Context, armature: bpy.types.Object, path: Pa
         raise ExportError(f"There is no folder {path.parent}; create it or choose another")
     if path.is_dir() or not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise ExportError(f"{path} can't be written; choose another folder or file name")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.fbx")
     try:
-        with staged(context, armature, options) as scene:
+        with replacing(path, ".tmp.fbx") as written, staged(context, armature, options) as scene:
             frames = scene.frame_end - scene.frame_start + 1
             with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-                _run(temporary, options)
-        temporary.replace(path)
+                _run(written, options)
     except (OSError, RuntimeError) as error:
         raise ExportError(
             f"{path.name} could not be written ({_reason(error)}); check the folder and free space"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return frames
 
 

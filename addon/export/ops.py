@@ -7,9 +7,9 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..scene import NO_CHARACTER, find_character
 from ..takes.stack import visible_take
 from .fbx import export_take
 from .presets import PRESETS

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..ui import CospeechPanel
+from ..ui import SubPanel
 from .presets import PRESETS
 
 LABELS = {"UNREAL": "FBX for Unreal", "UNITY": "FBX for Unity", "GENERIC": "Generic FBX"}
 
 
-class COSPEECH_PT_export(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_export(SubPanel, bpy.types.Panel):
     """Take the performance elsewhere"""
 
     bl_label = "Export"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 50
 
     def draw(self, _: bpy.types.Context) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import bpy
 
+from ..client.archive import replacing
 from ..client.take_file import arkit_names
 from ..rig.character import character_meshes
 from .names import find_shapes
 
 FORMAT = "cospeech face mapping"
-LARGEST = 2**20  # bytes; a mapping has a few thousand
+LARGEST = 2**20  # bytes, by eye; a mapping has a few thousand
 
 
 class MappingError(Exception):
@@ -77,7 +78,8 @@ def write_mapping(armature: bpy.types.Object, path: Path) -> None:
     ]
     text = json.dumps({"format": FORMAT, "version": 1, "meshes": meshes}, indent=1, ensure_ascii=False)
     try:
-        path.write_text(text + "\n", encoding="utf-8")
+        with replacing(path) as written:
+            written.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise MappingError(f"{path.name} can't be written ({error.strerror}); choose another place") from error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import face_shapes, find_character
-from ..ui import CospeechPanel, draw_sentence
+from ..rig.character import face_shapes
+from ..scene import find_character
+from ..ui import SubPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker
 
+# Rows of the lists, by eye.
 ROWS = 3
 SHAPE_ROWS = 6
 
@@ -49,12 +51,10 @@ def active_key(armature: bpy.types.Object | None) -> bpy.types.Key | None:
     return mesh.data.shape_keys if mesh is not None and mesh.type == "MESH" else None
 
 
-class COSPEECH_PT_face(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_face(SubPanel, bpy.types.Panel):
     """Which meshes receive the face"""
 
     bl_label = "Face Meshes"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 16
 
     def draw(self, context: bpy.types.Context) -> None:

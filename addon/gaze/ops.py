@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import bpy
 
-from ..generate.props import take_start
 from ..rig.rig_map import RigError
+from ..scene import character_blocker, take_start
 from ..takes.line import is_of_line
 from ..takes.span import SpanError, glanced_span
-from ..ui import allowed, character_blocker
+from ..ui import UndoOperator
 from .place import face_front
 
-EMPTY_SIZE = 0.1
+EMPTY_SIZE = 0.1  # m, by eye
 
 
 def first_frame(scene: bpy.types.Scene) -> int:
@@ -23,12 +23,11 @@ def first_frame(scene: bpy.types.Scene) -> int:
     return span.start if is_of_line(scene, span.action) else take_start(scene)
 
 
-class COSPEECH_OT_look_at_new(bpy.types.Operator):
+class COSPEECH_OT_look_at_new(UndoOperator, bpy.types.Operator):
     """Put an empty in front of the character's face, and let the character look at it; move it wherever you like"""
 
     bl_idname = "cospeech.look_at_new"
     bl_label = "Look at New Empty"
-    bl_options = {"REGISTER", "UNDO"}
 
     distance: bpy.props.FloatProperty(
         name="Distance",
@@ -40,43 +39,36 @@ class COSPEECH_OT_look_at_new(bpy.types.Operator):
         unit="LENGTH",
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character."""
-        return allowed(cls, character_blocker(context))
+    blocker = staticmethod(character_blocker)
+    refusals = (RigError,)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Make it; selection and active object stay."""
         scene = context.scene
-        try:
-            place = face_front(context, scene.cospeech.character, first_frame(scene), self.distance)
-        except RigError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        place = face_front(context, scene.cospeech.character, first_frame(scene), self.distance)
         empty = bpy.data.objects.new(f"{scene.cospeech.character.name} Looks Here", None)
         empty.empty_display_type, empty.empty_display_size = "SPHERE", EMPTY_SIZE
         empty.location = place
         scene.collection.objects.link(empty)
         scene.cospeech.look_at = empty
-        return {"FINISHED"}
+        return ""
 
 
-class COSPEECH_OT_look_at_camera(bpy.types.Operator):
+class COSPEECH_OT_look_at_camera(UndoOperator, bpy.types.Operator):
     """Let the character look at the scene's camera"""
 
     bl_idname = "cospeech.look_at_camera"
     bl_label = "Look at Camera"
-    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a camera."""
-        return allowed(cls, "" if context.scene.camera is not None else "The scene has no camera; add one first")
+    def blocker(cls, context: bpy.types.Context) -> str:
+        """Why there is no camera."""
+        return "" if context.scene.camera is not None else "The scene has no camera; add one first"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Take it."""
         context.scene.cospeech.look_at = context.scene.camera
-        return {"FINISHED"}
+        return ""
 
 
 CLASSES = (COSPEECH_OT_look_at_new, COSPEECH_OT_look_at_camera)

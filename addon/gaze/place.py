@@ -12,16 +12,17 @@ import numpy as np
 from mathutils import Matrix
 
 from .. import compat
+from ..client.provenance import SPEAK
 from ..pins.targets import hangs_from, sample_places, to_model_space
 from ..rig.convert import Array
 from ..rig.recognise import joint_bones, recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS, LEFT_EYE, REST, RIGHT_EYE, TOE_HEIGHT, standing_height
-from ..speakers.choice import DEFAULT, NAMES, SPEAK, Choice, chosen
+from ..speakers.choice import Choice, chosen, chosen_generator
 from ..takes.keys import bone_path
 from ..takes.proportions import own_rest
 
-SAME_PLACE = 0.01  # metres
+SAME_PLACE = 0.01  # m, by eye
 EYES = (JOINTS[LEFT_EYE], JOINTS[RIGHT_EYE])
 MOVING = ("location", "rotation_", "scale", "delta_")
 
@@ -35,7 +36,7 @@ def looked_at(scene: bpy.types.Scene) -> bpy.types.Object | None:
 def look_blocker(scene: bpy.types.Scene, choice: Choice) -> str:
     """Why the object can't be looked at; empty where it can, or where nobody would look at it."""
     found, armature = looked_at(scene), scene.cospeech.character
-    if found is None or armature is None or choice.generator != DEFAULT or not hangs_from(found, armature):
+    if found is None or armature is None or not choice.generator.gaze or not hangs_from(found, armature):
         return ""
     return f"'{found.name}' hangs from the character, who can't look at it; choose another object as Look At"
 
@@ -46,8 +47,8 @@ def look_note(scene: bpy.types.Scene) -> str:
     if found is None:
         missing = scene.cospeech.look_at
         return f"'{missing.name}' is not in this scene, so nobody looks at it" if missing is not None else ""
-    if choice.generator != DEFAULT:
-        return f"{NAMES[choice.generator]} can't be told where to look"
+    if not choice.generator.gaze:
+        return f"{choice.generator.label} can't be told where to look"
     return look_blocker(scene, choice)
 
 
@@ -58,7 +59,7 @@ def look_options(
     is looked at, or where the generator can't. RigError where the armature can't perform.
     """
     found = looked_at(context.scene)
-    if found is None or choice.generator != DEFAULT or role != SPEAK or hangs_from(found, armature):
+    if found is None or not choice.generator.gaze or role != SPEAK or hangs_from(found, armature):
         return {}
     rig = recognise(armature)
     to_model, places = sample_places(context, armature, rig, frame, _followed(found))
@@ -81,7 +82,7 @@ def look_differs(scene: bpy.types.Scene, armature: bpy.types.Object, frame: int,
 
     Nothing is evaluated, since panels ask: of what moves, only the take's first frame tells where it is.
     """
-    if "gaze" not in made or scene.cospeech.generator != DEFAULT:
+    if "gaze" not in made or not chosen_generator(scene).gaze:
         return False
     before, found = made["gaze"], looked_at(scene)
     if before is None or found is None or hangs_from(found, armature):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
@@ -10,21 +9,21 @@ from bpy.app.handlers import persistent
 
 from ..client.jobs import Job
 from ..client.take_file import TakeFileError, read_take
-from ..face.emotion import emotion_options
-from ..gaze.place import look_blocker, look_options
+from ..gaze.place import look_blocker
 from ..plan.emphasis import stretches
 from ..rig.recognise import recognise, warnings
-from ..setup.engine import SESSION, device
+from ..scene import PARTS, by_uid, character_blocker, take_start
+from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speakers.choice import choice_blocker, chosen, emphasis_blocker
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import META_KEY, ApplyError, RigError, action_meta, apply_take, check_ready
+from ..takes.apply import META_KEY, ApplyError, RigError, apply_take, check_ready, take_meta
 from ..takes.kept import keep_file
-from ..takes.line import is_of_line
+from ..takes.line import Line, is_of_line
 from ..takes.proportions import fitted
-from ..ui import allowed, character_blocker
-from .props import PARTS, scene_rate, take_start
+from ..ui import Blocked
+from .options import line_options, place_of
 
 
 def generate_blocker(context: bpy.types.Context) -> str:
@@ -44,17 +43,14 @@ def generate_blocker(context: bpy.types.Context) -> str:
     return choice_blocker(chosen(context.scene)) or look_blocker(context.scene, chosen(context.scene))
 
 
-class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_generate(Blocked, EngineJobOperator, bpy.types.Operator):
     """Listen to the line and key gestures, face and body on the character as a new take"""
 
     bl_idname = "cospeech.generate"
     bl_label = "Generate Gestures"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character, audio and no running job."""
-        return allowed(cls, generate_blocker(context))
+    blocker = staticmethod(generate_blocker)
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's request, and what :meth:`finished` needs although the scene may change meanwhile.
@@ -63,40 +59,21 @@ class COSPEECH_OT_generate(EngineJobOperator, bpy.types.Operator):
         """
         scene = context.scene
         settings = scene.cospeech
+        armature, start = settings.character, take_start(scene)
         try:
-            check_ready(settings.character)
+            check_ready(armature)
         except (ApplyError, RigError) as error:
             raise RequestError(str(error)) from error
         audio = Path(bpy.path.abspath(settings.audio))
         transcript = find_transcript(audio, bpy.path.abspath(settings.transcript) if settings.transcript else "")
-        self._target = {
-            "character": str(settings.character.session_uid),
-            "scene": str(scene.session_uid),
-            "start_frame": take_start(scene),
-            "audio": str(audio),
-            "parts": set(settings.parts),
-            "seed": settings.seed,
-        }
-        options = {
-            "audio": str(audio),
-            "transcript": str(transcript or ""),
-            "style": settings.style,
-            "energy": round(float(settings.energy), 4),
-            "parts": sorted(settings.parts),
-            "in_place": settings.in_place,
-            "fps": scene_rate(scene),
-            "seed": settings.seed,
-            "device": device(),
-            **emotion_options(settings),
-            **chosen(scene).options(),
-            **look_options(context, settings.character, take_start(scene), chosen(scene)),
-            "emphasis": take_emphasis(scene),
-        }
-        return "generate", {"options": options}
+        line = Line(audio, transcript)
+        self._target = place_of(scene, armature, line, start)
+        options = line_options(context, armature, line, start, settings.parts, chosen(scene))
+        return "generate", {"options": {**options, "emphasis": take_emphasis(scene)}}
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
-        # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
+        # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
         bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
         armature = by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
@@ -108,15 +85,10 @@ def take_emphasis(scene: bpy.types.Scene) -> list[tuple[float, float, float]]:
     a generator that can't hear it."""
     data = scene.cospeech.character.animation_data
     action = data.action if data is not None else None
-    if action is None or META_KEY not in action or action_meta(action).get("lines") or not is_of_line(scene, action):
+    if action is None or META_KEY not in action or take_meta(action).lines or not is_of_line(scene, action):
         return []
     found = [] if emphasis_blocker(chosen(scene)) else stretches(action)
     return [(start, end, amount) for _, start, end, amount in found if amount]
-
-
-def by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
-    """The data-block of that session id: names change while a job runs."""
-    return next((block for block in blocks if str(block.session_uid) == uid), None)
 
 
 class COSPEECH_OT_apply_result(bpy.types.Operator):
@@ -161,19 +133,14 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
         return {"CANCELLED"}
 
 
-class COSPEECH_OT_cancel(bpy.types.Operator):
+class COSPEECH_OT_cancel(Blocked, bpy.types.Operator):
     """Stop the running job; the scene stays as it is. A second click ends the engine at once"""
 
     bl_idname = "cospeech.cancel"
     bl_label = "Cancel"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only while a job runs."""
-        if SESSION.job is None:
-            cls.poll_message_set("Nothing is running")
-        return SESSION.job is not None
+    blocker = staticmethod(lambda _: "" if SESSION.job is not None else "Nothing is running")
 
     def execute(self, _: bpy.types.Context) -> set[str]:
         """Ask the job to stop."""

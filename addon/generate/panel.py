@@ -1,4 +1,4 @@
-"""The main panel: one primary button for the present state, then closed sub-panels."""
+"""Sub-panel: how the line is performed."""
 
 from __future__ import annotations
 
@@ -6,82 +6,14 @@ import bpy
 
 from ..face.emotion import draw_emotion
 from ..gaze.panel import draw_look
-from ..plan.stale import stale_reasons, stale_text
-from ..regenerate.blocker import regenerate_blocker
-from ..regenerate.panel import draw_summary
-from ..setup.engine import SESSION
-from ..setup.progress import draw_note, draw_progress
-from ..setup.weights_panel import draw_choice
-from ..takes.fit_range import draw_range
-from ..takes.line import is_of_line
-from ..takes.span import SpanError, glanced_span
-from ..ui import CospeechPanel, draw_sentence
-from .ops import generate_blocker
-
-PRIMARY = 1.4
+from ..speakers.choice import chosen_generator
+from ..ui import SubPanel, draw_sentence
 
 
-def has_take(context: bpy.types.Context) -> bool:
-    """Whether the character's active Action is a take of the line that is chosen."""
-    armature = context.scene.cospeech.character
-    try:
-        return armature is not None and is_of_line(context.scene, glanced_span(context.scene, armature).action)
-    except SpanError:
-        return False
-
-
-class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
-    """Generate gestures from speech"""
-
-    bl_label = "Cospeech"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the state's one button, and what it needs."""
-        layout = self.layout
-        settings = context.scene.cospeech
-        if draw_progress(layout, PRIMARY):
-            return
-        if settings.character is None:
-            row = layout.row()
-            row.scale_y = PRIMARY
-            row.operator("cospeech.add_character", icon="ARMATURE_DATA")
-        column = layout.column()
-        column.prop(settings, "character")
-        column.prop(settings, "audio")
-        again = has_take(context)
-        if settings.character is not None:
-            _draw_primary(layout, again)
-        reason = regenerate_blocker(context) if again else generate_blocker(context)
-        if reason:
-            draw_sentence(layout, reason, "INFO")
-            return
-        if again:
-            draw_summary(layout, context)
-            stale = stale_reasons(context, settings.character)
-            if stale:
-                draw_sentence(layout, stale_text(stale), "FILE_REFRESH")
-        draw_note(layout)
-        if again and SESSION.done:  # just made; of older takes the artist knows it
-            draw_range(layout, context, settings.character)
-
-
-def _draw_primary(layout: bpy.types.UILayout, again: bool) -> None:
-    row = layout.row(align=True)
-    row.scale_y = PRIMARY
-    row.operator_context = "INVOKE_DEFAULT"
-    if again:
-        row.operator("cospeech.regenerate", icon="FILE_REFRESH")
-        row.operator("cospeech.generate", text="New Take", icon="PLAY")
-    else:
-        row.operator("cospeech.generate", icon="PLAY")
-
-
-class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_performance(SubPanel, bpy.types.Panel):
     """How the line is performed"""
 
     bl_label = "Performance"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 20
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -90,7 +22,7 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        draw_choice(layout, settings)
+        _draw_choice(layout, context.scene)
         layout.prop(settings, "style")
         layout.prop(settings, "energy")
         draw_emotion(layout, settings)
@@ -105,4 +37,14 @@ class COSPEECH_PT_performance(CospeechPanel, bpy.types.Panel):
         row.prop(settings, "start_frame")
 
 
-CLASSES = (COSPEECH_PT_main, COSPEECH_PT_performance)
+def _draw_choice(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """The generator, and with a published one its speaker and what it makes of the settings below."""
+    layout.prop(scene.cospeech, "generator")
+    generator = chosen_generator(scene)
+    if generator.needs_weights:
+        layout.prop(scene.cospeech, "speaker")
+    if not generator.styles:
+        draw_sentence(layout, f"{generator.label} knows no styles: Style and Energy change only the face", "INFO")
+
+
+CLASSES = (COSPEECH_PT_performance,)

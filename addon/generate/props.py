@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import bpy
 
+from ..client.generators import declared
 from ..face.emotion import EMOTIONS, NEUTRAL
-from ..speakers.choice import DEFAULT, GENERATORS
+from ..scene import ALL_PARTS, PARTS, RANGES, SCOPES
 
 STYLES = (
     ("calm", "Calm", "Few, small gestures"),
     ("explain", "Explain", "The gestures of someone who explains"),
     ("narrate", "Narrate", "The livelier gestures of a story"),
     ("excited", "Excited", "Many, large gestures"),
-)
-PARTS = (
-    ("face", "Face", "Mouth, brows, lids and eyes", 1),
-    ("hands", "Hands", "Fingers", 2),
-    ("upper", "Upper Body", "Spine, neck, head and arms", 4),
-    ("lower", "Legs", "Hips to toes; without them seated or standing legs stay as they are", 8),
-    ("root", "Root", "Place and turn of the pelvis", 16),
-)
-ALL_PARTS = {part[0] for part in PARTS}
-RANGES = (
-    ("AUTO", "Automatic", "Gestures edited in the plan, else between selected keys, else preview range, else the take"),
-    ("SELECTED", "Selected Keys", "From the first to the last selected key of the character, as in the Dope Sheet"),
-    ("PREVIEW", "Preview Range", "The scene's preview range"),
-    ("TAKE", "Whole Take", "Every frame of the take"),
-    ("CUSTOM", "Frames", "The frames given here"),
-)
-SCOPES = (
-    ("PARTS", "Body Parts", "The parts chosen in Performance"),
-    ("SELECTED_BONES", "Selected Bones", "Bones selected in Pose Mode; the face with the jaw or an eye"),
-    ("BONE_COLLECTIONS", "Visible Collections", "Bones of the bone collections that are shown; the face with the jaw"),
 )
 
 
@@ -69,7 +50,10 @@ class CospeechScene(bpy.types.PropertyGroup):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     generator: bpy.props.EnumProperty(
-        name="Generator", description="What performs the line", items=GENERATORS, default=DEFAULT, options=set()
+        name="Generator",
+        description="What performs the line",
+        items=[generator.item for generator in declared().values()],
+        options=set(),
     )
     speaker: bpy.props.IntProperty(
         name="Speaker",
@@ -152,17 +136,6 @@ class CospeechScene(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechScene,)
-
-
-def take_start(scene: bpy.types.Scene) -> int:
-    """The scene frame on which a new take begins."""
-    settings = scene.cospeech
-    return int(scene.frame_current if settings.use_current_frame else settings.start_frame)
-
-
-def scene_rate(scene: bpy.types.Scene) -> float:
-    """The scene's frame rate, 23.976 too."""
-    return float(scene.render.fps / scene.render.fps_base)
 
 
 def attach() -> None:

@@ -7,16 +7,15 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
-from ..generate.props import ALL_PARTS, PARTS
 from ..pins.counts import COUNTS
 from ..pins.scope import take_blocker
-from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..scene import ALL_PARTS, PARTS, find_character
 from ..takes.scope import ScopeError, find_range, free_channels
 from ..takes.span import SpanError, action_span, take_span
 from ..takes.stack import find_stack, hide, owners, show, strips_of
-from ..ui import allowed
+from ..ui import UndoOperator
 from .counts import note_simplified
 from .groups import GROUPINGS
 from .layer import LayerError, layer_edits
@@ -24,8 +23,7 @@ from .measure import Bounds
 from .merge import merge_layer
 from .simplify import Simplified, SimplifyError, simplify
 
-WONT = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
-MILLIMETRE = 1e-3
+MILLIMETRE = 1e-3  # m
 RANGES = (
     ("AUTO", "Automatic", "Between selected keys, else the preview range, else the take"),
     ("SELECTED", "Selected Keys", "From the first to the last selected key of the character"),
@@ -38,26 +36,17 @@ SCOPES = (
 )
 
 
-class _KeysOperator:
-    """One undo step; nothing has changed where a sentence says why not."""
+class _KeysOperator(UndoOperator):
+    """What the operators on keys and layers share: they need a take, and the pins are counted anew after them."""
 
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where it can do something."""
-        return allowed(cls, cls.blocker(context))
+    blocker = staticmethod(take_blocker)
+    refusals = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it, and say what was done."""
-        try:
-            text = self.work(context, find_character(context))
-        except WONT as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        result = super().execute(context)
         COUNTS.forget()
-        self.report({"INFO"}, text)
-        return {"FINISHED"}
+        return result
 
 
 class COSPEECH_OT_simplify(_KeysOperator, bpy.types.Operator):
@@ -104,13 +93,9 @@ class COSPEECH_OT_simplify(_KeysOperator, bpy.types.Operator):
         default=ALL_PARTS,
     )
 
-    @classmethod
-    def blocker(cls, context: bpy.types.Context) -> str:
-        """Why there is no take."""
-        return take_blocker(context)
-
-    def work(self, context: bpy.types.Context, armature: bpy.types.Object) -> str:
+    def work(self, context: bpy.types.Context) -> str:
         """Simplify."""
+        armature = find_character(context)
         span = take_span(context.scene, armature)
         asked = SimpleNamespace(range=self.range, first=0, last=0, edited=False)
         frames = find_range(context, armature, span, asked)
@@ -150,8 +135,9 @@ class COSPEECH_OT_layer_edits(_KeysOperator, bpy.types.Operator):
             reason = "The take has a layer already; show it and key on it, or merge it first"
         return reason
 
-    def work(self, context: bpy.types.Context, armature: bpy.types.Object) -> str:
+    def work(self, context: bpy.types.Context) -> str:
         """Layer."""
+        armature = find_character(context)
         span = take_span(context.scene, armature)
         done = layer_edits(armature, span, max(1.0, self.fade * span.fps), pins=self.pins)
         text = f"{counted(done.poses, 'edited pose')} moved into '{done.stack.layer.name}'"
@@ -178,8 +164,9 @@ class COSPEECH_OT_merge_layer(_OnLayer, bpy.types.Operator):
     bl_idname = "cospeech.merge_layer"
     bl_label = "Merge"
 
-    def work(self, context: bpy.types.Context, armature: bpy.types.Object) -> str:
+    def work(self, context: bpy.types.Context) -> str:
         """Merge."""
+        armature = find_character(context)
         stack = find_stack(armature)
         done = merge_layer(armature, action_span(context.scene, armature, stack.base), stack)
         text = f"{counted(done.poses, 'edited pose')} merged into '{stack.base.name}', {done.frames} frames changed"
@@ -192,8 +179,9 @@ class COSPEECH_OT_mute_layer(_OnLayer, bpy.types.Operator):
     bl_idname = "cospeech.mute_layer"
     bl_label = "Mute Layer"
 
-    def work(self, _: bpy.types.Context, armature: bpy.types.Object) -> str:
+    def work(self, context: bpy.types.Context) -> str:
         """Switch."""
+        armature = find_character(context)
         stack = find_stack(armature)
         (hide if stack.shown else show)(armature, stack)
         return f"'{stack.layer.name}' is {'muted' if stack.shown else 'shown'}"
@@ -214,8 +202,9 @@ class COSPEECH_OT_edit_layer(_KeysOperator, bpy.types.Operator):
             return "The take has no layer; Layer makes one of your edits"
         return "" if stack.shown else "The layer is muted; show it first"
 
-    def work(self, _: bpy.types.Context, armature: bpy.types.Object) -> str:
+    def work(self, context: bpy.types.Context) -> str:
         """Enter or leave the NLA's Tweak Mode on the layer's strips."""
+        armature = find_character(context)
         stack = find_stack(armature)
         on = not armature.animation_data.use_tweak_mode
         for owner in owners(armature):

@@ -5,20 +5,18 @@ from __future__ import annotations
 import bpy
 
 from ..pins.scope import take_blocker
-from ..rig.character import find_character
+from ..scene import find_character
 from ..takes.stack import find_stack
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .counts import keys_text
 
 KEY_MENUS = ("DOPESHEET_MT_key", "GRAPH_MT_key")
 
 
-class COSPEECH_PT_keys(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_keys(SubPanel, bpy.types.Panel):
     """Few keys, and your edits in a layer"""
 
     bl_label = "Keys"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 37
 
     def draw(self, context: bpy.types.Context) -> None:

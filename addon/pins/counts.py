@@ -14,13 +14,13 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..rig.character import find_character
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
+from ..scene import find_character
 from ..takes.span import SpanError, take_span
 from .collect import look
 
-REST_SECONDS = 0.3
+REST_SECONDS = 0.3  # after the last change, by eye
 
 
 @dataclass(frozen=True)

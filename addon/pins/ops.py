@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import bpy
 
-from ..ui import allowed
+from ..ui import UndoOperator
 from .counts import COUNTS
 from .items import Item, all_items, selected_items, shape_items
 from .scope import (
@@ -34,25 +34,25 @@ SHAPES = (
     ("ACTIVE", "Active Shape Key", "The active shape key of the face"),
     ("ALL", "Whole Face", "All shape keys of the face that a take moves"),
 )
-RESTORE = "Restore"
-RESTORE_TEXT = "Put the generator's values back, of edited keys too; without it they stay, and count as your edits"
+RESTORE = bpy.props.BoolProperty(
+    name="Restore",
+    description="Put the generator's values back, of edited keys too; without it they stay, and count as your edits",
+    default=False,
+    options={"SKIP_SAVE"},
+)
 
 
-class PinOperator:
-    """What the operators on pins share: one sentence for what is in the way, and counts that are up to date."""
+class PinOperator(UndoOperator):
+    """What the operators on pins share: they need a take, and the counts are up to date after them."""
 
-    bl_options = {"REGISTER", "UNDO"}
+    blocker = staticmethod(take_blocker)
+    refusals = (PinError,)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Do it, and say what was done; nothing has changed where a sentence says why not."""
-        try:
-            kind, text = self.work(context)
-        except PinError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        """Do it, and say what was done."""
+        result = super().execute(context)
         COUNTS.forget()
-        self.report({kind}, text)
-        return {"FINISHED"}
+        return result
 
 
 class COSPEECH_OT_pin(PinOperator, bpy.types.Operator):
@@ -63,10 +63,7 @@ class COSPEECH_OT_pin(PinOperator, bpy.types.Operator):
 
     source: bpy.props.EnumProperty(name="What", items=SOURCES, default="AUTO", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take, and with bones or keys that can be meant."""
-        return allowed(cls, keys_or_bones_blocker(context))
+    blocker = staticmethod(keys_or_bones_blocker)
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Pin."""
@@ -81,12 +78,9 @@ class COSPEECH_OT_unpin(PinOperator, bpy.types.Operator):
     bl_label = "Unpin"
 
     source: bpy.props.EnumProperty(name="What", items=SOURCES, default="AUTO", options={"SKIP_SAVE"})
-    restore: bpy.props.BoolProperty(name=RESTORE, description=RESTORE_TEXT, default=False, options={"SKIP_SAVE"})
+    restore: RESTORE
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take, and with bones or keys that can be meant."""
-        return allowed(cls, keys_or_bones_blocker(context))
+    blocker = staticmethod(keys_or_bones_blocker)
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""
@@ -102,12 +96,7 @@ class COSPEECH_OT_clear_pins(PinOperator, bpy.types.Operator):
     bl_label = "Clear Pins"
 
     scope: bpy.props.EnumProperty(name="Scope", items=SCOPES, default="ALL", options={"SKIP_SAVE"})
-    restore: bpy.props.BoolProperty(name=RESTORE, description=RESTORE_TEXT, default=False, options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, take_blocker(context))
+    restore: RESTORE
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Clear."""
@@ -135,11 +124,6 @@ class COSPEECH_OT_pin_shape(PinOperator, bpy.types.Operator):
 
     shapes: bpy.props.EnumProperty(name="Which", items=SHAPES, default="ACTIVE", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, take_blocker(context))
-
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Pin."""
         return pin_place(_shape_place(context, self.shapes), visible=True)
@@ -152,12 +136,7 @@ class COSPEECH_OT_unpin_shape(PinOperator, bpy.types.Operator):
     bl_label = "Unpin Shape Key"
 
     shapes: bpy.props.EnumProperty(name="Which", items=SHAPES, default="ACTIVE", options={"SKIP_SAVE"})
-    restore: bpy.props.BoolProperty(name=RESTORE, description=RESTORE_TEXT, default=False, options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, take_blocker(context))
+    restore: RESTORE
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Unpin."""

@@ -6,14 +6,14 @@ from typing import Any
 
 import bpy
 
-from ..rig.character import find_character
-from ..ui import CospeechPanel, draw_sentence
+from ..scene import find_character
+from ..ui import SubPanel, draw_sentence
 from .counts import COUNTS, count_text
 from .props import JOINTS
 from .scope import bones_blocker, take_blocker
 from .targets import blocker
 
-ROWS = 2
+ROWS = 2  # of the list, by eye
 JOINT_NAMES = {joint[0]: joint[1] for joint in JOINTS}
 
 
@@ -38,12 +38,10 @@ class COSPEECH_UL_targets(bpy.types.UIList):
         row.label(text=JOINT_NAMES[item.joint])
 
 
-class COSPEECH_PT_pins(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_pins(SubPanel, bpy.types.Panel):
     """What Regenerate leaves as it is, and what it reaches for"""
 
     bl_label = "Pins"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 30
 
     def draw(self, context: bpy.types.Context) -> None:

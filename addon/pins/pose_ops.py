@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..generate.props import scene_rate
-from ..rig.character import find_character
-from ..takes.apply import action_meta
+from ..scene import find_character, scene_rate
+from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
-from ..takes.span import SAME_RATE, TakeSpan
-from ..ui import allowed
+from ..takes.span import TakeSpan, whole_span
+from ..ui import Blocked
 from .items import Item, all_items, selected_items
 from .ops import PinOperator, some
 from .scope import Place, active_take, bones_blocker, find_place, take_blocker
@@ -34,6 +33,14 @@ def _search_takes(_: bpy.types.Operator, context: bpy.types.Context, text: str) 
     return [action.name for action in other_takes(context) if text.lower() in action.name.lower()]
 
 
+def poses_blocker(context: bpy.types.Context) -> str:
+    """Why no pose of another take can be pinned to the selected bones; empty where one can."""
+    reason = bones_blocker(context)
+    if not reason and not other_takes(context):
+        reason = "The character has no other take; generate another one first"
+    return reason
+
+
 class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
     """Pin the selected bones on this frame in the pose that another take has there"""
 
@@ -50,13 +57,7 @@ class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with bones that are selected, and another take."""
-        reason = bones_blocker(context)
-        if not reason and not other_takes(context):
-            reason = "The character has no other take; generate another one first"
-        return allowed(cls, reason)
+    blocker = staticmethod(poses_blocker)
 
     def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
         """Ask for the take."""
@@ -88,10 +89,7 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
 
     direction: bpy.props.EnumProperty(name="Pin", items=DIRECTIONS, default="NEAREST", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with bones that are selected."""
-        return allowed(cls, bones_blocker(context))
+    blocker = staticmethod(bones_blocker)
 
     def work(self, context: bpy.types.Context) -> tuple[str, str]:
         """Snap each bone."""
@@ -112,7 +110,7 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
         return "INFO", f"Pinned {some({item.name for item, _ in found})} as on frame {found[0][1]:g}"
 
 
-class COSPEECH_OT_jump_to_pin(bpy.types.Operator):
+class COSPEECH_OT_jump_to_pin(Blocked, bpy.types.Operator):
     """Go to the next pin of the selected bones; of the whole take where none is selected"""
 
     bl_idname = "cospeech.jump_to_pin"
@@ -121,10 +119,7 @@ class COSPEECH_OT_jump_to_pin(bpy.types.Operator):
 
     direction: bpy.props.EnumProperty(name="Pin", items=DIRECTIONS, default="NEXT", options={"SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take."""
-        return allowed(cls, take_blocker(context))
+    blocker = staticmethod(take_blocker)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the current frame, and nothing else."""
@@ -178,16 +173,13 @@ def choose(frames: list[float], now: float, direction: str) -> float | None:
 
 def _span_of(scene: bpy.types.Scene, action: bpy.types.Action) -> TakeSpan:
     """The frames of a take that is not the active one."""
-    meta = action_meta(action)
-    start = int(meta.get("start_frame", round(action.frame_range[0])))
-    frames = int(meta.get("frames") or round(action.frame_range[1]) - start + 1)
-    fps = float(meta.get("fps") or scene_rate(scene))
-    if abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = whole_span(action, take_meta(action), scene_rate(scene))
+    if not span.fits(scene):
         raise PinError(
-            f"'{action.name}' was made at {fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
+            f"'{action.name}' was made at {span.fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
             "choose a take of this rate"
         )
-    return TakeSpan(action, start, frames, fps, meta)
+    return span
 
 
 CLASSES = (COSPEECH_OT_pin_from_take, COSPEECH_OT_snap_to_pin, COSPEECH_OT_jump_to_pin)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import bpy
 
 from .. import compat
-from ..rig.character import NO_CHARACTER, face_meshes, find_character
+from ..rig.character import face_meshes
+from ..scene import NO_CHARACTER, find_character
 from ..takes.apply import META_KEY
 from ..takes.span import SpanError, TakeSpan, take_span
 from ..takes.stack import shown_reason

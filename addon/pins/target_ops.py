@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import NO_CHARACTER, find_character
-from ..ui import allowed
+from ..scene import NO_CHARACTER, find_character
+from ..ui import RefusedError, UndoOperator
 from .props import JOINTS
 from .scope import PinError
 from .targets import hangs_from
 
 
-def _blocker(context: bpy.types.Context, *, of_list: bool) -> str:
+def add_blocker(context: bpy.types.Context) -> str:
+    """Why no target can be added; empty where one can."""
     armature = find_character(context)
     if armature is None:
         return NO_CHARACTER
     if armature.library is not None:
         return f"'{armature.name}' is linked from another file; make a library override of the character"
-    if of_list and not len(armature.cospeech_targets):
-        return "The character has no target; add one first"
     return ""
+
+
+def targets_blocker(context: bpy.types.Context) -> str:
+    """Why there is no target to change; empty where there is one."""
+    reason = add_blocker(context)
+    if not reason and not len(find_character(context).cospeech_targets):
+        reason = "The character has no target; add one first"
+    return reason
 
 
 def chosen_object(context: bpy.types.Context, armature: bpy.types.Object) -> bpy.types.Object | None:
@@ -30,12 +37,11 @@ def chosen_object(context: bpy.types.Context, armature: bpy.types.Object) -> bpy
     return next((obj for obj in candidates if not hangs_from(obj, armature)), None)
 
 
-class COSPEECH_OT_target_add(bpy.types.Operator):
+class COSPEECH_OT_target_add(UndoOperator, bpy.types.Operator):
     """Let a wrist or ankle reach the selected object, or the head look at it, when frames are made again"""
 
     bl_idname = "cospeech.target_add"
     bl_label = "Add Target"
-    bl_options = {"REGISTER", "UNDO"}
 
     joint: bpy.props.EnumProperty(name="Joint", items=JOINTS, default="right_wrist", options={"SKIP_SAVE"})
     object: bpy.props.StringProperty(
@@ -48,19 +54,13 @@ class COSPEECH_OT_target_add(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a character."""
-        return allowed(cls, _blocker(context, of_list=False))
+    blocker = staticmethod(add_blocker)
+    refusals = (PinError,)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Add it for the preview range, else for the current frame."""
         armature = find_character(context)
-        try:
-            obj = self._object(context, armature)
-        except PinError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        obj = self._object(context, armature)
         scene = context.scene
         target = armature.cospeech_targets.add()
         target.object, target.joint = obj, self.joint
@@ -69,8 +69,7 @@ class COSPEECH_OT_target_add(bpy.types.Operator):
             target.first, target.last = scene.frame_preview_start, scene.frame_preview_end
         armature.cospeech_target = len(armature.cospeech_targets) - 1
         frames = f"{target.first}-{target.last}" if target.first != target.last else str(target.first)
-        self.report({"INFO"}, f"'{obj.name}' is a target on frame {frames}; Regenerate makes the take reach it")
-        return {"FINISHED"}
+        return f"'{obj.name}' is a target on frame {frames}; Regenerate makes the take reach it"
 
     def _object(self, context: bpy.types.Context, armature: bpy.types.Object) -> bpy.types.Object:
         if self.use_cursor:
@@ -87,53 +86,44 @@ class COSPEECH_OT_target_add(bpy.types.Operator):
         return obj
 
 
-class COSPEECH_OT_target_remove(bpy.types.Operator):
+class COSPEECH_OT_target_remove(UndoOperator, bpy.types.Operator):
     """Take the chosen target away; its object stays"""
 
     bl_idname = "cospeech.target_remove"
     bl_label = "Remove Target"
-    bl_options = {"REGISTER", "UNDO"}
 
     index: bpy.props.IntProperty(
         name="Number", description="Number in the list; -1 is the chosen one", default=-1, options={"SKIP_SAVE"}
     )
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a target."""
-        return allowed(cls, _blocker(context, of_list=True))
+    blocker = staticmethod(targets_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Remove it."""
         armature = find_character(context)
         index = self.index if self.index >= 0 else armature.cospeech_target
         if not 0 <= index < len(armature.cospeech_targets):
-            self.report({"ERROR"}, f"There is no target {index}; choose one in the list")
-            return {"CANCELLED"}
+            raise RefusedError(f"There is no target {index}; choose one in the list")
         armature.cospeech_targets.remove(index)
         armature.cospeech_target = max(min(index, len(armature.cospeech_targets) - 1), 0)
-        return {"FINISHED"}
+        return ""
 
 
-class COSPEECH_OT_target_toggle(bpy.types.Operator):
+class COSPEECH_OT_target_toggle(UndoOperator, bpy.types.Operator):
     """Switch all targets off, or on where all are off"""
 
     bl_idname = "cospeech.target_toggle"
     bl_label = "Toggle Targets"
-    bl_options = {"REGISTER", "UNDO"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a target."""
-        return allowed(cls, _blocker(context, of_list=True))
+    blocker = staticmethod(targets_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Switch."""
         targets = find_character(context).cospeech_targets
         wanted = not any(target.enabled for target in targets)
         for target in targets:
             target.enabled = wanted
-        return {"FINISHED"}
+        return ""
 
 
 CLASSES = (COSPEECH_OT_target_add, COSPEECH_OT_target_remove, COSPEECH_OT_target_toggle)

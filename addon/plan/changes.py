@@ -6,34 +6,31 @@ from typing import Any
 
 import bpy
 
-from ..speakers.choice import SPEAK, role_of
-from ..takes.apply import action_meta
+from ..takes.apply import take_meta
 from ..takes.meaning import word_emphasis, word_scores
 from .made import record_made
 from .markers import add_marker, title_of
 from .props import REST, SAME_FRAME
 
-LEAST_WORD = 1e-3  # seconds
+LEAST_WORD = 1e-3  # s, by eye
 
 
 def sync(action: bpy.types.Action) -> None:
     """Fill the list from the plan that the Action's take was performed by; edits that were pending are forgotten."""
-    meta = action_meta(action)
+    meta = take_meta(action)
     group = action.cospeech_plan
-    performed = meta.get("plan") or {}
     chosen = group.phrases[group.active].phrase_id if 0 <= group.active < len(group.phrases) else None
     group.synced = False  # else each value would look like an edit
     group.phrases.clear()
     group.words.clear()
-    group.start_frame = int(meta.get("start_frame", 0))
-    group.fps = float(meta.get("fps") or 24.0)
-    group.frames = int(meta.get("frames") or round(action.frame_end - action.frame_start) + 1)
-    group.speaks = bool(meta.get("lines")) or role_of(dict(meta.get("provenance") or {})) == SPEAK
-    words = performed.get("words", ())
-    for word, score, emphasis in zip(words, word_scores(meta), word_emphasis(performed), strict=True):
+    group.start_frame = meta.start or 0
+    group.fps = meta.fps or 24.0
+    group.frames = meta.frames or round(action.frame_end - action.frame_start) + 1
+    group.speaks = meta.speaks
+    for word, score, emphasis in zip(meta.words, word_scores(meta), word_emphasis(meta.plan), strict=True):
         _fill_word(group, word, score, emphasis)
-    for phrase in sorted(performed.get("phrases", ()), key=lambda phrase: float(phrase["apex"])):
-        _fill_phrase(group, phrase, words)
+    for phrase in sorted(meta.phrases, key=lambda phrase: float(phrase["apex"])):
+        _fill_phrase(group, phrase, meta.words)
     record_made(action, meta)
     ids = [phrase.phrase_id for phrase in group.phrases]
     group.active = ids.index(chosen) if chosen in ids else 0

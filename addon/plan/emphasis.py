@@ -11,7 +11,7 @@ from .changes import seconds_of
 from .stale import count_toned
 from .target import plan_action, plan_blocker
 
-PAUSE_SECONDS = 0.2  # a gap between words that ends a phrase
+PAUSE_SECONDS = 0.2  # a gap between words that ends a phrase, as the engine has it
 
 
 def words_blocker(context: bpy.types.Context) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from .emphasis import phrase_words, reset_emphasis_blocker, words_blocker
-from .ops import PlanOperator
+from .ops import PlanOperator, numbered_word
 from .target import plan_action
 
-STEP = 0.5
+STEP = 0.5  # of -1..1, by eye: two clicks are all of it
 
 
 class COSPEECH_OT_plan_emphasise(PlanOperator, bpy.types.Operator):
@@ -33,19 +33,15 @@ class COSPEECH_OT_plan_emphasise(PlanOperator, bpy.types.Operator):
         name="Number", description="Number of the word; -1 is the chosen one", default=-1, options={"SKIP_SAVE"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Change it, within -1 to 1."""
         group = plan_action(context).cospeech_plan
-        index = self.word if self.word >= 0 else group.active_word
-        if not 0 <= index < len(group.words):
-            self.report({"ERROR"}, f"The take has {len(group.words)} words; choose one of them")
-            return {"CANCELLED"}
+        index = numbered_word(group, self.word, group.active_word)
         meant = phrase_words(group, index) if self.words == "PHRASE" else [index]
         for number in meant:
             group.words[number].emphasis += self.by
         said = " ".join(group.words[number].name for number in meant)
-        self.report({"INFO"}, f"{'More' if self.by > 0 else 'Less'} on '{said}'; regenerate to see it")
-        return {"FINISHED"}
+        return f"{'More' if self.by > 0 else 'Less'} on '{said}'; regenerate to see it"
 
 
 class COSPEECH_OT_plan_reset_emphasis(PlanOperator, bpy.types.Operator):
@@ -55,12 +51,12 @@ class COSPEECH_OT_plan_reset_emphasis(PlanOperator, bpy.types.Operator):
     bl_label = "Reset Emphasis"
     blocker = staticmethod(reset_emphasis_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Take the changes back."""
         for word in plan_action(context).cospeech_plan.words:
             if word.toned:
                 word.emphasis = word.made_emphasis
-        return {"FINISHED"}
+        return ""
 
 
 CLASSES = (COSPEECH_OT_plan_emphasise, COSPEECH_OT_plan_reset_emphasis)

@@ -1,11 +1,11 @@
-"""What the plan needs to hear from Blender: files that are opened, and Actions that change."""
+"""What the plan needs to hear: takes that are written, files that are opened, and Actions that change."""
 
 from __future__ import annotations
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..takes.apply import META_KEY
+from ..takes.apply import AFTER_WRITE, META_KEY
 from .changes import sync
 from .pinprint import WATCH
 
@@ -30,6 +30,7 @@ def _note_changes(_: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
 
 def attach() -> None:
     """Add the handlers."""
+    AFTER_WRITE.append(sync)
     bpy.app.handlers.load_post.append(_fill_lists)
     bpy.app.handlers.depsgraph_update_post.append(_note_changes)
 
@@ -38,4 +39,5 @@ def detach() -> None:
     """Undo :func:`attach`."""
     bpy.app.handlers.depsgraph_update_post.remove(_note_changes)
     bpy.app.handlers.load_post.remove(_fill_lists)
+    AFTER_WRITE.remove(sync)
     WATCH.forget()

@@ -11,35 +11,34 @@ from typing import Any
 
 import bpy
 
-from ..speakers.choice import DEFAULT, SPEAK, generator_of, role_of
+from ..client.generators import declared
+from ..client.provenance import SPEAK, Provenance, TakeMeta
 from .pinprint import WATCH, target_print
 
-LARGEST_HASHED = 256 * 2**20  # bytes; of larger files only size and date count
-CHUNK = 2**20
+LARGEST_HASHED = 256 * 2**20  # bytes, by eye; of larger files only size and date count
+CHUNK = 2**20  # bytes read at once, by eye
 
 
-def record_made(action: bpy.types.Action, meta: dict[str, Any]) -> None:
+def record_made(action: bpy.types.Action, meta: TakeMeta) -> None:
     """Store in the Action's plan group what the take was made of, as it is now: pins, settings, input files.
 
     A chain is made of takes, not of settings and files.
     """
     made: dict[str, Any] = {"pins": WATCH.look(action), "targets": target_print(action)}
-    if not meta.get("lines"):
-        made |= _inputs(meta)
+    if not meta.lines:
+        made |= _inputs(meta.provenance)
     action.cospeech_plan.made = json.dumps(made)
 
 
-def _inputs(meta: dict[str, Any]) -> dict[str, Any]:
+def _inputs(source: Provenance) -> dict[str, Any]:
     """Settings and files of a line."""
-    source = dict(meta.get("provenance") or {})
-    options = dict(source.get("options") or {})
-    made: dict[str, Any] = {}
+    options, made = source.options, {}
     for name in ("style", "energy", "emotion", "emotion_strength"):
         if name in options:
             made[name] = options[name]
-    if role_of(source) == SPEAK and generator_of(source):
-        made |= {"generator": generator_of(source), "speaker": str(options.get("speaker", ""))}
-        if generator_of(source) == DEFAULT:
+    if source.role == SPEAK and source.generator:
+        made |= {"generator": source.generator, "speaker": str(options.get("speaker", ""))}
+        if declared()[source.generator].gaze:
             made["gaze"] = options.get("gaze")
     for name in ("audio", "transcript"):
         path = str(options.get(name) or "")

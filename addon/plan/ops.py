@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import bpy
 
-from ..ui import allowed
+from ..ui import RefusedError, UndoOperator
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
 from .markers import moved_markers, remove_marker
@@ -20,19 +18,21 @@ from .target import (
     reset_blocker,
 )
 
-LEAST_WORD_FRAMES = 0.5
+LEAST_WORD_FRAMES = 0.5  # by eye
 
 
-class PlanOperator:
-    """Mixin: greyed out, with the reason, where ``blocker`` names one."""
+class PlanOperator(UndoOperator):
+    """What the operators on the plan share: they need a take with one."""
 
-    bl_options = {"REGISTER", "UNDO"}
-    blocker: Callable[[bpy.types.Context], str] = staticmethod(plan_blocker)
+    blocker = staticmethod(plan_blocker)
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a plan; the reason otherwise."""
-        return allowed(cls, cls.blocker(context))
+
+def numbered_word(group: bpy.types.PropertyGroup, number: int, otherwise: int) -> int:
+    """The word of a number, below zero another one; RefusedError where the take has none of it."""
+    index = number if number >= 0 else otherwise
+    if not 0 <= index < len(group.words):
+        raise RefusedError(f"The take has {len(group.words)} words; choose one of them")
+    return index
 
 
 class COSPEECH_OT_plan_nudge(PlanOperator, bpy.types.Operator):
@@ -44,13 +44,13 @@ class COSPEECH_OT_plan_nudge(PlanOperator, bpy.types.Operator):
 
     frames: bpy.props.FloatProperty(name="Frames", description="Frames to move by; below zero is earlier", default=1.0)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Move it, inside the take."""
         phrase = chosen_phrase(context)
         phrase.apex += self.frames
         if context.scene.cospeech_plan_jump:
             context.scene.frame_current = round(phrase.apex)
-        return {"FINISHED"}
+        return ""
 
 
 class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
@@ -60,17 +60,17 @@ class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
     bl_label = "Delete Gesture"
     blocker = staticmethod(phrase_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Mark it; one that was added and never performed goes at once."""
         group = plan_action(context).cospeech_plan
         phrase = chosen_phrase(context)
         if not phrase.added:
             phrase.deleted = not phrase.deleted
-            return {"FINISHED"}
+            return ""
         remove_marker(group.id_data, phrase)
         group.phrases.remove(group.active)
         group.active = min(group.active, len(group.phrases) - 1)
-        return {"FINISHED"}
+        return ""
 
 
 class COSPEECH_OT_plan_add(PlanOperator, bpy.types.Operator):
@@ -97,17 +97,13 @@ class COSPEECH_OT_plan_add(PlanOperator, bpy.types.Operator):
             reason = "This take has no words; give the line a transcript and generate again"
         return reason
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Add it to the list, and choose it."""
         action = plan_action(context)
         group = action.cospeech_plan
-        word = self.word if self.word >= 0 else word_at(group, context.scene.frame_current)
-        if word >= len(group.words):
-            self.report({"ERROR"}, f"The take has {len(group.words)} words; choose one of them")
-            return {"CANCELLED"}
+        word = numbered_word(group, self.word, word_at(group, context.scene.frame_current))
         group.active = add_phrase(action, word, self.lexeme, fitting_hands(self.lexeme))
-        self.report({"INFO"}, f"Planned {label_of(self.lexeme)} on '{group.words[word].name}'")
-        return {"FINISHED"}
+        return f"Planned {label_of(self.lexeme)} on '{group.words[word].name}'"
 
 
 class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
@@ -126,17 +122,13 @@ class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
     )
     blocker = COSPEECH_OT_plan_add.blocker
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Set one edge; the other gives way, and so do the words beside it."""
         group = plan_action(context).cospeech_plan
-        word = self.word if self.word >= 0 else shown_word(context)
-        if not 0 <= word < len(group.words):
-            self.report({"ERROR"}, f"The take has {len(group.words)} words; choose one of them")
-            return {"CANCELLED"}
+        word = numbered_word(group, self.word, shown_word(context))
         set_edge(group, word, self.edge, float(context.scene.frame_current_final))
         said = group.words[word]
-        self.report({"INFO"}, f"'{said.name}' is said on frames {said.start:.1f} to {said.end:.1f}")
-        return {"FINISHED"}
+        return f"'{said.name}' is said on frames {said.start:.1f} to {said.end:.1f}"
 
 
 def shown_word(context: bpy.types.Context) -> int:
@@ -180,10 +172,10 @@ class COSPEECH_OT_plan_reset(PlanOperator, bpy.types.Operator):
     bl_label = "Reset Gesture"
     blocker = staticmethod(reset_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Restore what was performed."""
         chosen_phrase(context).restore()
-        return {"FINISHED"}
+        return ""
 
 
 class COSPEECH_OT_plan_reset_all(PlanOperator, bpy.types.Operator):
@@ -193,10 +185,10 @@ class COSPEECH_OT_plan_reset_all(PlanOperator, bpy.types.Operator):
     bl_label = "Reset All"
     blocker = staticmethod(reset_all_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Restore what was performed."""
         restore_all(plan_action(context))
-        return {"FINISHED"}
+        return ""
 
 
 def restore_all(action: bpy.types.Action) -> None:
@@ -223,10 +215,10 @@ class COSPEECH_OT_plan_read(PlanOperator, bpy.types.Operator):
     bl_idname = "cospeech.plan_read"
     bl_label = "Read Plan"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Fill it."""
         sync(plan_action(context))
-        return {"FINISHED"}
+        return ""
 
 
 class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
@@ -243,7 +235,7 @@ class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
             reason = "No marker of a gesture was moved"
         return reason
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def work(self, context: bpy.types.Context) -> str:
         """Take the moves over."""
         action = plan_action(context)
         moves = moved_markers(action)
@@ -251,8 +243,7 @@ class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
             phrase = action.cospeech_plan.phrases[index]
             phrase.marker = frame  # first, so that the move of the apex finds the marker there
             phrase.apex = frame
-        self.report({"INFO"}, f"Moved {len(moves)} gesture{'s' if len(moves) != 1 else ''}")
-        return {"FINISHED"}
+        return f"Moved {len(moves)} gesture{'s' if len(moves) != 1 else ''}"
 
 
 CLASSES = (

@@ -8,9 +8,9 @@ from typing import Any
 
 import bpy
 
+from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
-from ..speakers.choice import DEFAULT, NAMES
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .emphasis import words_blocker
 from .lexemes import label_of
 from .markers import moved_markers
@@ -19,10 +19,10 @@ from .props import NEXT, PARTIAL
 from .stale import maker, stale_reasons, stale_text
 from .target import NOT_EDITED, chosen_phrase, is_edited, move_blocker, plan_action, plan_blocker
 
-ROWS = 5
-LOOKS_A_SECOND = 2  # for moved markers
+ROWS = 5  # of the list, by eye
+LOOKS_A_SECOND = 2  # for moved markers, by eye
 MARKERS = "An Action Editor shows words and apexes with Marker > Show Pose Markers"
-NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))
+NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))  # frames, by eye
 
 
 class COSPEECH_UL_plan(bpy.types.UIList):
@@ -59,12 +59,10 @@ class COSPEECH_UL_plan(bpy.types.UIList):
         return flags, helper.sort_items_helper(apexes, lambda pair: pair[1])
 
 
-class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
     """Which word gets which gesture, and when"""
 
     bl_label = "Plan"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 25
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -93,9 +91,9 @@ class COSPEECH_PT_plan(CospeechPanel, bpy.types.Panel):
 def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
     group = action.cospeech_plan
     if not len(group.phrases):
-        by = maker(action)
-        if by not in {"", DEFAULT}:
-            draw_sentence(layout, f"{NAMES[by]} follows no plan: this take has no planned gestures", "INFO")
+        by = SESSION.generators.get(maker(action))
+        if by is not None and not by.plans:
+            draw_sentence(layout, f"{by.label} follows no plan: this take has no planned gestures", "INFO")
             return
         draw_sentence(layout, "The plan of this take has no gestures", "INFO")
     layout.template_list("COSPEECH_UL_plan", "", group, "phrases", group, "active", rows=ROWS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..rig.character import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, find_character
 from ..takes.apply import META_KEY
 from ..takes.stack import shown_reason
 from .stale import count_changed, count_toned

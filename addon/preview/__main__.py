@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from ..takes.apply import action_meta
+from ..takes.apply import take_meta
 from . import PreviewError, render_sheet, render_still
 
 STILLS = {None: ("front", "three_quarter"), "face": ("face", "face_side"), "hands": ("right_hand", "left_hand")}
@@ -50,19 +50,19 @@ def _render(options: argparse.Namespace) -> list[Path]:
     action = armature.animation_data.action if armature.animation_data else None
     first, last = action.frame_range if action else (scene.frame_start, scene.frame_end)
     fps = scene.render.fps / scene.render.fps_base
-    plan = action_meta(action).get("plan") or {}
+    meta = take_meta(action)
     out = options.out_dir / f"sheet{'_' + options.closeup if options.closeup else ''}.png"
     return [
         render_sheet(
             bpy.context,
             armature,
-            [(text, start, end) for text, start, end in plan.get("words", ())],
+            [(text, start, end) for text, start, end in meta.words],
             out,
             start_frame=round(first),
             fps=fps,
             seconds=(last - first + 1) / fps,
             count=options.count,
-            apexes=[phrase["apex"] for phrase in plan.get("phrases", ())],
+            apexes=[phrase["apex"] for phrase in meta.phrases],
             closeup=options.closeup,
         )
     ]

@@ -10,8 +10,8 @@ import numpy as np
 from . import framing
 from .stage import PreviewError, Stage, stage
 
-FRAMING_SAMPLES = 24
-FILM_AZIMUTH_DEG = 20.0  # turned enough to show depth, frontal enough to read both hands and the face
+FRAMING_SAMPLES = 24  # frames of the take, by eye
+FILM_AZIMUTH_DEG = 20.0  # by eye: turned enough to show depth, frontal enough to read both hands and the face
 
 
 def render_film(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Degrees around the character, by eye.
 VIEWS = {"front": 0.0, "three_quarter": 38.0, "side": 90.0, "left_three_quarter": -38.0}
-LENS_MM = 70.0
-SENSOR_MM = 24.0  # height of the sensor: portrait and square pictures then share one vertical angle
+LENS_MM = 70.0  # by eye: a portrait lens, little perspective
+SENSOR_MM = 24.0  # full frame's height: portrait and square pictures then share one vertical angle
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import bpy
 
-COLOR = (0.93, 0.94, 0.96, 1.0)  # looks much darker: it faces up, away from a light that comes from the camera
-LIFT_M = 0.003  # above the floor, so that the two don't flicker through each other
+# RGBA 0..1, by eye: it looks much darker, for it faces up, away from a light that comes from the camera.
+COLOR = (0.93, 0.94, 0.96, 1.0)
+LIFT_M = 0.003  # above the floor, by eye, so that the two don't flicker through each other
 
 
 @dataclass(frozen=True)

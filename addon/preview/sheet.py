@@ -20,6 +20,7 @@ VIEWS = {
     "face": ("face", "face_side"),
     "hands": ("right_hand", "left_hand"),
 }
+# Pictures side by side, pixels, RGBA 0..1; by eye.
 COLUMNS = 4
 LABEL_PX = 46
 GAP_PX = 10

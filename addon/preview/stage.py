@@ -16,11 +16,12 @@ from ..rig.sample import side_scene
 from . import framing
 from .shadow import Shadow, make_shadow
 
-BACKDROP = (0.80, 0.815, 0.83, 1.0)
+BACKDROP = (0.80, 0.815, 0.83, 1.0)  # RGBA 0..1, by eye
 STUDIO_LIGHT = "paint.sl"  # the brightest and most neutral of those that come with Blender
-SHADOW_SLOPE = (0.28, 0.30, 0.0)  # from the camera: to the right and away; short, so that it plants the feet
-COVE_BEHIND_M = 2.2
-COVE_RADIUS_M = 1.6
+# Metres a metre of height, seen from the camera, by eye: to the right and away; short, so that it plants the feet.
+SHADOW_SLOPE = (0.28, 0.30, 0.0)
+COVE_BEHIND_M = 2.2  # by eye
+COVE_RADIUS_M = 1.6  # by eye
 
 
 class PreviewError(Exception):

@@ -11,28 +11,28 @@ import bpy
 import numpy as np
 
 from .. import compat
+from ..client.provenance import Provenance, TakeMeta
 from ..client.take_file import Take
 from ..pins.collect import look
-from ..plan.changes import sync
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
-from ..speakers.choice import generator_of
 from ..takes.apply import (
     NAME_LENGTH,
     ApplyError,
-    action_meta,
     check_ready,
     lay_aside,
     put_aside,
     set_meta,
+    take_meta,
     take_name,
+    take_written,
     write_markers,
 )
 from ..takes.curves import Performance, read_frames
 from ..takes.inside import same_span, whole_meta
 from ..takes.reference import remember_window
 from ..takes.slots import slot_in
-from ..takes.span import SAME_RATE, TakeSpan, scene_rate
+from ..takes.span import TakeSpan, whole_span
 from ..takes.window import Window, write_window
 from .request import Ticket
 from .variations import mark_variation
@@ -55,13 +55,11 @@ class Made:
 
 def find_span(scene: bpy.types.Scene, action: bpy.types.Action, ticket: Ticket) -> TakeSpan:
     """The take as it lies now; ApplyError where it is no longer the one that was asked about."""
-    meta = action_meta(action)
+    meta = take_meta(action)
     if not meta or not action.is_editable:
         raise ApplyError(f"'{action.name}' is no longer a take that can be changed")
-    fps, start = float(meta.get("fps") or 0.0), int(meta.get("start_frame", 0))
-    frames = int(meta.get("frames") or round(action.frame_end) - start + 1)
-    span = same_span(TakeSpan(action, start, frames, fps, meta), ticket.first, ticket.frames)
-    if (span.start, span.frames) != (ticket.first, ticket.frames) or abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = same_span(whole_span(action, meta, 0.0), ticket.first, ticket.frames)
+    if (span.start, span.frames) != (ticket.first, ticket.frames) or not span.fits(scene):
         raise ApplyError(f"'{action.name}' has other frames than when the engine was asked")
     return span
 
@@ -114,7 +112,7 @@ def owners_of(armature: bpy.types.Object, action: bpy.types.Action) -> list[bpy.
 def copy_take(armature: bpy.types.Object, action: bpy.types.Action, made: Made) -> bpy.types.Action:
     """A copy of a take, named with the seed that changes it."""
     copy = action.copy()
-    source = {**(action_meta(action).get("provenance") or made.take.provenance or {}), "seed": made.seed}
+    source = {**(take_meta(action).provenance.data or made.take.provenance or {}), "seed": made.seed}
     copy.name = take_name(armature, replace(made.take, provenance=source))[:NAME_LENGTH]
     copy.use_fake_user = True
     return copy
@@ -134,17 +132,17 @@ def write_made(armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: T
         remember_window(armature, span.action, span.start + first, span.start + end, kept)
     meta = whole_meta(span, _meta(span, made, ticket))
     if take.plan is not None:
-        write_markers(span.action, {**meta, "fps": span.fps})
+        write_markers(span.action, TakeMeta({**meta, "fps": span.fps}))
     if ticket.whole and "lines" not in meta:
         _rename(armature, span, made)
     set_meta(span.action, meta)
-    sync(span.action)
+    take_written(span.action)
 
 
 def _rename(armature: bpy.types.Object, span: TakeSpan, made: Made) -> None:
     """A take that is all new carries its new seed in its name, unless the animator named it herself."""
     old, new = (
-        take_name(armature, replace(made.take, provenance={**span.provenance, **seed}))[:NAME_LENGTH]
+        take_name(armature, replace(made.take, provenance={**span.provenance.data, **seed}))[:NAME_LENGTH]
         for seed in ({}, {"seed": made.seed})
     )
     if span.action.name == old and new != old:
@@ -153,10 +151,10 @@ def _rename(armature: bpy.types.Object, span: TakeSpan, made: Made) -> None:
 
 def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
     """The take's story after this: where all of it is new, it is a take of the new seed and settings."""
-    meta, new = dict(span.meta), dict(made.take.provenance or {})
+    meta, new = dict(span.meta.data), dict(made.take.provenance or {})
     for passing in ("hints", "window", "plan_changed"):
         new.pop(passing, None)
-    old = dict(meta.get("provenance") or {})
+    old = span.provenance.data
     source = new if ticket.whole or not old else old
     meta["provenance"] = {**source, **{name: new[name] for name in LASTING if new.get(name) is not None}}
     if made.take.plan is not None:
@@ -165,7 +163,7 @@ def _meta(span: TakeSpan, made: Made, ticket: Ticket) -> dict[str, Any]:
         meta["words"] = [list(word) for word in ticket.words]
     if made.window is not None:
         entry: dict[str, Any] = {"first": made.window[0], "end": made.window[1], "seed": made.seed}
-        if (by := generator_of(new)) != generator_of(meta["provenance"]):
+        if (by := Provenance(new).generator) != Provenance(meta["provenance"]).generator:
             entry["generator"] = by
         meta["regenerated"] = [*meta.get("regenerated", ()), entry]
     return meta

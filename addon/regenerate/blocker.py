@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..client.provenance import SPEAK
 from ..gaze.place import look_blocker
 from ..plan.stale import count_changed, count_toned
+from ..scene import character_blocker
 from ..setup.engine import SESSION
-from ..speakers.choice import SPEAK, alike_blocker, choice_blocker, chosen, edits_blocker, emphasis_blocker, role_of
+from ..speakers.choice import alike_blocker, choice_blocker, chosen, edits_blocker, emphasis_blocker
 from ..takes.line import LineError, find_line
 from ..takes.span import SpanError, TakeSpan, glanced_span
-from ..ui import character_blocker
 
 
 def regenerate_blocker(context: bpy.types.Context) -> str:
@@ -26,7 +27,7 @@ def regenerate_blocker(context: bpy.types.Context) -> str:
         return f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first"
     try:
         span = glanced_span(context.scene, armature)
-        if not span.meta.get("lines"):  # a chain's lines are looked at one by one, when it is asked for
+        if not span.meta.lines:  # a chain's lines are looked at one by one, when it is asked for
             find_line(context.scene, span.provenance)
     except (SpanError, LineError) as error:
         return str(error)
@@ -38,15 +39,14 @@ def regenerate_blocker(context: bpy.types.Context) -> str:
 
 
 def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
-    chain = bool(span.meta.get("lines"))
-    choice = chosen(scene, SPEAK if chain else role_of(span.provenance))
+    chain = bool(span.meta.lines)
+    choice = chosen(scene, SPEAK if chain else span.provenance.role)
     edits = "" if chain else edits_blocker(choice)
     if edits and count_changed(span.action.cospeech_plan.phrases):
         return edits
     if count_toned(span.action.cospeech_plan.words) and (reason := emphasis_blocker(choice)):
         return reason
-    speaks = chain or role_of(span.provenance) == SPEAK
-    return choice_blocker(choice) or (look_blocker(scene, choice) if speaks else "")
+    return choice_blocker(choice) or (look_blocker(scene, choice) if span.meta.speaks else "")
 
 
 def variations_blocker(context: bpy.types.Context) -> str:
@@ -55,4 +55,4 @@ def variations_blocker(context: bpy.types.Context) -> str:
     if reason:
         return reason
     span = glanced_span(context.scene, context.scene.cospeech.character)
-    return alike_blocker(chosen(context.scene, role_of(span.provenance)))
+    return alike_blocker(chosen(context.scene, span.provenance.role))

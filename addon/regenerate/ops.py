@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ import bpy
 from ..client.hints_file import HintsFileError
 from ..client.jobs import Job, JobFiles
 from ..client.take_file import TakeFileError, read_take
-from ..generate.ops import by_uid
-from ..generate.props import PARTS, RANGES, SCOPES
 from ..rig.recognise import recognise, warnings
+from ..scene import PARTS, RANGES, SCOPES, by_uid
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError
@@ -22,7 +22,7 @@ from ..takes.kept import keep_file
 from ..takes.line import LineError
 from ..takes.scope import ScopeError
 from ..takes.span import SpanError
-from ..ui import allowed
+from ..ui import Blocked
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
 from .notes import outcome
@@ -30,9 +30,10 @@ from .request import NEXT_SEED, Asked, Order, Ticket, has_edits, make_order
 
 MOVED = "The take was changed beside these frames meanwhile; look at the first and the last of them"
 WONT = (ApplyError, RigError, SpanError, LineError, ScopeError, HintsFileError)
+OWN = ("range", "first", "last", "scope", "parts", "seed", "same_seed")  # fields of Asked that an operator may set
 
 
-class _Options:
+class _Options(Blocked):
     """What both operators let a script or a menu choose; what is left out comes from the scene's settings."""
 
     range: bpy.props.EnumProperty(name="Range", items=RANGES, options={"SKIP_SAVE"})
@@ -53,27 +54,15 @@ class _Options:
 
     blocker = staticmethod(regenerate_blocker)
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take, its audio, and no running job."""
-        return allowed(cls, cls.blocker(context))
-
     def asked(self, context: bpy.types.Context, **more: Any) -> Asked:
         """What is asked for: the operator's own properties, else the scene's settings."""
-        settings, given = context.scene.cospeech, self.properties.is_property_set
-        default = asked_by_settings(context)
-        frames = given("first") or given("last")
-        return Asked(
-            range=self.range if given("range") else "CUSTOM" if frames else default.range,
-            first=self.first if given("first") else default.first,
-            last=self.last if given("last") else default.last,
-            scope=self.scope if given("scope") else "PARTS" if given("parts") else default.scope,
-            parts=frozenset(self.parts) if given("parts") else frozenset(settings.parts),
-            seed=self.seed,
-            same_seed=self.same_seed if given("same_seed") else default.same_seed,
-            edited=default.edited,
-            **more,
-        )
+        given = {name: getattr(self, name) for name in OWN if self.properties.is_property_set(name)}
+        if "first" in given or "last" in given:
+            given.setdefault("range", "CUSTOM")
+        if "parts" in given:
+            given["parts"] = frozenset(given["parts"])
+            given.setdefault("scope", "PARTS")
+        return replace(asked_by_settings(context), **given, **more)
 
     def ordered(self, context: bpy.types.Context, asked: Asked) -> Order:
         """The job; RequestError says why there can be none."""
@@ -124,7 +113,7 @@ class COSPEECH_OT_regenerate(_Options, EngineJobOperator, bpy.types.Operator):
         order = self._order
         before, window = by_uid(bpy.data.objects, order.ticket.character), job.result.get("window")
         moved = before is not None and window and changed_meanwhile(before, order.ticket, order.base, tuple(window))
-        # From a modal operator only an explicit True pushes an undo step (blender.md section 6).
+        # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
         bpy.ops.cospeech.apply_window("EXEC_DEFAULT", True, takes=results_of(job.result), ticket=order.ticket.to_text())
         armature = by_uid(bpy.data.objects, order.ticket.character)
         notes = [outcome(job, order), *warnings(armature, recognise(armature))]

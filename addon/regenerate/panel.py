@@ -8,7 +8,7 @@ from ..pins.counts import COUNTS, count_text
 from ..setup.progress import draw_progress
 from ..takes.scope import range_text, scope_text
 from ..takes.span import SpanError, glanced_span
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .blocker import regenerate_blocker
 from .ops import asked_by_settings
 from .variations import place_among
@@ -62,11 +62,9 @@ class _RegeneratePanel:
         """The sidebar's main panel has the button already."""
 
 
-class COSPEECH_PT_regenerate(_RegeneratePanel, CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_regenerate(_RegeneratePanel, SubPanel, bpy.types.Panel):
     """Frames of the take made anew"""
 
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 35
 
 

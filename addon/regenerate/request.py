@@ -7,28 +7,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
 
 from ..client.hints_file import HintsData, HintsFileError, write_hints
 from ..client.jobs import JobFiles
+from ..client.provenance import SPEAK
 from ..client.take_file import Take, TakeFileError, write_take
-from ..face.emotion import emotion_options
-from ..gaze.place import look_options
+from ..generate.options import line_options
 from ..pins.collect import Search, look
 from ..pins.targets import sample_targets
+from ..plan.inside import chosen_line, span_edits, span_emphasis, span_words
 from ..plan.stale import count_changed, count_toned
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
-from ..setup.engine import device
 from ..setup.ops import RequestError
-from ..speakers.choice import SPEAK, Choice, chosen, edits_blocker, emphasis_blocker
+from ..speakers.choice import Choice, chosen, edits_blocker, emphasis_blocker
 from ..takes.apply import check_ready
 from ..takes.curves import Performance, read_curves
-from ..takes.inside import chosen_line, clear_of_ends, span_edits, span_emphasis, span_words
+from ..takes.inside import clear_of_ends
 from ..takes.line import find_line
 from ..takes.proportions import own_rest
 from ..takes.scope import Range, ScopeError, find_range, free_channels
@@ -36,7 +35,7 @@ from ..takes.span import TakeSpan, take_span
 from ..takes.window import Free
 
 HINTS, BASE = "hints.npz", "base.npz"
-NEXT_SEED = -1
+NEXT_SEED = -1  # no unit: in the place of a seed
 PENDING_EDIT_SLACK = 1  # frames: an apex on the border is inside
 
 
@@ -138,24 +137,14 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
     words = _words(span)
     seed = seed_for(span, asked)
     options = {
-        "audio": str(line.audio or ""),
-        "transcript": str(line.transcript or ""),
-        "hints": HINTS,
-        "style": scene.cospeech.style,
-        "energy": round(float(scene.cospeech.energy), 4),
-        "parts": sorted(_parts(free)),
-        "in_place": scene.cospeech.in_place,
+        **line_options(context, armature, line, span.start, _parts(free), choice),
         "fps": span.fps,
         "seed": seed,
+        "hints": HINTS,
         "edits": edits,
         "words": words,
         "emphasis": _emphasis(span, line.role, choice),
         "window": "auto" if frames.source == "PLAN" else "",
-        "role": line.role,
-        "device": device(),
-        **emotion_options(scene.cospeech),
-        **choice.options(),
-        **look_options(context, armature, span.start, choice, line.role),
     }
     window = (frames.first - span.start, frames.last + 1 - span.start)
     ticket = Ticket(
@@ -213,7 +202,7 @@ def _files(base: Performance, span: TakeSpan, hints: HintsData) -> JobFiles:
         fps=span.fps,
         blendshapes=base.blendshapes,
         plan=span.plan or None,
-        provenance=span.provenance or None,
+        provenance=dict(span.provenance.data) or None,
     )
     return {BASE: partial(_write_base, take=stands), HINTS: partial(_write_hints, hints=hints)}
 
@@ -242,13 +231,8 @@ def seed_for(span: TakeSpan, asked: Asked) -> int:
     """The seed asked for; by default the next that this take has not seen, for edits of the plan its present one."""
     if asked.seed != NEXT_SEED:
         return asked.seed
-    own = [int(span.provenance.get("seed", 0)), *used_seeds(span.meta)]
+    own = [span.provenance.seed or 0, *span.meta.seeds]
     return own[-1] if asked.same_seed or asked.edited else max(own) + 1
-
-
-def used_seeds(meta: dict[str, Any]) -> list[int]:
-    """Seeds with which a take was regenerated, the last one last."""
-    return [int(entry["seed"]) for entry in meta.get("regenerated", ())]
 
 
 def _inside(span: TakeSpan, frames: Range) -> Range:
@@ -259,8 +243,7 @@ def _inside(span: TakeSpan, frames: Range) -> Range:
 
 def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
     """All corrected word times of the take, those of earlier regenerations included."""
-    known = {int(word[0]): (float(word[1]), float(word[2])) for word in span.meta.get("words", ())}
-    known |= {index: (start, end) for index, start, end in span_words(span)}
+    known = span.meta.corrected | {index: (start, end) for index, start, end in span_words(span)}
     return [(index, *times) for index, times in sorted(known.items())]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import bpy
 
 from ..rig.character import keyable_faces
-from ..takes.apply import action_meta, set_meta
+from ..takes.apply import set_meta, take_meta
 from ..takes.shelf import takes_of, use_take
 
 OF_KEY = "cospeech_variation_of"  # the take that it is a variation of; a pointer, so that renaming is no matter
@@ -39,7 +39,7 @@ def variations_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
 
 
 def _order(action: bpy.types.Action) -> tuple[int, str]:
-    seeds = [int(entry["seed"]) for entry in action_meta(action).get("regenerated", ())]
+    seeds = take_meta(action).seeds
     return (seeds[-1] if seeds else -1, action.name)
 
 

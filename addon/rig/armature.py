@@ -12,11 +12,11 @@ from .rig_map import RigError
 from .skeleton import JAW, JOINTS, LEFT_EYE, LEFT_HAND, PARENTS, PELVIS, REST, RIGHT_EYE, RIGHT_HAND, standing_height
 
 ROOT_BONE = "root"
-ROOT_LENGTH = 0.25
-FRONT, UP = (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)
-# Where a bone points when more than one joint hangs from it.
+ROOT_LENGTH = 0.25  # m, by eye
+FRONT, UP = (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)  # no unit: the way a Blender character faces, and up
+# SMPL-X joints: where a bone points when more than one joint hangs from it.
 TAIL_JOINT = {0: 3, 9: 12, 20: 28, 21: 43}
-# Bones at the end of a chain: their tail relative to the head, metres.
+# Bones at the end of a chain: their tail relative to the head, m, by eye.
 END_TAIL = {
     10: (0.0, -0.07, 0.0),
     11: (0.0, -0.07, 0.0),
@@ -25,9 +25,9 @@ END_TAIL = {
     LEFT_EYE: (0.0, -0.03, 0.0),
     RIGHT_EYE: (0.0, -0.03, 0.0),
 }
-FINGERTIP = 0.8  # length of a last phalanx in lengths of the one before
+FINGERTIP = 0.8  # length of a last phalanx in lengths of the one before, by eye
 FACE = (JAW, LEFT_EYE, RIGHT_EYE)
-# The bones whose local Z is turned up; the others' is turned to the front.
+# SMPL-X joints of the bones whose local Z is turned up; the others' is turned to the front.
 Z_UP = frozenset((7, 8, 10, 11, 13, 14, 16, 17, 18, 19, 20, 21, *FACE, *LEFT_HAND, *RIGHT_HAND))
 COLLECTIONS = {
     "Body": tuple(joint for joint in range(22)),

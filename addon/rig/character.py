@@ -6,8 +6,6 @@ import bpy
 
 from ..client.take_file import arkit_names
 
-NO_CHARACTER = "Choose a character, or add one with Add Character"
-
 
 def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
     """Mesh objects that the armature deforms or that hang from it, by name."""
@@ -79,12 +77,3 @@ def face_keys(armature: bpy.types.Object) -> list[bpy.types.Key]:
 def keyable_faces(armature: bpy.types.Object) -> list[bpy.types.Key]:
     """Those of :func:`face_keys` that can be animated here: overriding a linked character leaves its data linked."""
     return [key for key in face_keys(armature) if key.is_editable]
-
-
-def find_character(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The scene's character; where none is set, the active armature."""
-    chosen = context.scene.cospeech.character
-    if chosen is not None and chosen.name in context.scene.objects:
-        return chosen
-    active = context.active_object
-    return active if active is not None and active.type == "ARMATURE" else None

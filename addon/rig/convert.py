@@ -1,4 +1,4 @@
-"""SMPL-X rotations to pose-bone channels and back (specs/smplx_mapping.md). numpy only.
+"""SMPL-X rotations to pose-bone channels and back (docs/sources/smplx.md, section 2). numpy only.
 
 Quaternions are (w, x, y, z). ``basis`` is B_j, the 3x3 of ``bone.matrix_local``; ``axes`` is C_a, the rotation from
 SMPL-X model space to armature space. One constant K_j = B_j^T C_a a bone turns every axis: (w, v) -> (w, K_j v).
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+# No unit, +90 degrees about X (docs/sources/smplx.md, section 1).
 SMPLX_TO_BLENDER: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
@@ -86,7 +87,7 @@ def turn_axes(matrices: ArrayLike, quaternions: ArrayLike) -> Array:
     return np.concatenate([quats[..., :1], vector], axis=-1)
 
 
-_EULER_AXES = {"X": 0, "Y": 1, "Z": 2}
+_EULER_AXES = {"X": 0, "Y": 1, "Z": 2}  # columns of an Euler rotation
 
 
 def euler_to_quaternion(angles: ArrayLike, order: str) -> Array:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from ..ui import CospeechPanel
+from ..ui import SubPanel
 
 
-class COSPEECH_PT_character(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_character(SubPanel, bpy.types.Panel):
     """Who performs"""
 
     bl_label = "Character"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 15
 
     def draw(self, _: bpy.types.Context) -> None:

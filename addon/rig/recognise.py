@@ -15,10 +15,10 @@ from .skeleton import JAW, JOINTS, LEFT_EYE, PARENTS, PELVIS, REST, RIGHT_EYE, T
 
 OPTIONAL = frozenset((JAW, LEFT_EYE, RIGHT_EYE))
 REST_HEIGHT_KEY = "cospeech_rest_height"  # on our own armature data: how far its rest stands above model space
-LEG = (1, 4, 7)
-FLOOR_TOLERANCE = 0.06
-STRAIGHT_COSINE = 0.9
-UPRIGHT_COSINE = 0.999
+LEG = (1, 4, 7)  # SMPL-X joints: hip, knee, ankle
+FLOOR_TOLERANCE = 0.06  # m, by eye
+STRAIGHT_COSINE = 0.9  # 26 degrees, by eye: from T-pose to what is none
+UPRIGHT_COSINE = 0.999  # 2.6 degrees, by eye: an object that stands
 _SIDE = {"l": "left_", "r": "right_"}
 _ALIASES = {"left_eye": "left_eye_smplhf", "right_eye": "right_eye_smplhf"}
 

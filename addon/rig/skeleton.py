@@ -15,6 +15,7 @@ JOINTS: tuple[str, ...] = tuple(_TABLE["names"])
 PARENTS: tuple[int, ...] = tuple(_TABLE["parents"])
 REST = np.array(_TABLE["rest_joints"], dtype=np.float64)
 TOE_HEIGHT = float(_TABLE["toe_height"])
+# SMPL-X's joint numbers (docs/sources/smplx.md, section 1).
 PELVIS, JAW, LEFT_EYE, RIGHT_EYE = 0, 22, 23, 24
 LEFT_HAND, RIGHT_HAND = range(25, 40), range(40, 55)
 TOES = (10, 11)

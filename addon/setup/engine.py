@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import bpy
 
+from ..client.generators import Generator
 from ..client.jobs import Engine, Job, JobFiles, Workplace
 from ..client.process import EngineError
 from ..paths import asset_table, root, version
@@ -18,10 +19,11 @@ from .install import STAGES, SetUpJob
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
-KEPT_LOGS = 5
-KEPT_SECONDS = 86_400.0
-TEND_SECONDS = 0.1
-REST_SECONDS = 20.0
+# By eye.
+KEPT_LOGS = 5  # files
+KEPT_SECONDS = 86_400.0  # a day, that others are kept for
+TEND_SECONDS = 0.1  # from look to look while something ends
+REST_SECONDS = 20.0  # from look to look otherwise
 NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"  # in the panel Engine and in the preferences
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 
@@ -80,6 +82,12 @@ def device() -> str:
     return str(getattr(preferences(), "device", "auto"))
 
 
+def weights_folder(generator: str) -> str:
+    """The folder of a published system's weights as the preferences have it; "" where it is not set."""
+    folder = str(getattr(preferences(), f"{generator}_weights", ""))
+    return bpy.path.abspath(folder) if folder else ""
+
+
 class Session:
     """The engine and the job that runs now, if any; ``note`` is what the panel says about the last one."""
 
@@ -90,6 +98,11 @@ class Session:
         self.job: Job | SetUpJob | None = None
         self.note = ""
         self.failed = self.done = False
+
+    @property
+    def generators(self) -> Mapping[str, Generator]:
+        """What performs, by name, and what each can do."""
+        return self._engine.generators
 
     @property
     def engine_state(self) -> str:

@@ -8,10 +8,11 @@ import bpy
 
 from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
+from ..ui import Blocked
 from .engine import BUSY, SESSION
 from .install import SetUpJob
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.1  # from step to step of a job, by eye
 
 
 class RequestError(Exception):
@@ -152,19 +153,14 @@ def _redraw(context: bpy.types.Context) -> None:
                 area.tag_redraw()
 
 
-class COSPEECH_OT_test_engine(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_test_engine(Blocked, EngineJobOperator, bpy.types.Operator):
     """Start the engine, and make two seconds of motion with it"""
 
     bl_idname = "cospeech.test_engine"
     bl_label = "Test Engine"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only while no job runs."""
-        if SESSION.job is not None:
-            cls.poll_message_set(BUSY)
-        return SESSION.job is None
+    blocker = staticmethod(lambda _: BUSY if SESSION.job is not None else "")
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own examination."""

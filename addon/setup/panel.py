@@ -6,7 +6,7 @@ import bpy
 
 from ..client.process import EngineError
 from ..paths import version
-from ..ui import CospeechPanel, draw_path, draw_sentence
+from ..ui import SubPanel, draw_path, draw_sentence
 from . import runtimes
 from .engine import BASE_PACKAGE, engine_python, preferences, runtimes_folder
 from .runtime_ops import repair_blocker, setup_blocker
@@ -56,12 +56,10 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")
 
 
-class COSPEECH_PT_engine(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_engine(SubPanel, bpy.types.Panel):
     """Which Python runs the engine, its set-up and its test"""
 
     bl_label = "Engine"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 90
 
     def draw(self, _: bpy.types.Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..speakers.choice import PUBLISHED
+from ..client.generators import declared
 from .engine import BASE_PACKAGE, SESSION, user_folder
 from .panel import draw_buttons, draw_state
 from .progress import draw_note, draw_progress
@@ -49,7 +49,9 @@ class CospeechPreferences(bpy.types.AddonPreferences):
         name="Device", description="What the engine computes on", items=DEVICES, default="auto"
     )
     published: bpy.props.EnumProperty(
-        name="Weights of", description="The published system whose folder is shown", items=PUBLISHED, default="emage"
+        name="Weights of",
+        description="The published system whose folder is shown",
+        items=[generator.item for generator in declared().values() if generator.needs_weights],
     )
     emage_weights: bpy.props.StringProperty(
         name="EMAGE Weights",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
 from ..client.process import EngineError
 from ..paths import root, version
-from ..ui import allowed
+from ..ui import Blocked
 from . import runtimes
 from .base_python import candidates, own_python
 from .diagnostics import describe
@@ -60,17 +59,6 @@ def repair_blocker() -> str:
     return ""
 
 
-class _Blocked:
-    """Mixin: a grey button that says why."""
-
-    blocker: Callable[[], str]
-
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only where nothing speaks against it."""
-        return allowed(cls, cls.blocker())
-
-
 def _plan(archive: str, *, online: bool) -> Plan:
     chosen = preferences()
     archive = archive or getattr(chosen, "runtime_archive", "")
@@ -87,13 +75,13 @@ def _plan(archive: str, *, online: bool) -> Plan:
     )
 
 
-class COSPEECH_OT_set_up_engine(_Blocked, JobOperator, bpy.types.Operator):
+class COSPEECH_OT_set_up_engine(Blocked, JobOperator, bpy.types.Operator):
     """Make the engine's own Python environment and test it; Blender's Python is not touched"""
 
     bl_idname = "cospeech.set_up_engine"
     bl_label = "Set Up Engine"
     bl_options = {"REGISTER"}
-    blocker = staticmethod(setup_blocker)
+    blocker = staticmethod(lambda _: setup_blocker())
 
     archive: bpy.props.StringProperty(
         name="Archive",
@@ -116,13 +104,13 @@ class COSPEECH_OT_set_up_engine(_Blocked, JobOperator, bpy.types.Operator):
         return _ready(job, "set up")
 
 
-class COSPEECH_OT_repair_engine(_Blocked, JobOperator, bpy.types.Operator):
+class COSPEECH_OT_repair_engine(Blocked, JobOperator, bpy.types.Operator):
     """Verify the engine's packages, install again what is broken, and test it"""
 
     bl_idname = "cospeech.repair_engine"
     bl_label = "Repair"
     bl_options = {"REGISTER"}
-    blocker = staticmethod(repair_blocker)
+    blocker = staticmethod(lambda _: repair_blocker())
 
     def begin(self, _: bpy.types.Context) -> SetUpJob:
         """Start to repair."""

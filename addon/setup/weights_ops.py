@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import bpy
 
+from ..client.generators import declared
 from ..client.jobs import DONE, Job
-from ..speakers.choice import NAMES, PUBLISHED, weights_folder
-from ..ui import allowed
-from .engine import BUSY, SESSION, preferences
+from ..ui import Blocked
+from .engine import BUSY, SESSION, preferences, weights_folder
 from .ops import EngineJobOperator
 
-MILLION = 1_000_000
+MILLION = 1_000_000  # numbers
 
 
 @dataclass
@@ -31,32 +31,31 @@ def weights_blocker() -> str:
     """Why weights can't be tested now; empty where they can."""
     if SESSION.job is not None:
         return BUSY
-    return "" if weights_folder(published()) else f"Set the folder {NAMES[published()]} Weights first"
+    return "" if weights_folder(published()) else f"Set the folder {declared()[published()].label} Weights first"
 
 
 def published() -> str:
     """The published system that the preferences show."""
-    return str(getattr(preferences(), "published", PUBLISHED[0][0]))
+    first = next(generator.name for generator in declared().values() if generator.needs_weights)
+    return str(getattr(preferences(), "published", first))
 
 
 def found_text(found: dict[str, object]) -> str:
     """``EMAGE: 153 million parameters, 1 speaker`` from the engine's answer."""
     count, speakers = int(str(found["parameters"])), int(str(found["speakers"]))
     size = f"{count / MILLION:.0f} million" if count >= MILLION else f"{count:,}"
-    return f"{NAMES[str(found['generator'])]}: {size} parameters, {speakers} speaker{'' if speakers == 1 else 's'}"
+    name = declared()[str(found["generator"])].label
+    return f"{name}: {size} parameters, {speakers} speaker{'' if speakers == 1 else 's'}"
 
 
-class COSPEECH_OT_test_weights(EngineJobOperator, bpy.types.Operator):
+class COSPEECH_OT_test_weights(Blocked, EngineJobOperator, bpy.types.Operator):
     """Read the published weights, and say what they hold or what is missing"""
 
     bl_idname = "cospeech.test_weights"
     bl_label = "Test Weights"
     bl_options = {"REGISTER"}
 
-    @classmethod
-    def poll(cls, _: bpy.types.Context) -> bool:
-        """Only with a folder, and while no job runs."""
-        return allowed(cls, weights_blocker())
+    blocker = staticmethod(lambda _: weights_blocker())
 
     def request(self, _: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's own look at the folder."""

@@ -1,23 +1,12 @@
-"""The choice of a generator in Performance, and the weights in the preferences."""
+"""The published weights in the preferences."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..speakers.choice import DEFAULT, NAMES, weights_folder
 from ..ui import draw_sentence
-from .engine import SESSION
+from .engine import SESSION, weights_folder
 from .weights_ops import FINDING, published, weights_blocker
-
-
-def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-    """The generator, and with a published one its speaker and what it makes of the settings below."""
-    layout.prop(settings, "generator")
-    if settings.generator != DEFAULT:
-        layout.prop(settings, "speaker")
-        draw_sentence(
-            layout, f"{NAMES[settings.generator]} knows no styles: Style and Energy change only the face", "INFO"
-        )
 
 
 def draw_weights(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:

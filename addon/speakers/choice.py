@@ -7,93 +7,77 @@ from typing import Any
 
 import bpy
 
-from ..setup.engine import preferences
+from ..client.generators import Generator
+from ..client.provenance import SPEAK
+from ..setup.engine import SESSION, weights_folder
 from .props import speaker_option
-
-DEFAULT = "default"
-PUBLISHED = (
-    ("emage", "EMAGE", "The published network, with the weights whose folder is set in the preferences"),
-    ("semtalk", "SemTalk", "The published networks, which show where meaning is, with weights from a folder"),
-    ("semges", "SemGes", "The published network for arms and hands, with weights from a folder"),
-)
-GENERATORS = ((DEFAULT, "Default", "Bundled with Cospeech; performs a plan that you can edit"), *PUBLISHED)
-NAMES = {name: label for name, label, _ in GENERATORS}
-WEIGHING = (DEFAULT, "semtalk")  # who shows more or less on words with emphasis
-VARYING = (DEFAULT, "semtalk")  # whose body moves otherwise with another seed
-SPEAK = "speak"
 
 
 @dataclass(frozen=True)
 class Choice:
     """A generator and its speaker, of one with published weights a number; the weights' folder, "" where unset."""
 
-    generator: str
+    generator: Generator
     speaker: str
     weights: str = ""
 
     def options(self) -> dict[str, Any]:
         """As options of the engine."""
-        options = {"generator": self.generator, "speaker": self.speaker}
-        return options if self.generator == DEFAULT else {**options, "weights": self.weights}
+        options = {"generator": self.generator.name, "speaker": self.speaker}
+        return {**options, "weights": self.weights} if self.generator.needs_weights else options
+
+
+def chosen_generator(scene: bpy.types.Scene) -> Generator:
+    """The scene's setting, whatever there is to perform."""
+    return SESSION.generators[scene.cospeech.generator]
 
 
 def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
-    """What performs in this scene: its setting, but for listening and idle life always the default, the only one that
-    can.
-    """
-    settings = scene.cospeech
-    if settings.generator == DEFAULT or role != SPEAK:
-        return Choice(DEFAULT, speaker_option(scene))
-    return Choice(settings.generator, str(settings.speaker), weights_folder(settings.generator))
-
-
-def weights_folder(generator: str) -> str:
-    """The folder of a published system's weights as the preferences have it; "" where it is not set."""
-    folder = str(getattr(preferences(), f"{generator}_weights", ""))
-    return bpy.path.abspath(folder) if folder else ""
+    """What performs in this scene: its setting, or the first that can where that one can't play the role."""
+    generator = chosen_generator(scene)
+    if role not in generator.roles:
+        generator = next(other for other in SESSION.generators.values() if role in other.roles)
+    if not generator.needs_weights:
+        return Choice(generator, speaker_option(scene))
+    return Choice(generator, str(scene.cospeech.speaker), weights_folder(generator.name))
 
 
 def choice_blocker(choice: Choice) -> str:
     """Why the generator can't perform; empty where it can. Whether the weights fit is seen when they are read."""
-    if choice.generator == DEFAULT or choice.weights:
+    if choice.weights or not choice.generator.needs_weights:
         return ""
-    name = NAMES[choice.generator]
+    name = choice.generator.label
     return f"{name} needs its published weights; set their folder, {name} Weights, in Cospeech's preferences"
 
 
 def edits_blocker(choice: Choice) -> str:
     """Why the generator can't perform a plan's edits; empty where it can."""
-    if choice.generator == DEFAULT:
+    if choice.generator.plans:
         return ""
     return (
-        f"{NAMES[choice.generator]} follows no plan, and gestures of the plan were edited; reset them, or choose the "
-        "generator Default"
+        f"{choice.generator.label} follows no plan, and gestures of the plan were edited; reset them, or choose the "
+        f"generator {_able('plans')[0]}"
     )
 
 
 def emphasis_blocker(choice: Choice) -> str:
     """Why emphasis of words can't be performed; empty where it can."""
-    if choice.generator in WEIGHING:
+    if choice.generator.emphasis:
         return ""
-    return f"{NAMES[choice.generator]} does not weigh meaning, so emphasis changes nothing; choose Default or SemTalk"
+    others = " or ".join(_able("emphasis"))
+    return f"{choice.generator.label} does not weigh meaning, so emphasis changes nothing; choose {others}"
 
 
 def alike_blocker(choice: Choice) -> str:
     """Why the generator's variations would be equal; empty where they differ."""
-    if choice.generator in VARYING:
+    if choice.generator.variations:
         return ""
     return (
-        f"{NAMES[choice.generator]} moves the body alike every time, so its variations would be equal; choose the "
-        "generator Default"
+        f"{choice.generator.label} moves the body alike every time, so its variations would be equal; choose the "
+        f"generator {_able('variations')[0]}"
     )
 
 
-def role_of(provenance: dict[str, Any]) -> str:
-    """What the character of a take does: "speak", "listen" or "idle"."""
-    return str((provenance.get("options") or {}).get("role") or SPEAK)
-
-
-def generator_of(provenance: dict[str, Any]) -> str:
-    """By which generator a take was made; "" where it does not say, or names none that can be chosen."""
-    name = str(provenance.get("generator") or "")
-    return name if name in NAMES else ""
+def _able(what: str) -> list[str]:
+    """The labels of the generators that can do it, the default one first."""
+    return [generator.label for generator in SESSION.generators.values() if getattr(generator, what)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..ui import CospeechPanel, draw_sentence
-from .choice import DEFAULT as DEFAULT_GENERATOR
-from .choice import NAMES
+from ..ui import SubPanel, draw_sentence
+from .choice import chosen_generator
 from .ops import presets_folder
 from .presets import DEFAULT, bundled, factors, own
 
@@ -34,21 +33,20 @@ class COSPEECH_MT_speakers(bpy.types.Menu):
             layout.operator("cospeech.choose_speaker", text=name, icon="USER").preset = name
 
 
-class COSPEECH_PT_speaker(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_speaker(SubPanel, bpy.types.Panel):
     """Whose ways the character has"""
 
     bl_label = "Speaker"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 21
 
     def draw(self, context: bpy.types.Context) -> None:
         """The preset, what it is like, and its numbers."""
         layout = self.layout
         speaker = context.scene.cospeech_speaker
-        if context.scene.cospeech.generator != DEFAULT_GENERATOR:
-            name = NAMES[context.scene.cospeech.generator]
-            draw_sentence(layout, f"{name} has speakers of its own: choose their number in Performance", "INFO")
+        generator = chosen_generator(context.scene)
+        if generator.needs_weights:
+            text = f"{generator.label} has speakers of its own: choose their number in Performance"
+            draw_sentence(layout, text, "INFO")
         row = layout.row(align=True)
         row.operator_context = "INVOKE_DEFAULT"
         row.menu(COSPEECH_MT_speakers.bl_idname, text=label(speaker.preset), icon="USER")

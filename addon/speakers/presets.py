@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..client.archive import replacing
 from ..paths import asset, asset_table
 
 DEFAULT = "default"
 HANDEDNESS = ("right", "left")
 WEIGHTS = ("rests", "likes")
-LONGEST_NAME = 40
+LONGEST_NAME = 40  # characters of a file's name, by eye
 
 
 class PresetError(Exception):
@@ -89,13 +89,10 @@ def write(folder: Path, values: dict[str, Any], replace: bool = False) -> Path:
     path = folder / f"{file_name(str(values['name']))}.json"
     if path.exists() and not replace:
         raise PresetError(f"There is a speaker '{path.stem}' already; choose another name, or Replace")
-    partial = path.with_suffix(".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({**values, "name": path.stem}, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with replacing(path) as written:
+            written.write_text(json.dumps({**values, "name": path.stem}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise PresetError(f"The speaker can't be saved in {folder} ({error.strerror}); free space there") from error
     return path

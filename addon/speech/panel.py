@@ -6,16 +6,14 @@ from pathlib import Path
 
 import bpy
 
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import SubPanel, draw_sentence
 from .transcript import find_transcript
 
 
-class COSPEECH_PT_speech(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_speech(SubPanel, bpy.types.Panel):
     """What is said, and when"""
 
     bl_label = "Transcript"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 10
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
 
 import bpy
 
 from .. import compat
+from ..client.provenance import Provenance, TakeMeta
 from ..client.take_file import Take, arkit_names
-from ..generate.props import scene_rate
 from ..rig.character import character_meshes, face_shapes, keyable_faces
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.skeleton import PARTS
+from ..scene import scene_rate
 from .keys import FACE_GROUP, Curve, armature_curves, owned_paths, part_joints, shape_path, write_curves
 from .meaning import network_scores, word_title
 from .reference import remember
 from .resample import Clip, to_rate
 from .stack import shown_reason
 
-NAME_LENGTH = 63
+NAME_LENGTH = 63  # bytes, Blender's limit of a name
 META_KEY = "cospeech"
 APEX, BEAT = "apex", "beat"
+# Called with every Action that a take was written into. What builds on takes adds itself when it is registered.
+AFTER_WRITE: list[Callable[[bpy.types.Action], None]] = []
 
 
 class ApplyError(Exception):
@@ -69,10 +72,14 @@ def apply_take(
         _drop_faces(armature, before, shapes)
     describe(action, take, start_frame, clip.frames, fps)
     remember(action, start_frame, clip.frames, written=owned_paths(rig, asked) | owned, before=before)
-    from ..plan.changes import sync  # the plan's list builds on takes
-
-    sync(action)
+    take_written(action)
     return action
+
+
+def take_written(action: bpy.types.Action) -> None:
+    """Tell those of :data:`AFTER_WRITE` that an Action holds another take, or says otherwise of itself, than before."""
+    for listener in AFTER_WRITE:
+        listener(action)
 
 
 def check_ready(armature: bpy.types.Object) -> None:
@@ -83,9 +90,9 @@ def check_ready(armature: bpy.types.Object) -> None:
 
 def take_name(armature: bpy.types.Object, take: Take, limit: int = NAME_LENGTH) -> str:
     """``<character>_<line>_<seed>``; the line is shortened where Blender's name limit asks for it."""
-    source = take.provenance or {}
-    line = PurePath(str(source.get("audio") or source.get("line") or "take").replace("\\", "/")).stem or "take"
-    seed = source.get("seed", (take.plan or {}).get("seed", 0))
+    source = Provenance(take.provenance or {})
+    line = PurePath((source.title or "take").replace("\\", "/")).stem or "take"
+    seed = (take.plan or {}).get("seed", 0) if source.seed is None else source.seed
     room = max(1, limit - len(armature.name.encode()) - len(str(seed)) - 2)
     return f"{armature.name}_{line.encode()[:room].decode(errors='ignore')}_{seed}"
 
@@ -166,21 +173,21 @@ def describe(action: bpy.types.Action, take: Take, start_frame: int, frames: int
         "plan": take.plan,
         "provenance": take.provenance,
     }
-    write_markers(action, meta)
+    write_markers(action, TakeMeta(meta))
     set_meta(action, meta)
 
 
-def write_markers(action: bpy.types.Action, meta: dict[str, Any]) -> None:
-    """Pose markers for what the plan of a take holds, which will say ``meta`` of itself; those that a plan wrote before
-    are replaced, the animator's own stay."""
-    start_frame, fps = int(meta["start_frame"]), float(meta["fps"])
+def write_markers(action: bpy.types.Action, meta: TakeMeta) -> None:
+    """Pose markers for what the plan of a take holds, which will say ``meta`` of itself, with start and rate; those
+    that a plan wrote before are replaced, the animator's own stay."""
+    start, fps = meta.start or 0, meta.fps or 1.0
     events = sorted(_events(meta), key=lambda event: event[1])
-    ours = {title[:NAME_LENGTH] for title, _ in (*events, *_events(action_meta(action)))}
+    ours = {title[:NAME_LENGTH] for title, _ in (*events, *_events(take_meta(action)))}
     for marker in [marker for marker in action.pose_markers if marker.name in ours or _is_apex(marker.name)]:
         action.pose_markers.remove(marker)
     for title, seconds in events:
         marker = action.pose_markers.new(title[:NAME_LENGTH])
-        marker.frame = start_frame + round(seconds * fps)
+        marker.frame = start + round(seconds * fps)
 
 
 def _is_apex(name: str) -> bool:
@@ -192,20 +199,24 @@ def set_meta(action: bpy.types.Action, meta: dict[str, Any]) -> None:
     action[META_KEY] = json.dumps(meta, ensure_ascii=False)
 
 
-def _events(meta: dict[str, Any]) -> list[tuple[str, float]]:
+def _events(meta: TakeMeta) -> list[tuple[str, float]]:
     """What a take shows on the time line: words at their start, with the meaning that a network found in them, gestures
     at their apex, beats as beats."""
-    plan = meta.get("plan") or {}
-    scored = zip(plan.get("words", ()), network_scores(meta), strict=True)
+    scored = zip(meta.words, network_scores(meta), strict=True)
     events = [(word_title(str(word[0]), score), float(word[1])) for word, score in scored]
-    for phrase in plan.get("phrases", ()):
+    for phrase in meta.phrases:
         title = f"{APEX} {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else BEAT
         events.append((title, float(phrase["apex"])))
     return events
 
 
+def take_meta(action: bpy.types.Action | None) -> TakeMeta:
+    """What an Action says of itself, to be read."""
+    return TakeMeta(action_meta(action))
+
+
 def action_meta(action: bpy.types.Action | None) -> dict[str, Any]:
-    """What :func:`describe` stored; empty for an Action that is not a take."""
+    """What :func:`describe` stored, to be written anew; empty for an Action that is not a take."""
     text = action.get(META_KEY, "") if action is not None else ""
     return parse_meta(text) if isinstance(text, str) else {}
 
@@ -230,6 +241,8 @@ __all__ = [
     "parse_meta",
     "put_aside",
     "set_meta",
+    "take_meta",
     "take_name",
+    "take_written",
     "write_markers",
 ]

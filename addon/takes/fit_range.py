@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import NO_CHARACTER, find_character
-from ..ui import allowed, draw_sentence
+from ..scene import NO_CHARACTER, find_character
+from ..ui import UndoOperator, draw_sentence
 from .span import SpanError, TakeSpan, glanced_span
 
 
@@ -35,28 +35,6 @@ def draw_range(layout: bpy.types.UILayout, context: bpy.types.Context, armature:
         layout.operator("cospeech.fit_range", icon="ARROW_LEFTRIGHT")
 
 
-class COSPEECH_OT_fit_range(bpy.types.Operator):
-    """Extend the scene's frame range until it includes the character's whole take"""
-
-    bl_idname = "cospeech.fit_range"
-    bl_label = "Fit Range"
-    bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a take that goes beyond the scene's frames."""
-        return allowed(cls, fit_blocker(context))
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Extend it; it never becomes shorter, for other characters' takes may need it."""
-        scene = context.scene
-        span = glanced_span(scene, find_character(context))
-        scene.frame_start = min(scene.frame_start, max(span.start, 0))
-        scene.frame_end = max(scene.frame_end, span.end - 1)
-        self.report({"INFO"}, f"The scene's range is {scene.frame_start}-{scene.frame_end}")
-        return {"FINISHED"}
-
-
 def fit_blocker(context: bpy.types.Context) -> str:
     """Why there is nothing to fit; empty where there is."""
     armature = find_character(context)
@@ -71,6 +49,23 @@ def fit_blocker(context: bpy.types.Context) -> str:
     if context.scene.use_preview_range:
         return "A preview range is set, and playback keeps to it; clear it first"
     return "The scene's range includes the whole take"
+
+
+class COSPEECH_OT_fit_range(UndoOperator, bpy.types.Operator):
+    """Extend the scene's frame range until it includes the character's whole take"""
+
+    bl_idname = "cospeech.fit_range"
+    bl_label = "Fit Range"
+
+    blocker = staticmethod(fit_blocker)
+
+    def work(self, context: bpy.types.Context) -> str:
+        """Extend it; it never becomes shorter, for other characters' takes may need it."""
+        scene = context.scene
+        span = glanced_span(scene, find_character(context))
+        scene.frame_start = min(scene.frame_start, max(span.start, 0))
+        scene.frame_end = max(scene.frame_end, span.end - 1)
+        return f"The scene's range is {scene.frame_start}-{scene.frame_end}"
 
 
 CLASSES = (COSPEECH_OT_fit_range,)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import Any
 
 import bpy
 
+from ..client.provenance import IDLE, SPEAK, Provenance, TakeMeta
 from ..speech.transcript import find_transcript
 from .apply import META_KEY, parse_meta
 
-SPEAK, IDLE = "speak", "idle"
 LOST = "The take does not say which audio it was made from; choose the audio of the line"
 
 
@@ -29,15 +28,14 @@ class LineError(Exception):
     """The line's audio is not to be found; ``str(error)`` is one sentence for the user."""
 
 
-def find_line(scene: bpy.types.Scene, provenance: dict[str, Any]) -> Line:
+def find_line(scene: bpy.types.Scene, provenance: Provenance) -> Line:
     """Audio and transcript of a take: the scene's, where they have the take's name, else where the take was made.
 
     A take that does not say where it comes from is of the scene's line. LineError where no file is left.
     """
     settings = scene.cospeech
-    options = dict(provenance.get("options") or {})
-    made = str(options.get("audio") or provenance.get("audio") or "")
-    name, role = PurePath(made.replace("\\", "/")).name, str(options.get("role") or SPEAK)
+    made, role = provenance.audio, provenance.role
+    name = _name_of(made)
     chosen = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
     if chosen is not None and _is_it(chosen, name, role) and chosen.is_file():
         named = bpy.path.abspath(settings.transcript) if settings.transcript else ""
@@ -49,7 +47,7 @@ def find_line(scene: bpy.types.Scene, provenance: dict[str, Any]) -> Line:
     audio = Path(made)
     if not audio.is_file():
         raise LineError(f"The take's audio {name} is gone; choose it again as Audio")
-    transcript = Path(str(options.get("transcript") or ""))
+    transcript = Path(provenance.transcript)
     return Line(audio, transcript if transcript.is_file() else find_transcript(audio, ""), role)
 
 
@@ -64,11 +62,13 @@ def is_of_line(scene: bpy.types.Scene, action: bpy.types.Action) -> bool:
         return True
     text = action.get(META_KEY, "")
     made = _audio_name(text) if isinstance(text, str) else ""
-    return not made or made == PurePath(chosen.replace("\\", "/")).name
+    return not made or made == _name_of(chosen)
 
 
 @lru_cache(maxsize=16)
 def _audio_name(text: str) -> str:
-    source = dict(parse_meta(text).get("provenance") or {})
-    made = dict(source.get("options") or {}).get("audio") or source.get("audio") or ""
-    return PurePath(str(made).replace("\\", "/")).name
+    return _name_of(TakeMeta(parse_meta(text)).provenance.audio)
+
+
+def _name_of(path: str) -> str:
+    return PurePath(path.replace("\\", "/")).name

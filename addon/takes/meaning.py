@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-SHOWN = 0.5  # from which score on a word's marker tells it
+from ..client.provenance import TakeMeta
+
+SHOWN = 0.5  # 0..1, by eye: from which score on a word's marker tells it
 OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it, as the engine has it
-UNKNOWN = -1.0
+UNKNOWN = -1.0  # no unit: in the place of a score
 
 
-def network_scores(meta: dict[str, Any]) -> list[float]:
+def network_scores(meta: TakeMeta) -> list[float]:
     """The semantic score 0..1 of each word of the take's plan, from the network that performed it; UNKNOWN where none
     did. Of a chain, of the words of all its lines."""
-    lines = meta.get("lines")
-    if lines:
-        return [score for line in lines for score in network_scores(line)]
-    words = ((meta.get("plan") or {}).get("words")) or ()
-    known = (((meta.get("provenance") or {}).get("semantic") or {}).get("words")) or ()
-    return [float(score) for score in known] if len(known) == len(words) else [UNKNOWN] * len(words)
+    if meta.lines:
+        return [score for line in meta.lines for score in network_scores(line)]
+    known, count = meta.provenance.scores, len(meta.words)
+    return list(known) if len(known) == count else [UNKNOWN] * count
 
 
-def word_scores(meta: dict[str, Any]) -> list[float]:
+def word_scores(meta: TakeMeta) -> list[float]:
     """The score of each word: the network's, and 1 for one that carries a gesture with meaning; UNKNOWN where neither a
     network nor a plan of gestures says anything."""
-    plan = meta.get("plan") or {}
-    meant = {int(phrase.get("word", -1)) for phrase in plan.get("phrases", ()) if phrase.get("semantic")}
+    meant = {int(phrase.get("word", -1)) for phrase in meta.phrases if phrase.get("semantic")}
     scores = network_scores(meta)
-    if not plan.get("phrases"):
+    if not meta.phrases:
         return scores
     return [max(score, 1.0 if index in meant else 0.0) for index, score in enumerate(scores)]
 

@@ -8,9 +8,8 @@ import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..client.take_file import TakeFileError, read_take, write_take
-from ..generate.props import ALL_PARTS, PARTS, take_start
-from ..rig.character import NO_CHARACTER, find_character
 from ..rig.recognise import recognise, warnings
+from ..scene import ALL_PARTS, NO_CHARACTER, PARTS, find_character, take_start
 from .apply import ApplyError, RigError, apply_take
 from .read import read_performance, take_range
 from .shelf import takes_of, use_take

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..rig.character import find_character
-from ..ui import CospeechPanel
+from ..scene import find_character
+from ..ui import SubPanel
 from .shelf import takes_of
 from .stack import visible_take
 
 
-class COSPEECH_PT_takes(CospeechPanel, bpy.types.Panel):
+class COSPEECH_PT_takes(SubPanel, bpy.types.Panel):
     """The character's takes"""
 
     bl_label = "Takes"
-    bl_parent_id = "COSPEECH_PT_main"
-    bl_options = {"DEFAULT_CLOSED"}
     bl_order = 40
 
     def draw(self, context: bpy.types.Context) -> None:

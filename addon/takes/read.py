@@ -7,14 +7,14 @@ import numpy as np
 
 from .. import compat
 from ..client.take_file import Take, arkit_names
-from ..generate.props import scene_rate
 from ..rig.character import face_meshes, face_shapes
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..rig.sample import rotations, sample_bones, sample_shapes, side_scene
 from ..rig.skeleton import PELVIS
-from .apply import action_meta
+from ..scene import scene_rate
+from .apply import take_meta
 from .keys import shape_path
 from .stack import visible_take
 
@@ -34,14 +34,14 @@ def read_performance(context: bpy.types.Context, armature: bpy.types.Object, fir
     with side_scene(context, "Cospeech read", [armature]) as scene:
         matrices, _ = sample_bones(scene, armature, frames)
     joints = matrices[:, index]
-    meta = action_meta(visible_take(armature))
+    meta = take_meta(visible_take(armature))
     return Take(
         poses=rig.poses_from_matrices(rotations(joints)).astype(np.float32),
         trans=rig.trans_from_heads(joints[:, PELVIS, :3, 3]).astype(np.float32),
         fps=scene_rate(context.scene),
         blendshapes=_face(context, armature, frames),
-        plan=meta.get("plan") if meta.get("start_frame") == first else None,
-        provenance=meta.get("provenance"),
+        plan=meta.data.get("plan") if meta.start == first else None,
+        provenance=meta.data.get("provenance"),
     )
 
 

@@ -12,17 +12,17 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..generate.props import PARTS
 from ..rig.character import face_meshes, keyable_faces
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import JAW, LEFT_EYE, PELVIS, RIGHT_EYE
+from ..scene import PARTS
 from .curves import WIDTHS, guarded_channels, rotation_channel
 from .keys import bone_path, part_joints
 from .slots import owner_channels
 from .span import TakeSpan
 from .window import Free
 
-LOOKS_A_SECOND = 2  # how often the panel looks for selected keys, at most
+LOOKS_A_SECOND = 2  # by eye: how often the panel looks for selected keys, at most
 FACE_BONES = (JAW, LEFT_EYE, RIGHT_EYE)
 PART_NAMES = {part[0]: part[1] for part in PARTS}
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import bpy
 
-from ..generate.props import scene_rate
-from .apply import META_KEY, action_meta, parse_meta
+from ..client.provenance import Provenance, TakeMeta
+from ..scene import scene_rate
+from .apply import META_KEY, parse_meta, take_meta
 from .stack import shown_reason
 
-SAME_RATE = 1e-4
+SAME_RATE = 1e-4  # share of a rate, by eye
 
 
 class SpanError(Exception):
@@ -23,14 +24,14 @@ class SpanError(Exception):
 class TakeSpan:
     """A take on the time line: Motion frame i is scene frame ``start + i``; ``frames`` of them at ``fps``.
 
-    ``meta`` is what the Action stores: start_frame, fps, plan, provenance.
+    ``meta`` is what the Action says of itself.
     """
 
     action: bpy.types.Action
     start: int
     frames: int
     fps: float
-    meta: dict[str, Any]
+    meta: TakeMeta
 
     @property
     def end(self) -> int:
@@ -44,12 +45,23 @@ class TakeSpan:
     @property
     def plan(self) -> dict[str, Any]:
         """The gesture plan of the take; empty where it has none."""
-        return dict(self.meta.get("plan") or {})
+        return self.meta.plan
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """Where the take comes from: generator, seed, audio, options."""
-        return dict(self.meta.get("provenance") or {})
+    def provenance(self) -> Provenance:
+        """From what the take was made."""
+        return self.meta.provenance
+
+    def fits(self, scene: bpy.types.Scene) -> bool:
+        """Whether the scene still runs at the take's rate."""
+        return abs(self.fps - scene_rate(scene)) <= SAME_RATE * self.fps
+
+
+def whole_span(action: bpy.types.Action, meta: TakeMeta, rate: float) -> TakeSpan:
+    """The span of any take by what it says of itself; the rest comes from its Action's frames and from ``rate``."""
+    start = round(action.frame_start) if meta.start is None else meta.start
+    frames = meta.frames or round(action.frame_end) - start + 1
+    return TakeSpan(action, start, max(1, frames), meta.fps or rate, meta)
 
 
 def take_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
@@ -59,14 +71,14 @@ def take_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
 
 def action_span(scene: bpy.types.Scene, armature: bpy.types.Object, action: bpy.types.Action | None) -> TakeSpan:
     """The span of any take of a character; SpanError as above."""
-    return _span(scene, armature, action, action_meta(action))
+    return _span(scene, armature, action, take_meta(action))
 
 
 def glanced_span(scene: bpy.types.Scene, armature: bpy.types.Object) -> TakeSpan:
     """The same without the plan, for panels that ask at every redraw: a long plan takes its time to read."""
     action = _active(armature)
     text = action.get(META_KEY, "") if action is not None else ""
-    return _span(scene, armature, action, dict(_without_plan(text)) if isinstance(text, str) else {})
+    return _span(scene, armature, action, TakeMeta(_without_plan(text)) if isinstance(text, str) else TakeMeta())
 
 
 @lru_cache(maxsize=8)
@@ -83,18 +95,16 @@ def _active(armature: bpy.types.Object) -> bpy.types.Action | None:
 
 
 def _span(
-    scene: bpy.types.Scene, armature: bpy.types.Object, action: bpy.types.Action | None, meta: dict[str, Any]
+    scene: bpy.types.Scene, armature: bpy.types.Object, action: bpy.types.Action | None, meta: TakeMeta
 ) -> TakeSpan:
-    if action is None or "start_frame" not in meta:
+    if action is None or meta.start is None:
         raise SpanError(
             f"The active Action of '{armature.name}' is not a Cospeech take; generate or choose a take first"
         )
-    fps = float(meta.get("fps") or scene_rate(scene))
-    if abs(fps - scene_rate(scene)) > SAME_RATE * fps:
+    span = whole_span(action, meta, scene_rate(scene))
+    if not span.fits(scene):
         raise SpanError(
-            f"The take was made at {fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
+            f"The take was made at {span.fps:g} frames per second and the scene runs at {scene_rate(scene):g}; "
             "set the scene's rate back, or generate the take again"
         )
-    start = int(meta["start_frame"])
-    frames = int(meta.get("frames") or round(action.frame_end) - start + 1)
-    return TakeSpan(action, start, max(1, frames), fps, meta)
+    return span

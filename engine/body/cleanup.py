@@ -22,16 +22,17 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
+# By eye.
 PLANTED_MOVE = 1e-4  # metres a frame: feet that slide less are left as they are
-_ROUNDS = 6
-_CHUNK = 2048
-_SPREAD_SECONDS = 0.14
-_STRAIGHTEST_KNEE = float(np.radians(3.0))
-_NEAR_HANDS = 0.40
-_OVERSHOOT = 1.08
-_ONE_TOUCH_SECONDS = 0.25
-_FADE_SECONDS = 0.2
-_KNEE_ROOM = 0.001  # metres
+_ROUNDS = 6  # of pushing arms out, at most
+_CHUNK = 2048  # frames at a time
+_SPREAD_SECONDS = 0.14  # over which a push rises and falls
+_STRAIGHTEST_KNEE = float(np.radians(3.0))  # rad
+_NEAR_HANDS = 0.40  # m between wrists, from which hands can touch: two hands long
+_OVERSHOOT = 1.08  # times the depth that one push takes away
+_ONE_TOUCH_SECONDS = 0.25  # between two depths that are one touch
+_FADE_SECONDS = 0.2  # over which a foot lock comes and goes
+_KNEE_ROOM = 0.001  # m, over which a pelvis is brought down softly
 
 
 def clean(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 
-_TINY = 1e-9
+_TINY = 1e-9  # m, keeps what is divided by from zero
 
 
 @dataclass(frozen=True, eq=False)

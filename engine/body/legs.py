@@ -1,27 +1,24 @@
-"""Standing on planted feet: stances, and legs solved so that ankles and soles stay where they are."""
+"""Standing on planted feet: legs solved so that ankles and soles stay where they are."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.body.kinematics import hinge_limb, rotation_y
-from engine.body.skeleton import ASSETS, Skeleton
-from engine.generators.life.noise import seeded
+from engine.body.kinematics import hinge_limb
+from engine.body.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 
 HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
 LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
-SOFT_KNEE = float(np.radians(5.0))
-_FLEX_AXIS = np.array([1.0, 0.0, 0.0])
-_BLEND_METRES = 0.003
-_REACH_SOFT = 0.0003
+# By eye.
+SOFT_KNEE = float(np.radians(5.0))  # rad, of a standing person's knee
+_FLEX_AXIS = np.array([1.0, 0.0, 0.0])  # no unit: a knee's hinge in the rest pose, as assets/skeleton.json stands
+_BLEND_METRES = 0.003  # over which the lower of two heights is taken softly
+_REACH_SOFT = 0.0003  # m, over which a leg gets straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,31 +31,6 @@ class Feet:
     ankles: Array
     orientations: Array
     peel: Array | None = None
-
-
-@cache
-def _stances() -> list[dict[str, Any]]:
-    data = json.loads((ASSETS / "postures" / "stances.json").read_text(encoding="utf-8"))
-    return list(data["stances"])
-
-
-def choose_feet(skeleton: Skeleton, *keys: object) -> Feet:
-    """Planted feet of a seeded stance: soles flat, toe bases ``skeleton.toe_height`` above the floor."""
-    rng = seeded("stance", *keys)
-    stance = _stances()[int(rng.integers(len(_stances())))]
-    mirrored = bool(rng.integers(2))
-    ankles, orientations = np.zeros((2, 3)), np.zeros((2, 3, 3))
-    for side, sign in ((0, 1.0), (1, -1.0)):
-        foot = stance["left" if (side == 0) != mirrored else "right"]
-        toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
-        jitter = rng.normal(0.0, [0.005, 0.006, 1.2])
-        ankles[side] = (
-            sign * (foot["x"] + jitter[0]),
-            skeleton.toe_height - toe[1],
-            skeleton.rest[0, 2] + foot["z"] + jitter[1],
-        )
-        orientations[side] = rotation_y(np.radians(sign * (foot["out"] + jitter[2])))
-    return Feet(ankles, orientations)
 
 
 def _leg_bones(skeleton: Skeleton, side: int) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from engine.body.skeleton import ASSETS, default_skeleton
 
 Array = NDArray[np.float64]
 
-_MIRROR = np.diag([-1.0, 1.0, 1.0])
+_MIRROR = np.diag([-1.0, 1.0, 1.0])  # no unit: the mirror at x = 0
 _AXES = "xyz"
 
 

@@ -1,4 +1,4 @@
-"""Motion: the one container of a clip, its .npz file, and resampling (design.md section 3)."""
+"""Motion: the one container of a clip, its .npz file, and resampling (docs/sources/contracts.md, section 1)."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from engine.errors import TakeError
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 LEFT_HAND = slice(25, 40)
 
 

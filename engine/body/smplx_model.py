@@ -1,4 +1,5 @@
-"""The user's own SMPL-X model file, read and posed; the project holds no copy of it (design.md section 8).
+"""The user's own SMPL-X model file, read and posed; the project holds no copy of it (docs/sources/contracts.md,
+section 5).
 
 Only number arrays are read: the Python objects that a published file also holds are never unpickled. Posing is the
 package ``smplx``'s own linear blend skinning (Loper et al. 2015, equations 2-4; Pavlakos et al. 2019).
@@ -26,6 +27,7 @@ NAME = "SMPLX_NEUTRAL_2020.npz"
 FOLDERS = ("", "smplx")  # where it lies in the user's folder: there, or as the release and BEAT2 have it
 SOURCE = f"{NAME}, the neutral model with the 2020 expressions that BEAT2 and EMAGE use, from the SMPL-X project"
 COEFFICIENTS = BETA_COUNT + EXPRESSION_COUNT
+# SMPL-X (Pavlakos et al. 2019): numbers of all matrices but the pelvis's, joints of both hands.
 POSE_FEATURES = (JOINT_COUNT - 1) * 9
 HANDS = slice(25, JOINT_COUNT)
 NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")

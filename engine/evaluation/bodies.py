@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 JAW = 22
-CHUNK = 128  # frames posed at a time
+CHUNK = 128  # frames posed at a time, by eye
 OWN_JOINTS = "joints of our own skeleton, not of the speaker's body (--smplx)"
 NEEDS_MODEL = "needs the vertices of your SMPL-X model (--smplx FOLDER)"
 
@@ -58,7 +58,8 @@ def _posed(
 
 @dataclass
 class FaceDistances:
-    """LVD, its 2024 reading, and MSE of face vertices, frames of all takes pooled (emage.md section 6)."""
+    """LVD, its 2024 reading, and MSE of face vertices, frames of all takes pooled (docs/sources/emage.md,
+    section 6)."""
 
     velocity: float = 0.0
     position: float = 0.0

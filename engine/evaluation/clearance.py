@@ -17,10 +17,10 @@ from engine.body.solids import ARMS, HANDS, ArmSamples, body_distance, body_tabl
 
 Array = NDArray[np.float64]
 
-ALLOWED_M = 0.005
-UPPER_ARM = (0.55, 0.043)  # the share of the upper arm from which it counts, and its radius there in metres
-ALONG = 5  # spheres along a capsule against the trunk
-_CHUNK = 1024
+ALLOWED_M = 0.005  # frames are clear to this depth (docs/sources/bands.md, section 1)
+UPPER_ARM = (0.55, 0.043)  # share of the upper arm from which it counts, and its radius there in m: the mannequin's
+ALONG = 5  # spheres along a capsule against the trunk, by eye
+_CHUNK = 1024  # frames at a time, by eye
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,5 @@
-"""Pin error: how exactly a generated take holds what its hints fix (metrics.md section 7), read off the take."""
+"""Pin error: how exactly a generated take holds what its hints fix (docs/sources/metrics.md, section 7), read off the
+take."""
 
 from __future__ import annotations
 

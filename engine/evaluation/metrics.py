@@ -14,12 +14,12 @@ Flags = NDArray[np.bool_]
 
 WRISTS = (20, 21)
 LAST_FINGER_JOINTS = (27, 30, 33, 36, 39, 42, 45, 48, 51, 54)  # SMPL-X ends a finger at the root of its last phalanx
-LAST_PHALANX = 0.8  # its length, of the phalanx before
+LAST_PHALANX = 0.8  # its length, of the phalanx before, by eye
 FEET = ((7, 10), (8, 11))  # ankle and toe base, left and right
 PLANTED_ANKLE_M = 0.11  # our ankle stands at 0.078 m; the 0.09 of mocap labels is for ankles at 0.06
-PLANTED_TOE_M = 0.05
-PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps
-LOW_PASS_HZ = 10.0
+PLANTED_TOE_M = 0.05  # of capture labels (docs/sources/metrics.md, section 6)
+PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps (docs/sources/metrics.md, section 6)
+LOW_PASS_HZ = 10.0  # of the bands (docs/sources/bands.md, section 3)
 
 
 def hand_tracks(poses: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array:
@@ -55,7 +55,8 @@ def rough_jerk(tracks: ArrayLike, fps: float) -> Array:
 
 
 def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
-    """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in specs/bands.md.
+    """Jerk (T, N) m/s3 and speed (T, N) m/s of 10 Hz low-passed tracks; their means' ratio is banded in
+    docs/sources/bands.md.
 
     Derivatives by central differences. Rates of 20 fps and below, and clips of 15 frames and below, are not filtered.
     """
@@ -70,7 +71,7 @@ def low_passed(tracks: ArrayLike, fps: float) -> tuple[Array, Array]:
 def planted_feet(points: ArrayLike, fps: float) -> Flags:
     """(T, 2): left and right foot stand on the floor, from world joints (T, 55, 3).
 
-    Ankle and toe base low and both slower than 0.3 m/s (specs/metrics.md section 6, contact labels).
+    Ankle and toe base low and both slower than 0.3 m/s (docs/sources/metrics.md, section 6, contact labels).
     """
     world = np.asarray(points, dtype=np.float64)
     out = np.zeros((len(world), 2), dtype=np.bool_)

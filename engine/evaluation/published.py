@@ -1,4 +1,5 @@
-"""The published metrics, with their constants and their faults (emage.md section 6, metrics.md sections 1-5).
+"""The published metrics, with their constants and their faults (docs/sources/emage.md, section 6,
+docs/sources/metrics.md, sections 1-5).
 
 Positions are metres, 55 joints, 30 frames a second; what the published code computes wrongly is named where it is.
 """
@@ -19,23 +20,25 @@ from engine.body.skeleton import ASSETS
 
 Array = NDArray[np.float64]
 
-FPS = 30.0
-AUDIO_RATE, AUDIO_HOP = 16000, 512  # of the onset detector
+# The releases' (docs/sources/metrics.md, sections 1 to 5), where it is not said otherwise.
+FPS = 30.0  # Hz
+AUDIO_RATE, AUDIO_HOP = 16000, 512  # Hz and samples, of the onset detector
 BEAT_JOINTS = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-BEAT_SIGMA = 0.3  # seconds; so wide that beats at random score 0.6 and more
-TIGHT_SIGMA = 0.1  # ours
-SHIFTS = (-7.0, -4.0, 4.0, 7.0)  # seconds by which onsets are shifted for the chance level
-BEAT_ORDER = 7
-BEAT_SPEED = 0.10
+BEAT_SIGMA = 0.3  # s; so wide that beats at random score 0.6 and more
+TIGHT_SIGMA = 0.1  # s, ours
+SHIFTS = (-7.0, -4.0, 4.0, 7.0)  # s by which onsets are shifted for the chance level, by eye
+BEAT_ORDER = 7  # frames either side of a minimum
+BEAT_SPEED = 0.10  # of a joint's mean speed
 MARGIN = 60  # frames left out at both ends
-REGULARISER = 1e-6
+REGULARISER = 1e-6  # on a covariance's diagonal
 FACE_JOINTS = (22, 23, 24)  # jaw and eyes
 SEMANTIC_DEGREES = 4.0  # SRGR: largest sum of a joint's three Euler differences, as BEAT and SemGes call it
 SEMANTIC_RADIANS = 0.1  # and the default of the same routine, which makes sense in radians alone
-SEMANTIC_SCALE = 0.165  # mean semantic score of BEAT's frames
-NO_JOINT = -1
-# BEAT's 47 joints in its order (semges.md 1.1) as joints of SMPL-X, which has no metacarpals: spine, neck, upper neck;
-# right collar, shoulder, elbow, wrist, middle, ring, little, index, thumb; the same on the left.
+SEMANTIC_SCALE = 0.165  # 0..1, mean semantic score of BEAT's frames
+NO_JOINT = -1  # no unit: in the place of a joint that SMPL-X lacks
+# BEAT's 47 joints in its order (docs/sources/semges.md, section 1.1) as joints of SMPL-X, which has no metacarpals:
+# spine, neck, upper neck; right collar, shoulder, elbow, wrist, middle, ring, little, index, thumb; the same on the
+# left.
 BEAT_AS_SMPLX = (3, 12, 15, 14, 17, 19, 21, 43, 44, 45, NO_JOINT, 49, 50, 51, NO_JOINT, 46, 47, 48, NO_JOINT, 40, 41,
                  42, 52, 53, 54, 13, 16, 18, 20, 28, 29, 30, NO_JOINT, 34, 35, 36, NO_JOINT, 31, 32, 33, NO_JOINT, 25,
                  26, 27, 37, 38, 39)  # fmt: skip
@@ -110,7 +113,8 @@ def euler_xyz(matrices: ArrayLike) -> Array:
 
 
 def semantic_recall(predicted: ArrayLike, target: ArrayLike, weight: ArrayLike, threshold: float) -> float:
-    """SRGR: share of joints that come near the real take's, frames weighed by their semantic score (BEAT, section 5).
+    """SRGR: share of joints that come near the real take's, frames weighed by their semantic score (Liu et al. 2022,
+    section 5).
 
     Euler angles (T, J, 3) in one unit with ``threshold``, which bounds the sum of a joint's three differences;
     ``weight`` (T,). As published, angles that differ by a whole turn count as far apart.

@@ -24,9 +24,9 @@ from engine.speech.types import Speech
 from engine.training.corpus import NO_GESTURE, recordings, usable
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
-STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (specs/realism.md section 3)
-STROKE_GAP = 0.2
-ARRIVED = 0.15  # of its highest speed: a hand that goes slower has arrived
+STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (docs/sources/real_clip.md, section 3)
+STROKE_GAP = 0.2  # s from peak to peak, by eye
+ARRIVED = 0.15  # share of its highest speed, by eye: a hand that goes slower has arrived
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def hear_lines(lines: list[Line], tell: Callable[[str, float], None]) -> list[Sp
 
 def take_clips(lines: list[Spoken], style: str, seed: int, tell: Callable[[str, float], None]) -> Iterator[Clip]:
     """A take of every line in a style, by the bundled generator."""
-    from engine.take.make import TakeOptions, make_take
+    from engine.take.make import make_take
+    from engine.take.options import TakeOptions
 
     for number, spoken in enumerate(lines):
         tell(f"{style}, seed {seed}", number / len(lines))

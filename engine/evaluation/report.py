@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SHORTEST = 2 * MARGIN + 30  # frames of a take that has a middle to measure beats in
+SHORTEST = 2 * MARGIN + 30  # frames of a take that has a middle to measure beats in, by eye
 
 __all__ = ["Given", "Row", "as_json", "evaluate", "table"]
 

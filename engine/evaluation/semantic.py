@@ -1,4 +1,5 @@
-"""SRGR: how much of the real take comes back where it means something (BEAT section 5; metrics.md section 4).
+"""SRGR: how much of the real take comes back where it means something (Liu et al. 2022, section 5;
+docs/sources/metrics.md, section 4).
 
 BEAT2's takes are SMPL-X, which has 41 of BEAT's 47 joints; the six metacarpals of BEAT's hands are left out, and the
 joints' angles are SMPL-X's own, so figures stand beside each other here, not beside tables on BEAT.

@@ -1,4 +1,5 @@
-"""Frechet distances that need no published weights (metrics.md section 1), and never to be read as the published one.
+"""Frechet distances that need no published weights (docs/sources/metrics.md, section 1), and never to be read as the
+published one.
 
 FGD-kin compares how hands, elbows and head move in windows of a second. FGD-PCA compares whole windows of joint
 rotations, fingers included, and says little of jitter. MMD-kin is a second number on FGD-kin's features, without bias
@@ -20,14 +21,15 @@ from engine.evaluation.published import FACE_JOINTS, FPS, frechet_distance
 
 Array = NDArray[np.float64]
 
-KINETIC_WINDOW, KINETIC_STRIDE = 30, 15
+# Ours (docs/sources/metrics.md, section 1), by eye where that page says nothing.
+KINETIC_WINDOW, KINETIC_STRIDE = 30, 15  # frames
 STILL_SPEED = 0.05  # m/s
 BANDS_HZ = ((0.5, 2.0), (2.0, 5.0), (5.0, 15.0))
-POSE_WINDOW, POSE_STRIDE = 32, 16
-DIMENSIONS = 64
+POSE_WINDOW, POSE_STRIDE = 32, 16  # frames
+DIMENSIONS = 64  # principal components at most
 ROWS_A_DIMENSION = 4  # fewer, and the covariance is noise
 SPREAD = 1e-3  # entries of rotation matrices that vary less are not blown up
-SMALL = 1e-6
+SMALL = 1e-6  # no unit, keeps what is divided by from zero
 
 
 def kinetic_features(positions: Array) -> Array:

@@ -22,20 +22,21 @@ from engine.speech.types import PROSODY_HOP, SILENCE, Phone, Prosody
 
 Array = NDArray[np.float64]
 
+# By eye, where no source is named; seconds where no unit is.
 GRID_HOP = 0.01  # the continuous part lives on this grid, so that it is the same at every frame rate
 NEIGHBOURS = 8  # phones on either side that still pull; eight of the shortest reach 0.24 s
-CORE = 0.35  # the share of a phone at each end that is not yet its plateau
+CORE = 0.35  # share of a phone at each end that is not yet its plateau
 FULL_LENGTH = 0.085  # below this duration soft phones lose dominance
-SMOOTHING = 0.015  # sigma of the zero-phase low-pass: 8.8 Hz
-LOUD_RANGE_DB = 24.0
+SMOOTHING = 0.015  # sigma of the zero-phase low-pass: half power at 8.8 Hz
+LOUD_RANGE_DB = 24.0  # below the line's loud level, over which jaws open wider
 HOLE = 0.03  # holes between phones shorter than this are no silence
 PAUSE_MIN = 0.10  # silences longer than this start to close the mouth
 PAUSE_FULL = 0.30  # and from here on close it fully
 CLOSE_TIME = 0.16  # how long the mouth takes to close after the last sound
 OPEN_TIME = 0.13  # how long before the first sound it starts to open
-STRESSED = 1.15
-REDUCED = 0.70
-UNSTRESSED = 0.88
+STRESSED = 1.15  # times a jaw's opening, as REDUCED (docs/sources/lipsync.md, section 2)
+REDUCED = 0.70  # times a jaw's opening in short vowels without stress
+UNSTRESSED = 0.88  # and in other vowels without stress
 
 
 @dataclass(frozen=True, eq=False)

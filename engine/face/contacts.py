@@ -22,12 +22,13 @@ Mask = NDArray[np.bool_]
 BILABIAL = "bilabial"
 LABIODENTAL = "labiodental"
 
-# The part of the phone's interval in which the contact holds: a stop lets go before its burst and aspiration.
+# The part (shares) of the phone's interval in which the contact holds, by eye: a stop lets go before its burst and
+# aspiration.
 HOLD = {"M": (0.05, 0.90), "B": (0.02, 0.78), "P": (0.02, 0.66), "F": (0.12, 0.85), "V": (0.15, 0.82)}
-FLANK_IN = 0.060  # the lips' closing and opening times, s
+FLANK_IN = 0.060  # s, the lips' closing and opening times and the shortest of both, by eye
 FLANK_OUT = 0.070
 FLANK_MIN = 0.004
-JOIN = 0.010  # contacts of one kind closer than this are one
+JOIN = 0.010  # s, by eye: contacts of one kind closer than this are one
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,10 +25,11 @@ from engine.speech.types import SILENCE, Phone, Speech
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-ROUGH_LIPS = 0.85  # how much of a lip shape to trust when phones were decoded without a transcript
-ROUGH_JAW = 0.45  # and how much of the jaw then follows the energy instead
-GRID_MARGIN = 0.25  # seconds beyond the frames: more than smoothing and interpolation reach
-JAW_OF_STYLE = {"calm": 0.92, "explain": 1.0, "narrate": 1.0, "excited": 1.10}
+# By eye.
+ROUGH_LIPS = 0.85  # share of a lip shape to trust when phones were decoded without a transcript
+ROUGH_JAW = 0.45  # and share of the jaw that then follows the energy instead
+GRID_MARGIN = 0.25  # s beyond the frames: more than smoothing and interpolation reach
+JAW_OF_STYLE = {"calm": 0.92, "explain": 1.0, "narrate": 1.0, "excited": 1.10}  # times the opening
 
 
 def face_curves(

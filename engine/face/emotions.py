@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 
 NEUTRAL = "neutral"
 CORNERS = ("mouthSmile", "mouthDimple", "mouthFrown", "mouthStretch")  # what gives way to rounded lips
-ROUNDING_WINS = 0.7
-BREATHING = 0.08  # how much the upper face swells and sinks; the mouth holds still in pauses
+ROUNDING_WINS = 0.7  # share of a mouth corner's offset that rounded lips take away, by eye
+BREATHING = 0.08  # share by which the upper face swells and sinks, by eye; the mouth holds still in pauses
 
 
 @dataclass(frozen=True)

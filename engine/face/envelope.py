@@ -12,11 +12,12 @@ from engine.speech.types import PROSODY_HOP, Prosody
 
 Array = NDArray[np.float64]
 
+# By eye; dB below the line's loud level.
 FLOOR_DB = -26.0  # below this the mouth is shut
-SMOOTHING = 0.022  # s
-LEAD = 0.02  # the mouth moves a little ahead of the sound
-WIDEST_JAW = 0.42
-FRICATIVE_DB = -20.0
+SMOOTHING = 0.022  # s, sigma
+LEAD = 0.02  # s: the mouth moves a little ahead of the sound
+WIDEST_JAW = 0.42  # jawOpen, 0..1
+FRICATIVE_DB = -20.0  # from here sound without voice is a fricative
 
 
 def envelope_mouth(prosody: Prosody, grid: Array, jaw: float) -> Array:

@@ -2,8 +2,8 @@
 
 Where each ARKit shape takes 51 landmarks of a face is read from our mannequin (assets/mannequin/landmarks.npz). The
 model's file names the same landmarks on its own mesh, so each shape becomes the expression coefficients that move the
-model's landmarks likewise, by ridge regression (specs/lipsync.md 1.5); shapes of the jaw turn the jaw first. The result
-is one matrix; the distances between the lips, which closures live from, weigh most.
+model's landmarks likewise, by ridge regression (docs/sources/lipsync.md, section 4); shapes of the jaw turn the jaw
+first. The result is one matrix; the distances between the lips, which closures live from, weigh most.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-JAW = 22
-LANDMARKS = 51
-UPPER_INNER, LOWER_INNER = (44, 45, 46), (50, 49, 48)  # facing each other, in the order of the landmarks
+JAW = 22  # joint, SMPL-X's number
+LANDMARKS = 51  # of the face in SMPL-X's file
+# Landmarks in the order of that file (68-point markup without the jaw's line); the inner lips facing each other.
+UPPER_INNER, LOWER_INNER = (44, 45, 46), (50, 49, 48)
 BROWS, NOSE, EYES, MOUTH = slice(0, 10), slice(10, 19), slice(19, 31), slice(31, 51)
-WEIGHTS = ((BROWS, 1.0), (NOSE, 0.5), (EYES, 0.8), (MOUTH, 1.5))
-GAP_WEIGHT = 5.0
-MM = 1e-3
+# By eye, where no source is named.
+WEIGHTS = ((BROWS, 1.0), (NOSE, 0.5), (EYES, 0.8), (MOUTH, 1.5))  # no unit
+GAP_WEIGHT = 5.0  # no unit, of the distances between the lips
+MM = 1e-3  # m
 RIDGE = 0.35  # an expression of one standard deviation costs as much as so many squared millimetres
 JAW_RIDGE = 20.0  # the same for one radian
-TURN = 0.1  # radians by which the jaw is turned to see what it moves
+TURN = 0.1  # rad by which the jaw is turned to see what it moves
 MOST_EXPRESSION = 4.0  # standard deviations; beyond them the model's shapes mean nothing
-MOST_JAW = 0.5  # radians
+MOST_JAW = 0.5  # rad, twice a wide opening (docs/sources/lipsync.md, section 4)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,12 @@ from engine.plan.types import Event, GesturePlan
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
-FULL_DEGREES = 30.0  # what a weight of 1 means on the mannequin
+FULL_DEGREES = 30.0  # what a weight of 1 means on the mannequin, as it was made
 EYE_CHANNELS = tuple(f"eyeLook{way}{side}" for side in ("Left", "Right") for way in ("In", "Out", "Up", "Down"))
-MAX_YAW = 28.0
-MAX_PITCH = 20.0
-SACCADE = 0.035  # s, for the small ones
-VERGENCE = 0.8  # degrees each eye turns in for a listener about two metres away
+MAX_YAW = 28.0  # degrees, by eye: farther the head turns
+MAX_PITCH = 20.0  # degrees, by eye
+SACCADE = 0.035  # s, for the small ones, by eye
+VERGENCE = 0.8  # degrees each eye turns in for a listener about two metres away (eyes 6.3 cm apart)
 
 
 def eye_channels(left: Floats, right: Floats) -> Array:

@@ -19,6 +19,7 @@ from engine.body.motion import arkit_names
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
+# What channels at 1 part the lips by, in units of the opening, by eye on the mannequin's mesh.
 UPPER_UP = 0.25
 LOWER_DOWN = 0.30
 FUNNEL = 0.40

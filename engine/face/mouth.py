@@ -14,11 +14,12 @@ from engine.speech.types import Phone
 
 Array = NDArray[np.float64]
 
+# Weights 0..1, by eye where no source is named.
 CLOSED_JAW = 0.14  # the jaw stays a little open behind closed lips
 SEAL = 0.16  # how firmly closed lips press at the least
-BITTEN_JAW = 0.05
-BITTEN_ROLL = 0.83  # on the mesh the lower lip reaches the upper teeth from about 0.79 on
-BITTEN_UPPER = 0.22
+BITTEN_JAW = 0.05  # the most that the jaw opens while lip and teeth touch
+BITTEN_ROLL = 0.83  # measured: on the mesh the lower lip reaches the upper teeth from about 0.79 on
+BITTEN_UPPER = 0.22  # clears the upper teeth
 # What must go for the lips to meet all along their line: a lip that rolls in leaves the other one behind too.
 PARTING = (
     "mouthFunnel",
@@ -40,8 +41,9 @@ HIDING = (
     "mouthShrugLower",
     "tongueOut",
 )
-VOWEL_GAP = 0.06  # every vowel opens at least this far on one of its frames
-ASYMMETRY = 0.05
+# By eye.
+VOWEL_GAP = 0.06  # in units of the opening: every vowel opens at least this far on one of its frames
+ASYMMETRY = 0.05  # share of a weight between left and right
 
 
 def spread_channels(mouth: Array, curves: Array, rng: np.random.Generator) -> None:

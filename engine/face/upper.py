@@ -13,9 +13,10 @@ from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-CLOSE_TIME = (0.05, 0.10)  # s; lids fall about twice as fast as they rise
-REOPEN_TIME = (0.15, 0.30)
-FULL_BLINK = 0.6  # a blink of at least this amount closes the eye
+# Blinks (docs/sources/semantics.md, section 7): lids fall about twice as fast as they rise.
+CLOSE_TIME = (0.05, 0.10)  # s
+REOPEN_TIME = (0.15, 0.30)  # s
+FULL_BLINK = 0.6  # 0..1, by eye: a blink of at least this amount closes the eye
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Manner:
     cheek: float
 
 
+# Weights 0..1, by eye.
 MANNERS = {
     "calm": Manner(wide=0.0, lid=0.06, squint=0.03, cheek=0.0),
     "explain": Manner(wide=0.02, lid=0.02, squint=0.04, cheek=0.02),

@@ -1,4 +1,5 @@
-"""What the animator fixed, and the exact pass that every generator's output goes through (design.md section 4)."""
+"""What the animator fixed, and the exact pass that every generator's output goes through (docs/sources/contracts.md,
+section 2)."""
 
 from engine.hints.files import load_hints, save_hints
 from engine.hints.satisfy import satisfy

@@ -23,14 +23,15 @@ from engine.hints.types import Hints
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+# By eye.
 _PLANTED_SPEED = 0.15  # m/s of ankle and toe base
-_PLANTED_HEIGHT = 0.04  # metres of the toe base above where it stands
-_FADE_SECONDS = 0.2
-_STILL = 2e-6  # metres, radians: less is no correction
-_SHORTEST_SECONDS = 0.1
-_STRAIGHTEST_KNEE = float(np.radians(3.0))
-_KNEE_ROOM = 0.001  # metres
-_SOFT = 0.001
+_PLANTED_HEIGHT = 0.04  # m of the toe base above where it stands
+_FADE_SECONDS = 0.2  # over which a foot lock comes and goes
+_STILL = 2e-6  # m, rad: less is no correction
+_SHORTEST_SECONDS = 0.1  # shorter stands and steps are flicker
+_STRAIGHTEST_KNEE = float(np.radians(3.0))  # rad
+_KNEE_ROOM = 0.001  # m, over which a pelvis is brought down softly
+_SOFT = 0.001  # m short of straight at the very end of a leg's reach
 
 
 @dataclass(frozen=True, eq=False)

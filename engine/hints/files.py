@@ -1,4 +1,5 @@
-"""Hints on disk: an .npz without pickles (design.md section 4). Every field but the base is optional."""
+"""Hints on disk: an .npz without pickles (docs/sources/contracts.md, section 2). Every field but the base is
+optional."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact pass that every generator's output goes through (design.md section 4).
+"""The exact pass that every generator's output goes through (docs/sources/contracts.md, section 2).
 
 Rotation and root pins first, then targets, then feet; pinned values and everything outside the window are written last,
 byte for byte. What nothing asks to change keeps the generator's bytes.
@@ -27,7 +27,7 @@ from engine.hints.types import Flags, Floats, Hints, HintsError
 
 Array = NDArray[np.float64]
 
-FACE_SHARE = 0.25  # of a pin's reach: lips close many times a second
+FACE_SHARE = 0.25  # of a pin's reach, by eye: lips close many times a second
 
 
 @dataclass(frozen=True, eq=False)

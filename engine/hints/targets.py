@@ -26,9 +26,10 @@ Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
 NECK, HEAD = 12, 15
-_NECK_SHARE = 0.4
-_SOFT = 0.0005  # metres short of straight at the very end of a limb's reach
-_ROUNDS = 6
+# By eye.
+_NECK_SHARE = 0.4  # of the turn that looks at a target; the head has the rest
+_SOFT = 0.0005  # m short of straight at the very end of a limb's reach
+_ROUNDS = 6  # of turning, at most
 
 
 @dataclass(frozen=True, eq=False)

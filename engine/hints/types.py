@@ -1,4 +1,4 @@
-"""Hints: one way to say what must be true, for animator, planner and models (design.md section 4)."""
+"""Hints: one way to say what must be true, for animator, planner and models (docs/sources/contracts.md, section 2)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from engine.errors import CospeechError
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-SUPPORT_SECONDS = 1.0
-TOLERANCE_M = 0.0005
-REACHING = (7, 8, 15, 20, 21)  # ankles and wrists by two-bone IK, the head by look-at
+SUPPORT_SECONDS = 1.0  # a correction's end from its pin (docs/sources/contracts.md, section 2)
+TOLERANCE_M = 0.0005  # of a target, p95 (docs/sources/editing.md, section 3)
+REACHING = (7, 8, 15, 20, 21)  # SMPL-X joints: ankles and wrists by two-bone IK, the head by look-at
 
 
 class HintsError(CospeechError):

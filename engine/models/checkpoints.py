@@ -26,6 +26,7 @@ from engine.models.fgd import FeatureNetwork
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 EMAGE_SOURCE = "the folder H-Liu1997/emage_audio as published, with its emage_vq folder"
+# Channels beside rotations (docs/sources/emage.md, section 1.2).
 EMAGE_EXTRA = {"face": 100, "upper": 0, "hands": 0, "lower": 7}
 
 State = dict[str, Tensor]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from engine.models.attention import ProjectedAttention
 
-GELU_PACE = 1.702
+GELU_PACE = 1.702  # no unit, CLIP's "quick" GELU
 
 
 @dataclass(frozen=True)

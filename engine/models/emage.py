@@ -17,6 +17,7 @@ from engine.models.wave_encoder import WaveEncoder
 BODY = ("upper", "hands", "lower")
 PARTS = ("face", *BODY)
 TEMPLATES = ("transformer_en_layer.", "audio_motion_cross_attn_layer.")  # stored by the release, never run
+# EMAGE's release (docs/sources/emage.md, sections 3.2 and 3.5): attention heads, layers of the motion encoder.
 HEADS = 4
 HINT_DEPTH = 3
 

@@ -14,6 +14,7 @@ from engine.models.codecs import MotionAutoencoder, MotionCodec
 from engine.models.emage import PARTS
 from engine.models.rotation6d import axis_angle_to_6d, six_to_axis_angle
 
+# EMAGE's release (docs/sources/emage.md, section 2): numbers of joints and channels, SMPL-X joints of each part.
 JOINTS = 55
 ROTATIONS = 6 * JOINTS
 CHANNELS = ROTATIONS + 3 + 4
@@ -25,7 +26,7 @@ PART_JOINTS: dict[str, tuple[int, ...]] = {
     "lower": (0, 1, 2, 4, 5, 7, 8, 10, 11),
 }
 LOWER_ROTATIONS = 6 * len(PART_JOINTS["lower"])
-FPS = 30.0
+FPS = 30.0  # Hz
 
 
 @dataclass(frozen=True, eq=False)

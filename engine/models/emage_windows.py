@@ -19,16 +19,18 @@ from engine.models.codecs import MotionCodec
 from engine.models.emage import PARTS, Emage, EmageOutput, Heard
 from engine.models.emage_motion import CHANNELS, JOINTS, ROTATIONS, DecodedMotion, EmageCodecs, assembled, split_parts
 
+# EMAGE's release (docs/sources/emage.md, sections 4 and 5.2): Hz of wave and motion, samples a frame, frames of a
+# window.
 RATE = 16000
 FRAME_RATE = 30
 SAMPLES = RATE // FRAME_RATE
 WINDOW, SEED = 64, 4
 HOP = WINDOW - SEED
 FADE = 12  # frames: windows of different takes need as many to meet below the p99 inside them (docs/emage.md)
-OPENING = 24  # frames over which a line is faded in from the body that its first seed shows
-EXPRESSIONS = 100
+OPENING = 24  # frames over which a line is faded in from the body that its first seed shows, by eye
+EXPRESSIONS = 100  # SMPL-X expression coefficients (docs/sources/contracts.md, section 1)
 EDGE = 24  # frames beyond a line's ends: the codec of global motion looks 21 to each side
-HEARD_AT_ONCE = 8  # more is no faster, and takes 10 MB of memory a window
+HEARD_AT_ONCE = 8  # windows, measured: more is no faster, and takes 10 MB of memory a window
 LATENT_PARTS = frozenset({"face"})  # decoded from the latent; the others by the most likely code
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MULTIPLE = 32
-GROUPS = 10
+MULTIPLE = 32  # frames that a clip is cut to a multiple of (docs/sources/metrics.md, section 1)
+GROUPS = 10  # of channels that are normed together (docs/sources/emage.md, section 6.1)
 
 
 class MaskedConv(nn.Module):

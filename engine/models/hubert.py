@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from engine.models.attention import ProjectedAttention
 
-SHORTEST_VARIANCE = 1e-7
-STRIDE, FIELD = 320, 400  # samples between features, and samples that one looks at
-CHUNK = 1000  # features at once
+SHORTEST_VARIANCE = 1e-7  # of full scale, squared, as the hub's feature extractor
+STRIDE, FIELD = 320, 400  # samples between features, and samples that one looks at: HuBERT's convolutions
+CHUNK = 1000  # features at once (docs/sources/semtalk.md, section 4.1)
 
 
 @dataclass(frozen=True)

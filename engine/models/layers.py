@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CODEC_SLOPE = 0.2
+CODEC_SLOPE = 0.2  # no unit, below zero (docs/sources/emage.md, section 3.2)
 
 
 class TwoLayers(nn.Module):

@@ -25,21 +25,25 @@ from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
 
+# SMPL-X joint numbers.
 TORSO = (3, 6, 9, 12, 15, 13, 14)
 LEFT_ARM = (16, 18, 20, *range(25, 40))
 RIGHT_ARM = (17, 19, 21, *range(40, 55))
 MODEL_JOINTS = (*TORSO, *LEFT_ARM, *RIGHT_ARM)
-RATE = 30.0
-PHASE_RANGE = (-1.0, 5.0)
+# As the bundled weights were trained (engine/training/default.py).
+RATE = 30.0  # Hz of the tracks
+PHASE_RANGE = (-1.0, 5.0)  # of a clip with what lies before its onset and after its end (Landmarks.phase_knots)
 GRID = np.linspace(*PHASE_RANGE, 61)
-LEAD = 0.4
-LEAST_GAP = 0.02
-FORMAT = 2
-VARIATIONS = 24
-MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])  # on a rotation: its mirror image in the plane x = 0
-# Bands of the tracks' cosine transform, Hz: each has its own step, so that rounding stays far below the motion.
+LEAD = 0.4  # s before a clip's start and after its end, by eye
+LEAST_GAP = 0.02  # s between two landmarks, by eye
+FORMAT = 2  # number of the weights' layout
+VARIATIONS = 24  # directions in which a kind of gesture varies, by eye
+# No unit, on a rotation: its mirror image in the plane x = 0.
+MIRROR_SIGNS = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0])
+# Bands of the tracks' cosine transform, Hz, by eye: each has its own step, so that rounding stays far below the motion.
 BAND_EDGES = (0.0, 0.01, 0.4, 0.8, 1.6, 3.2, 6.4, 20.0)
 # A share of the way to another clip drawn from here keeps the spread of real gestures: an average alone would be tamer.
+# Chosen with the spread of noise (standard deviations) on the folds of docs/gesture-models.md.
 LEAST_MIX, MOST_MIX = -0.3, 0.4
 SPREAD, LONE_SPREAD = 0.2, 0.3
 MIRROR_CLASS = {"indicate_left": "indicate_right", "indicate_right": "indicate_left"}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SMALL_ANGLE = 1e-6
-SHORTEST = 1e-12
+SMALL_ANGLE = 1e-6  # rad, the published networks' threshold (docs/sources/emage.md, section 2.3)
+SHORTEST = 1e-12  # no unit, of a row's length, as published there
 
 
 def matrix_from_6d(six: Tensor) -> Tensor:

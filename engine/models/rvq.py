@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# SemTalk's release (docs/sources/semtalk.md, section 3).
 RATIO = 4  # frames a token
-DILATIONS = (9, 3, 1)  # in this order both ways
-BLOCK_DROPOUT = 0.2
-MEAN_PACE = 0.99
-DEAD_BELOW = 1.0
-TEMPERATURE = 0.5
-JITTER = 0.01
-NO_CODE = -1
+DILATIONS = (9, 3, 1)  # frames, in this order both ways
+BLOCK_DROPOUT = 0.2  # share of channels
+MEAN_PACE = 0.99  # share of a running sum that a batch leaves
+DEAD_BELOW = 1.0  # latents that chose a code, in the running count
+TEMPERATURE = 0.5  # no unit, of the noise that codes are drawn with
+JITTER = 0.01  # no unit, noise on repeated rows
+NO_CODE = -1  # no unit, ours: in the place of a code
 RUNNING = ("sums", "counts")
 
 

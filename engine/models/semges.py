@@ -1,4 +1,5 @@
-"""SemGes' second stage: speech, words and speaker to a latent a frame for hands and body (semges.md section 4)."""
+"""SemGes' second stage: speech, words and speaker to a latent a frame for hands and body (docs/sources/semges.md,
+section 4)."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HEADS = 8
-SQUASH_SLOPE, SPEAKER_SLOPE = 0.2, 0.1
+# SemGes' release (docs/sources/semges.md, sections 3.1 and 4).
+HEADS = 8  # of attention
+SQUASH_SLOPE, SPEAKER_SLOPE = 0.2, 0.1  # no unit, below zero
 PAIR = 2  # HuBERT frames that one motion frame is given
-FEATURE_RATE = 50.0
-FEATURE_MIDDLE = 0.0125  # seconds from a HuBERT frame's start to the middle of what it sees
+FEATURE_RATE = 50.0  # Hz, HuBERT's: 16 kHz over a stride of 320
+FEATURE_MIDDLE = 0.0125  # s from a HuBERT frame's start to the middle of what it sees: half of 400 samples
 
 
 @dataclass(frozen=True)
@@ -253,8 +255,8 @@ def paired(features: Tensor, frames: int) -> Tensor:
     """HuBERT frames (B, N, D) two by two, at most ``frames`` of them: (B, min(frames, N // 2), 2 D).
 
     At 50 feature frames a second a pair lasts 1/25 s, whatever the motion's rate: at 15 frames a second the release
-    hears only the first 60 % of its window, and all of it too early (semges.md section 3.1). See :func:`heard_at` for
-    the mended way.
+    hears only the first 60 % of its window, and all of it too early (docs/sources/semges.md, section 3.1). See
+    :func:`heard_at` for the mended way.
     """
     pairs = min(frames, features.shape[1] // PAIR)
     return features[:, : PAIR * pairs].reshape(features.shape[0], pairs, -1)

@@ -10,18 +10,19 @@ from torch import Tensor, nn
 from engine.models.codecs import Quantized, Quantizer
 from engine.models.layers import CODEC_SLOPE, ResidualConv
 
-COMMITMENT = 1.0
-COMMITMENT_RANGE = (0.1, 2.0)
-FEW_CODES = 2.0
-GROWTH, DECAY = 1.05, 0.95
-WIDTH, CODES = 512, 256
+# SemGes' release (docs/sources/semges.md, section 2).
+COMMITMENT = 1.0  # no unit, weight at the start
+COMMITMENT_RANGE = (0.1, 2.0)  # no unit
+FEW_CODES = 2.0  # codes in use (perplexity), below which the weight grows
+GROWTH, DECAY = 1.05, 0.95  # a call, factors
+WIDTH, CODES = 512, 256  # channels of a latent, rows of a codebook
 
 
 class AdaptiveQuantizer(Quantizer):
     """Nearest code; after every call the commitment grows where hardly two codes are used, and decays otherwise.
 
-    The release keeps it outside the state dict and changes it in evaluation too (semges.md section 2), so a run of
-    calls is needed to reproduce its losses.
+    The release keeps it outside the state dict and changes it in evaluation too (docs/sources/semges.md, section 2), so
+    a run of calls is needed to reproduce its losses.
     """
 
     def __init__(self, codes: int, width: int) -> None:
@@ -67,7 +68,7 @@ class SemgesCodecSize:
 
 
 class SemgesCodec(nn.Module):
-    """VQ-VAE of one part (semges.md section 2); sees 6 frames to each side in, 7 out."""
+    """VQ-VAE of one part (docs/sources/semges.md, section 2); sees 6 frames to each side in, 7 out."""
 
     def __init__(self, size: SemgesCodecSize) -> None:
         super().__init__()

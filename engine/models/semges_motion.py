@@ -1,5 +1,5 @@
 """The motion of SemGes: BEAT's 141 channels, 47 joints of three Euler degrees, as the release has it, and SMPL-X parts
-as our own weights have it (semges.md sections 1 and 10)."""
+as our own weights have it (docs/sources/semges.md, sections 1 and 10)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine.models.rotation6d import (
     quaternion_to_axis_angle,
 )
 
+# BEAT's joints in its own order and SMPL-X's (docs/sources/semges.md, sections 1.1 and 10); channels are 6 a joint.
 JOINTS = 47
 BODY_JOINTS = (*range(6), *range(25, 28))
 HAND_JOINTS = (*range(6, 25), *range(28, 47))
@@ -22,11 +23,11 @@ SMPLX_HANDS = (20, 21, *range(25, 55))
 BEAT_CHANNELS = (6 * len(HAND_JOINTS), 6 * len(BODY_JOINTS))
 SMPLX_CHANNELS = (6 * len(SMPLX_HANDS), 6 * len(SMPLX_BODY))
 SPINE, NECKS = (3, 6, 9), (12, 15)
+# For left and right: the wrist among BEAT's joints, its collar, SMPL-X's collar to wrist, its first finger joint.
 SIDES = ((28, 25, (13, 16, 18, 20), 25), (6, 3, (14, 17, 19, 21), 40))
-"""For left and right: the wrist among BEAT's joints, its collar, SMPL-X's collar to wrist, its first finger joint."""
+# BEAT's joints after the wrist, of index, middle, pinky, ring and thumb, SMPL-X's order; of four the first lies in the
+# palm.
 FINGERS = ((12, 13, 14, 15), (1, 2, 3), (8, 9, 10, 11), (4, 5, 6, 7), (16, 17, 18))
-"""BEAT's joints after the wrist, of index, middle, pinky, ring and thumb, SMPL-X's order; of four the first lies in
-the palm."""
 
 
 def joint_matrices(six: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A whole line through SemGes: the release's way, and one that keeps time (semges.md section 6)."""
+"""A whole line through SemGes: the release's way, and one that keeps time (docs/sources/semges.md, section 6)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor
 from engine.models.semges import Semges
 from engine.models.semges_codec import SemgesCodec
 
-WINDOW, OVERLAP = 34, 4
-SMPLX_WINDOW = 64  # at 30 frames a second as long as the release's 34 at 15
+WINDOW, OVERLAP = 34, 4  # frames of the release at 15 a second (docs/sources/semges.md, section 6)
+SMPLX_WINDOW = 64  # frames; at 30 a second as long as the release's 34 at 15
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ SPARSE_UNUSED = (
     "at_attn_face_semantic.",
     "at_attn_body_semantic.",
 )
-RHYTHM_TEMPERATURE = 0.1
+RHYTHM_TEMPERATURE = 0.1  # no unit (docs/sources/semtalk.md, section 6)
 Value = TypeVar("Value")
 
 

@@ -1,6 +1,7 @@
 """What SemTalk's base and sparse networks have in common: from masked motion and speech to tokens of the body's parts.
 
-Each network has its own weights (semtalk.md sections 5 to 7). T frames give N = T / 4 tokens of 6 levels a part.
+Each network has its own weights (docs/sources/semtalk.md, sections 5 to 7). T frames give N = T / 4 tokens of 6 levels
+a part.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from engine.models.semtalk_layers import CodePredictor, Halving, Mlp
 
 BODY = ("upper", "hands", "lower")
 PARTS = ("face", *BODY)
+# SemTalk's release (docs/sources/semtalk.md, section 5): attention heads, layers of the motion encoder.
 HEADS = 4
 HINT_DEPTH = 3
 Memories = dict[str, list[list[KeysValues]]]

@@ -25,6 +25,7 @@ SOURCE = (
     "SemTalk's released checkpoints: the base and the sparse network, rvq_face_600, rvq_upper_500, rvq_hands_500, "
     "rvq_lower_600 and last_1700_foot"
 )
+# By channels of the first convolution (docs/sources/emage.md, section 2.1).
 CHANNELS = {106: "face", 78: "upper", 180: "hands", 61: "lower"}
 TOLD = {
     "base": "the base network",

@@ -1,4 +1,4 @@
-"""Layers of SemTalk that its two networks share (semtalk.md section 5). Sequences are (B, T, width)."""
+"""Layers of SemTalk that its two networks share (docs/sources/semtalk.md, section 5). Sequences are (B, T, width)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.models.attention import Decoder, DecoderLayer, KeysValues
 
+# SemTalk's release (docs/sources/semtalk.md, section 5): slope below zero, levels that are predicted, heads and layers.
 SLOPE = 0.2
 RESIDUAL_LEVELS = (1, 2, 3, 4, 5)
 RESIDUAL_HEADS, RESIDUAL_DEPTH = 8, 3

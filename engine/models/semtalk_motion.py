@@ -18,8 +18,8 @@ from engine.models.rotation6d import matrix_from_6d, matrix_to_6d
 from engine.models.rvq import Rvq
 from engine.models.semtalk_body import BODY
 
-TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)
-SEED = 4  # frames of a window that the one before gives
+TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)  # of the lower part's channels (docs/sources/emage.md, section 2.2)
+SEED = 4  # frames of a window that the one before gives (docs/sources/semtalk.md, section 9)
 
 
 class SemTalkCodecs(nn.Module):

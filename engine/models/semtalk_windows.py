@@ -20,11 +20,12 @@ from engine.models.semtalk import HeardBase, HeardSparse, SemTalkBase, SemTalkSp
 from engine.models.semtalk_body import BODY, Shown
 from engine.models.semtalk_motion import SEED, SemTalkCodecs
 
+# SemTalk's release (docs/sources/semtalk.md, section 9): Hz, frames of a window.
 FRAME_RATE = 30
 WINDOW = 64
 HOP = WINDOW - SEED
-HEARD_AT_ONCE = 8
-PLACE = slice(ROTATIONS, ROTATIONS + 3)
+HEARD_AT_ONCE = 8  # windows, as EMAGE's
+PLACE = slice(ROTATIONS, ROTATIONS + 3)  # translation in the 337 channels (docs/sources/semtalk.md, section 2)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.models.checkpoints import CheckpointError, told
 from engine.speech.types import Speech
 
+# Rows of the table, as the releases have them (docs/sources/semges.md, section 3.2).
 PAD, SOS, EOS, UNK = range(4)
 SPECIAL = 4
 BLANK = " "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Samples, EMAGE's release (docs/sources/emage.md, section 3.1).
 KERNEL = 15
 FIRST_PADDING = 1600
 

@@ -11,14 +11,14 @@ from engine.plan.candidates import HOLD_MIN, LATE_MAX, LEAD_MAX, STRETCH
 from engine.plan.links import CLOSEST, class_times, in_order, linked, placed
 from engine.plan.types import Event, GesturePhrase, GesturePlan
 
-AGREES = 0.12  # metres: a pinned wrist this near to the gesture's own way is a correction, not a contradiction
-RAISED = 0.18  # metres from rest: from here a pinned pose is a stroke's, nearer it is a rest's
-JOINED = 0.35  # pins of one hand closer than this are one stretch
-LONG = 0.4  # a stretch longer than this is the animator's own movement
-NEAREST = 0.5  # how far an apex may go to meet a pin
-REACHED = 1.2  # seconds from a pin within which a neighbour may be in the way
-MARGIN = 0.06
-HEAD_MARGIN = 0.15
+AGREES = 0.12  # m, by eye: a pinned wrist this near to the gesture's own way is a correction, not a contradiction
+RAISED = 0.18  # m from rest, by eye: from here a pinned pose is a stroke's, nearer it is a rest's
+JOINED = 0.35  # s, by eye: pins of one hand closer than this are one stretch
+LONG = 0.4  # s, by eye: a stretch longer than this is the animator's own movement
+NEAREST = 0.5  # s, by eye: how far an apex may go to meet a pin
+REACHED = 1.2  # s from a pin within which a neighbour may be in the way, by eye
+MARGIN = 0.06  # s between a stretch of pins and a gesture, about two frames, by eye
+HEAD_MARGIN = 0.15  # s between a pin and a movement of the head, by eye
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Breathing, weight shifts and fidgets (semantics.md section 8)."""
+"""Breathing, weight shifts and fidgets (docs/sources/semantics.md, section 8)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from engine.plan.lanes import clip
 from engine.plan.types import Event, GesturePhrase
 from engine.speech.types import Pause
 
-BREATH_PAUSE = 0.25
-BEFORE_VOICE = 0.08
-INHALE = (0.35, 0.6)
-LONG_PAUSE = 0.5
-SILENCE = 1.5
-GROUP_MIN = (2.8, 1.8)
-QUIET = 4.0
-TOPIC_SHIFT = 0.84
-SHIFT_RATE = 0.03
-SHIFT_SPACING = 8.0
-SHIFT_SECONDS = (1.0, 1.6)
-SHIFT_METRES = (0.018, 0.038)
-FIDGET_EVERY = 50.0
+# By design (docs/sources/semantics.md, section 8), where no other source is named.
+BREATH_PAUSE = 0.25  # s of silence from which one breathes in
+BEFORE_VOICE = 0.08  # s from the breath's end to the voice
+INHALE = (0.35, 0.6)  # s of one breath
+LONG_PAUSE = 0.5  # s, by eye
+SILENCE = 1.5  # s, by eye: one breathes in here however short the group before was
+GROUP_MIN = (2.8, 1.8)  # s of speech before a short and before a long pause, by eye: below a breath group's 3.5-5
+QUIET = 4.0  # s from breath to breath at rest: 15 a minute, inside the 12-20
+TOPIC_SHIFT = 0.84  # chance of a weight shift at a new topic, BEAT toolkit
+SHIFT_RATE = 0.03  # weight shifts a second elsewhere, by eye below the BEAT toolkit's 0.04
+SHIFT_SPACING = 8.0  # s between two shifts, by eye
+SHIFT_SECONDS = (1.0, 1.6)  # of one shift
+SHIFT_METRES = (0.018, 0.038)  # by eye around the 22 mm of Duarte and Zatsiorsky
+FIDGET_EVERY = 50.0  # s in the mean: Duarte and Zatsiorsky's 49 +- 16
 
 
 def _inhalations(ctx: Context, rng: np.random.Generator) -> list[tuple[float, float]]:

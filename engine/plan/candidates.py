@@ -1,4 +1,5 @@
-"""Gestures that could be made, each with times that fit its word or accent (semantics.md sections 3 and 13)."""
+"""Gestures that could be made, each with times that fit its word or accent (docs/sources/semantics.md, sections 3 and
+13)."""
 
 from __future__ import annotations
 
@@ -13,23 +14,26 @@ from engine.plan.tables import ClassTimes, Gesture, Rule
 from engine.plan.text import Token
 from engine.speech.types import Accent
 
-# Drawn in the middle of the allowed 80..260 ms: on the wrist a movement shows up to 0.1 s sooner or later than planned.
+# By design (docs/sources/semantics.md, sections 3 and 13), where "by eye" is not said. Seconds: the lead is drawn in
+# the middle of the allowed 80..260 ms, because on the wrist a movement shows up to 0.1 s sooner or later than planned.
 LEAD_DRAWN, LEAD_MAX = (0.12, 0.22), 0.26
-LATE_MAX = 0.12
-STRETCH = 0.25
-BRISK = 0.82
+LATE_MAX = 0.12  # s from the accent's peak to the apex
+STRETCH = 0.25  # share by which a natural length may change
+BRISK = 0.82  # share of the natural preparation, by eye
+# Seconds that a beat is early: mean, spread, cut of the spread (by eye).
 BEAT_LEAD, BEAT_SPREAD, BEAT_CLIP = 0.015, 0.040, 0.075
-HOLD_MIN = 0.12
-STROKE_GAP, BEAT_GAP = 0.45, 0.35
-BEAT_HOLD = (0.16, 0.45)
-PHRASE_HOLD_MAX = 1.6
-PREPARE_BEFORE_VOICE = 0.7
-SEMANTIC_SPACING = 1.6
-NOISE = 0.3
-TYPICAL_PRIORITY = 70.0
-CHOICE = 0.35
-FUNCTION_WORD = 0.6
-# One of two halves ("on the one hand", "on the other hand") is worth little without the other.
+HOLD_MIN = 0.12  # s, by eye
+STROKE_GAP, BEAT_GAP = 0.45, 0.35  # s from apex to the next preparation
+BEAT_HOLD = (0.16, 0.45)  # s, shortest and longest, by eye
+PHRASE_HOLD_MAX = 1.6  # s, by eye
+PREPARE_BEFORE_VOICE = 0.7  # s, at most
+SEMANTIC_SPACING = 1.6  # s from meaning to meaning
+# What candidates are worth against each other: no unit, by eye.
+NOISE = 0.3  # spread of a value's logarithm
+TYPICAL_PRIORITY = 70.0  # of the rules in assets/gestures/rules.json
+CHOICE = 0.35  # power of a gesture's weight among those of its rule
+FUNCTION_WORD = 0.6  # share that a beat on one is worth
+# One of two halves ("on the one hand", "on the other hand") is worth little without the other: factor for both.
 PAIR = 2.5
 ACT = 2.6  # of a greeting: more than the most prominent word would be worth (1.56)
 

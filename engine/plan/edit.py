@@ -16,12 +16,12 @@ from engine.plan.text import read_tokens
 from engine.plan.types import HANDS, Event, GesturePhrase, GesturePlan
 from engine.speech.types import Speech
 
-AMPLITUDE = (0.2, 2.0)
-LEAD_SECONDS = 0.6  # a gesture's first movement comes this much before its planned onset, at most
-TAIL_SECONDS = 0.5  # and its last this much after the planned return
-CROSSING = 0.4  # a pose kept for a follower lives until this long after the follower's apex
-EVENT_SECONDS = 0.4
-EMPHASIS_SECONDS = 0.5  # beside a stretch, in which a network moves otherwise too
+AMPLITUDE = (0.2, 2.0)  # times the class's size: the range that an edit may ask for, by eye
+LEAD_SECONDS = 0.6  # a gesture's first movement comes this much before its planned onset at most, by eye
+TAIL_SECONDS = 0.5  # and its last this much after the planned return, by eye
+CROSSING = 0.4  # s, by eye: a pose kept for a follower lives until this long after the follower's apex
+EVENT_SECONDS = 0.4  # either side of a head's, brow's or eye's event, by eye
+EMPHASIS_SECONDS = 0.5  # beside a stretch, in which a network moves otherwise too, by eye
 GROUPS = ("head", "brows", "gaze", "blinks", "breaths", "shifts", "smiles")
 
 

@@ -9,8 +9,8 @@ from engine.plan.candidates import HOLD_MIN
 from engine.plan.links import CLOSEST, USER, ended, in_order
 from engine.plan.types import Emphasis, Event, GesturePhrase, GesturePlan, Marks
 
-MEETS = 1e-3  # seconds: two gestures that hand over to each other do so at one moment
-OVERLAP = 0.3  # seconds by which a return may reach into the next preparation, as the planner lets it
+MEETS = 1e-3  # s, far below a frame: two gestures that hand over to each other do so at one moment
+OVERLAP = 0.3  # s by which a return may reach into the next preparation, as the planner lets it
 
 Chosen = Callable[[GesturePhrase | Event], bool]
 

@@ -1,4 +1,4 @@
-"""Gaze, blinks and smiles (semantics.md section 7).
+"""Gaze, blinks and smiles (docs/sources/semantics.md, section 7).
 
 Gaze: ``amount`` degrees of yaw, positive to the character's left; ``extra`` degrees of pitch, positive up. ``start`` to
 ``apex`` is the saccade, ``hold`` the fixation. Where the plan says nothing the eyes are on the audience and make their
@@ -20,18 +20,20 @@ from engine.plan.lanes import Wish, clip, settle
 from engine.plan.types import Event, GesturePhrase
 from engine.speech.types import Pause, Phrase
 
-TURN_END = 2.4
-AVERSION = (0.45, 1.6)
-RETURN = (0.6, 1.3)
-BLINK_SIGMA = 0.45
-BLINK_EARLIEST = 0.1
-BLINK_MIN_GAP = 0.7
-SMILE_RISE = 0.35
-WAIT = 1.2  # seconds without voice in which nobody plans what to say: the eyes wait on the listener
-WAIT_FIXATION = (1.6, 4.5)
-GLANCE, GLANCE_SECONDS = 0.35, (0.4, 0.9)  # how often the eyes go elsewhere after a fixation while waiting
+# By eye, where no source is named (docs/sources/semantics.md, section 7).
+TURN_END = 2.4  # s before the end of a turn, from when the eyes are back (second-hand)
+AVERSION = (0.45, 1.6)  # s of looking away before a phrase
+RETURN = (0.6, 1.3)  # s on the listener after looking away
+BLINK_SIGMA = 0.45  # no unit, of the logarithm of the gaps between blinks (log-normal: Bentivoglio 1997)
+BLINK_EARLIEST = 0.1  # s from the line's start
+BLINK_MIN_GAP = 0.7  # s from blink to blink
+SMILE_RISE = 0.35  # s until a smile is full
+WAIT = 1.2  # s without voice in which nobody plans what to say: the eyes wait on the listener
+WAIT_FIXATION = (1.6, 4.5)  # s on one place while waiting
+# How often the eyes go elsewhere after a fixation while waiting, and for how many seconds.
+GLANCE, GLANCE_SECONDS = 0.35, (0.4, 0.9)
 SHIFT_BLINKS = (6.0, 34.0)  # degrees of a gaze shift that is never and always made under a blink
-SHIFT_REACH = 1.6  # seconds from which a blink is drawn to a gaze shift
+SHIFT_REACH = 1.6  # s within which a blink is drawn to a gaze shift
 SHIFT_LARGE = 20.0  # degrees of a shift that calls for a blink of its own where none is near
 
 

@@ -1,4 +1,4 @@
-"""Head and brows (semantics.md section 7).
+"""Head and brows (docs/sources/semantics.md, section 7).
 
 Signs of ``amount``: nod and bow positive = chin down, shake and turn positive = to the character's left first, tilt
 positive = towards the character's right shoulder; degrees. A shake of 1.5 cycles swings one way, back past the middle,
@@ -21,14 +21,17 @@ from engine.plan.text import Token
 from engine.plan.types import Event, GesturePhrase
 from engine.speech.types import Accent
 
-SHAKE_LEAD = 0.12
-TILT_LEAD = 0.30
-TILT_RISE = 0.40
-HEAD_GAP = 0.12
+# By eye, where no source is named.
+SHAKE_LEAD = 0.12  # s before the stressed syllable
+TILT_LEAD = 0.30  # s before the stressed syllable
+TILT_RISE = 0.40  # s from start to apex
+HEAD_GAP = 0.12  # s between two movements of one lane
+# Seconds by design (docs/sources/semantics.md, section 7): ahead of the accent, and until a brow may rise again.
 BROW_LEAD = (0.06, 0.12)
 BROW_REFRACTORY = 1.2
-MADE_BOOST = 1.35
-FINAL = 0.25
+# By eye.
+MADE_BOOST = 1.35  # times a move's probability where the hands make the rule too
+FINAL = 0.25  # s before a phrase's end in which a syllable counts as its last
 PITCH = ("nod", "bow")
 
 

@@ -9,7 +9,7 @@ from engine.plan.candidates import BEAT_HOLD, HOLD_MIN, STRETCH
 from engine.plan.tables import ClassTimes, Style, load_tables
 from engine.plan.types import GesturePhrase, GesturePlan
 
-CLOSEST = 0.45  # from apex to apex: a short hold, and a way that can be seen
+CLOSEST = 0.45  # s from apex to apex: a short hold, and a way that can be seen (docs/sources/semantics.md, section 13)
 USER = "user"  # the rule of a phrase that a person made or changed
 
 

@@ -1,4 +1,5 @@
-"""The plan of somebody who listens to a line, or who only stands there (semantics.md sections 7 and 8)."""
+"""The plan of somebody who listens to a line, or who only stands there (docs/sources/semantics.md, sections 7 and
+8)."""
 
 from __future__ import annotations
 
@@ -11,20 +12,21 @@ from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import Event, GesturePlan
 from engine.speech.types import Speech
 
+# By eye, where no source is named.
 NOD_AT_END = 0.55  # chance of a nod at the end of an intonation phrase
 NOD_AFTER_LONG = 0.25  # and after a long word
-LONG_WORD = 0.5  # seconds
-NOD_SPACING = 2.2
-REACTION = (0.15, 0.45)  # a listener answers this long after what it answers, seconds
-BLINK_AFTER = (0.25, 0.5)  # and blinks this long after the speaker's pause begins
-LOOK_AWAY_EVERY = (5.0, 11.0)
-AWAY_SECONDS = (0.5, 1.1)
-SHIFT_EVERY = (22.0, 55.0)
-SHIFT_METRES = (0.012, 0.03)
-FIDGET_EVERY = (14.0, 35.0)
-BLINK_SECONDS = {"listen": 3.4, "idle": 3.8}
-MIRRORED_SMILE = 0.7
-QUESTION_BROW = 0.8
+LONG_WORD = 0.5  # s
+NOD_SPACING = 2.2  # s from nod to nod
+REACTION = (0.15, 0.45)  # s from what a listener answers to the answer
+BLINK_AFTER = (0.25, 0.5)  # s from the speaker's pause to the blink (Nakano and Kitazawa 2010)
+LOOK_AWAY_EVERY = (5.0, 11.0)  # s from one look away to the next
+AWAY_SECONDS = (0.5, 1.1)  # of one look away
+SHIFT_EVERY = (22.0, 55.0)  # s from weight shift to weight shift
+SHIFT_METRES = (0.012, 0.03)  # below a speaker's
+FIDGET_EVERY = (14.0, 35.0)  # s from fidget to fidget
+BLINK_SECONDS = {"listen": 3.4, "idle": 3.8}  # from blink to blink, around the 17 a minute at rest (Bentivoglio 1997)
+MIRRORED_SMILE = 0.7  # chance that the speaker's smile is returned
+QUESTION_BROW = 0.8  # chance of raised brows at a question
 
 
 def plan_listener(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:

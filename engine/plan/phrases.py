@@ -1,4 +1,5 @@
-"""From chosen gestures to phrases: how each ends, which hand makes it, how large it is (design.md section 5)."""
+"""From chosen gestures to phrases: how each ends, which hand makes it, how large it is (docs/sources/contracts.md,
+section 3)."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from engine.plan.candidates import STRETCH, Candidate, pick_beat
 from engine.plan.context import Context
 from engine.plan.types import GesturePhrase
 
-HAND_NOISE = 0.12
-SAME_SIDE = 0.25
-RETRACT_SLACK = 0.035
-AMPLITUDE = (0.5, 1.45)
+HAND_NOISE = 0.12  # no unit, spread of the shares of hands, by eye
+SAME_SIDE = 0.25  # no unit, what a hand gains by being on the gesture's own side, by eye
+RETRACT_SLACK = 0.035  # s by which another class's way back may be longer, about a frame, by eye
+AMPLITUDE = (0.5, 1.45)  # times the class's size, by eye
 
 
 @dataclass(frozen=True)

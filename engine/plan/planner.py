@@ -1,4 +1,5 @@
-"""Speech in, gesture plan out: text picks the gesture, audio times it (semantics.md sections 12 and 13)."""
+"""Speech in, gesture plan out: text picks the gesture, audio times it (docs/sources/semantics.md, sections 12 and
+13)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from engine.plan.speakers import NOBODY, Speaker
 from engine.plan.types import STYLES, GesturePlan
 from engine.speech.types import Speech
 
-ENERGY = (0.5, 1.5)
+ENERGY = (0.5, 1.5)  # no unit, the range of the setting (docs/sources/semantics.md, section 13)
 
 
 def plan_gestures(speech: Speech, style: str, energy: float, seed: int, speaker: Speaker = NOBODY) -> GesturePlan:

@@ -16,7 +16,7 @@ from engine.plan.text import read_tokens
 from engine.plan.types import Event, GesturePhrase, GesturePlan
 from engine.speech.types import Speech
 
-NOTICED = 0.012  # seconds: smaller differences come from aligning again, and move nothing
+NOTICED = 0.012  # s, by eye: smaller differences come from aligning again, and move nothing
 
 
 def retimed(plan: GesturePlan, speech: Speech) -> GesturePlan:

@@ -11,7 +11,7 @@ from engine.plan.candidates import HOLD_MIN, STRETCH
 from engine.plan.links import CLOSEST, USER, class_times, in_order, linked
 from engine.plan.types import Event, GesturePhrase, GesturePlan
 
-IDS_OF_A_SEED = 10_000
+IDS_OF_A_SEED = 10_000  # no unit, chosen: more gestures than a line of any length has
 SEEDS_TOLD_APART = 200_000  # so that every id fits 31 bits
 HEAD, FACE = ("head", "gaze"), ("brows", "blinks", "smiles")
 

@@ -1,4 +1,4 @@
-"""Which words call for which rule (semantics.md section 12): trigger words, lists, questions."""
+"""Which words call for which rule (docs/sources/semantics.md, section 12): trigger words, lists, questions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from engine.plan.tables import Lexicon, Rule, Tables
 from engine.plan.text import Token, normalise
 
-ACCENTED = 0.35
-LIST_WORDS = 4
-QUESTION_HOLD = 0.45
+ACCENTED = 0.35  # 0..1, the prominence from which a word counts as accented, by eye
+LIST_WORDS = 4  # words of the longest item of a list, by eye
+QUESTION_HOLD = 0.45  # s from the anchor's peak to the sentence's end, so that the hand can be held, by eye
 
 
 @dataclass(frozen=True)

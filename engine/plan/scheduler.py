@@ -1,4 +1,5 @@
-"""Which candidates become gestures: weighted interval scheduling at a wished rate (semantics.md section 13).
+"""Which candidates become gestures: weighted interval scheduling at a wished rate (docs/sources/semantics.md,
+section 13).
 
 The rate and the share of meaning enter as two prices (a cost per gesture, a factor on meanings) found by bisection;
 each round of scheduling is linear after one sort, so a line of any length costs O(n log n).
@@ -17,19 +18,21 @@ from numpy.typing import NDArray
 from engine.plan.candidates import Candidate
 from engine.plan.context import Context
 
+# By design (docs/sources/semantics.md, section 13): seconds from a gesture to its repetition, factors on its worth.
 REPEAT_NEAR, REPEAT_FAR = 3.0, 8.0
 NOVELTY_NEAR, NOVELTY_FAR = 0.1, 0.35
-WIDOWED = 0.25
-CLOSE = 80
-SHORT = 40
-ROUNDS = 8
-EVEN_ROUNDS = 8
-EVEN_SLACK = 1.0
-EVEN_STEP = 0.6
-STEER = 1.15
-STRONG_HIT = 25.0
+# By eye; factors and counts of the search.
+WIDOWED = 0.25  # factor on half of a pair without the other half
+CLOSE = 80  # a number within 1/80 of the goal is near enough
+SHORT = 40  # gestures of a line that is short enough to solve anew in each round
+ROUNDS = 8  # of mending, at most
+EVEN_ROUNDS = 8  # of evening out, at most
+EVEN_SLACK = 1.0  # gestures too many or too few in four spacings that are let be
+EVEN_STEP = 0.6  # of the first round, in units of the mean worth
+STEER = 1.15  # factor on the price of meaning from round to round
+STRONG_HIT = 25.0  # priority x probability from which a word calls strongly for its gesture
 # A short line whose words call for far more gestures than it has room for may show more of them, and more than the
-# usual share of meaning; the bands are of ordinary text, pooled, and long text keeps to them.
+# usual share of meaning; the bands are of ordinary text, pooled, and long text keeps to them. Gestures; shares; by eye.
 LONG_ENOUGH, FULL_OF_MEANING, FULL_RATE = (4, 16), 0.28, 0.3
 
 

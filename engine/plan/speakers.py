@@ -1,8 +1,8 @@
 """Who speaks: what stays the same from line to line in one person's gesturing, as a preset that can be saved.
 
 People differ in handedness, in how often, how large and how fast they gesture, in how they stand and rest and in habits
-of head and eyes, and keep to their ways (semantics.md sections 4 and 5). Factors are against the style's own numbers,
-so that a speaker stays the same person from calm to excited.
+of head and eyes, and keep to their ways (docs/sources/semantics.md, sections 4 and 5). Factors are against the style's
+own numbers, so that a speaker stays the same person from calm to excited.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ DEFAULT = "default"
 HANDEDNESS = ("right", "left")
 _TABLE = json.loads((ASSETS / "speaker.json").read_text(encoding="utf-8"))["factors"]
 FACTORS: dict[str, tuple[float, float]] = {name: (row["low"], row["high"]) for name, row in _TABLE.items()}
-MOST_NAME = 64
-STRONGEST_TASTE = 10.0
+MOST_NAME = 64  # characters of a speaker's name, by eye
+STRONGEST_TASTE = 10.0  # times a gesture's or rest's weight: the most that a preset may ask for, by eye
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Move:
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the rule table (semantics.md section 12). ``partner`` is the rule whose gesture completes this one.
+    """A row of the rule table (docs/sources/semantics.md, section 12). ``partner`` is the rule whose gesture completes
+    this one.
 
     ``act``: what is said is done by saying it (a greeting, a farewell), however lightly the word is spoken.
     """

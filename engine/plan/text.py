@@ -11,10 +11,11 @@ import numpy as np
 from engine.plan.tables import Lexicon
 from engine.speech.types import PROSODY_HOP, Accent, Phone, Speech, Word
 
-CLAUSE_PAUSE = 0.15
-SENTENCE_PAUSE = 0.6
-TOPIC_PAUSE = 0.6
-TOPIC_SPACING = 20.0
+# By eye, where no source is named.
+CLAUSE_PAUSE = 0.15  # s of silence that end a clause without a comma
+SENTENCE_PAUSE = 0.6  # s that end a sentence of a transcript without full stops
+TOPIC_PAUSE = 0.6  # s before a new topic (docs/sources/semantics.md, section 12)
+TOPIC_SPACING = 20.0  # s from new topic to new topic
 _EDGE = re.compile(r"^[^\w']+|[^\w']+$")
 _CLOSERS = "\"'”’)]"
 

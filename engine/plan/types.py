@@ -1,4 +1,5 @@
-"""The gesture plan: what the engine intends, as plain data. Times are seconds, never frames (design.md section 5)."""
+"""The gesture plan: what the engine intends, as plain data. Times are seconds, never frames (docs/sources/contracts.md,
+section 3)."""
 
 from __future__ import annotations
 

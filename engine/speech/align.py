@@ -19,16 +19,16 @@ from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, SILENCE, Floats, Phone
 
 Advance = Callable[[float], None]
 
-MISMATCH = 0.35  # share of words found below which the transcript is said not to belong to the audio
-_NAMED = 8
-_CUE_MARGIN = 0.3
-_MERGE_GAP = 0.35
-_EDGE = 0.05  # heard beyond given times
-_MAX_GROUP = 11.0
-_DECODE = (7.0, 11.0)
-_MIN_DECODE = 0.3
-_PHONE_SECONDS = 0.09
-_SNAP = 0.03  # silences shorter than this between phones are closed
+MISMATCH = 0.35  # share of words found, by eye; below it the transcript is said not to belong to the audio
+_NAMED = 8  # lost words that the warning names, by eye
+_CUE_MARGIN = 0.3  # s around a cue's times, by eye: subtitles are rarely exact
+_MERGE_GAP = 0.35  # s, by eye: timed words that stand nearer are one stretch
+_EDGE = 0.05  # s heard beyond given times, by eye
+_MAX_GROUP = 11.0  # s of a stretch, by eye: what one search takes
+_DECODE = (7.0, 11.0)  # s, by eye: a longer stretch is cut at its quietest moment in this range
+_MIN_DECODE = 0.3  # s of voice without a word that are decoded, by eye
+_PHONE_SECONDS = 0.09  # s of a phone in fluent English, by eye
+_SNAP = 0.03  # s, three frames of the aligner, by eye: shorter silences between phones are closed
 
 
 @dataclass(frozen=True)

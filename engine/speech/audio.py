@@ -11,10 +11,10 @@ import numpy as np
 from engine.errors import AudioError
 from engine.speech.types import SAMPLE_RATE, Floats
 
-MIN_SECONDS = 0.3
-MAX_SECONDS = 30 * 60.0
-SILENT_PEAK = 2e-4  # -74 dB of full scale: below the dither and hum of any usable recording
-_BLOCK_FRAMES = 1 << 18
+MIN_SECONDS = 0.3  # by eye: less holds no word
+MAX_SECONDS = 30 * 60.0  # chosen: longer is no line of dialogue
+SILENT_PEAK = 2e-4  # of full scale (-74 dB), by eye: below the dither and hum of any usable recording
+_BLOCK_FRAMES = 1 << 18  # samples of each channel, 1 MiB, by eye
 
 
 def load_audio(path: Path | str) -> tuple[Floats, str]:

@@ -16,10 +16,11 @@ from engine.errors import CospeechError
 from engine.speech.lexicon import Pronunciation
 from engine.speech.types import SAMPLE_RATE, SILENCE, Floats, Phone
 
-PADS = (0.1, 0.165)  # seconds of silence around a stretch (the model expects it), and what to try when a pass fails
-_FRAME = 0.01
-_LEVEL = 0.6  # of full scale, for the stretch's 99.9th percentile
+PADS = (0.1, 0.165)  # s of silence around a stretch (the model expects it), and what to try when a pass fails; by eye
+_FRAME = 0.01  # s, pocketsphinx's
+_LEVEL = 0.6  # of full scale, for the stretch's 99.9th percentile, by eye
 _SILENCE_WORD, _GARBAGE_WORD = "<sil>", "[SPEECH]"
+# Of the loose search: probabilities of its arcs and the most tokens that one arc passes over, by eye.
 _JUMP, _ENTER, _SKIP, _GARBAGE = 1e-14, 0.05, 1e-9, 1e-2
 _SKIP_REACH = 3
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats
 
 HOP = round(PROSODY_HOP * SAMPLE_RATE)
-_FLOOR_DB = -100.0
-_DIGITAL_DB = -85.0  # below it nothing was recorded: an editor's silence
-_BLOCK = 4096  # frames at a time
+_FLOOR_DB = -100.0  # of full scale, just below a 16-bit recording's last bit (-96)
+_DIGITAL_DB = -85.0  # of full scale, by eye: below it nothing was recorded, an editor's silence
+_BLOCK = 4096  # frames at a time, by eye
 
 
 def energy_db(waveform: Floats, width: int = 2) -> Floats:

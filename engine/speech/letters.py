@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MODEL_FILE = Path(__file__).resolve().parents[2] / "assets" / "speech" / "letter_to_sound.npz"
-END = 0  # the token before the first and after the last letter
-_ORDER = 6
-_BEAM = 8
-_STEP = 1 / 16  # quantisation of the stored logarithms
+END = 0  # no unit: the token before the first and after the last letter
+_ORDER = 6  # tokens, as trained (engine/training/letter_to_sound.py)
+_BEAM = 8  # hypotheses that are kept, by eye
+_STEP = 1 / 16  # no unit, as trained: quantisation of the stored logarithms
+# No unit, by eye: what a pair costs that was never seen, a little more than the largest stored logarithm (255 / 16).
 _UNSEEN = 16.0
 
 

@@ -11,9 +11,9 @@ from engine.speech.stress import word_stress
 from engine.speech.types import VOWELS
 
 Pronunciation = tuple[str, ...]
-_MAX_PRONUNCIATIONS = 4
+_MAX_PRONUNCIATIONS = 4  # of a word, by eye: each makes the search larger
 _VOICELESS = frozenset(["P", "T", "K", "F", "TH"])
-LONGEST_WORD = 64  # letters; what is longer is no word, and the rest of it is not said
+LONGEST_WORD = 64  # letters, by eye; what is longer is no word, and the rest of it is not said
 _SIBILANTS = frozenset(["S", "Z", "SH", "ZH", "CH", "JH"])
 _SUFFIXES: dict[str, Pronunciation] = {
     "ing": ("IH", "NG"), "in'": ("IH", "N"), "er": ("ER",), "ers": ("ER", "Z"), "est": ("AH", "S", "T"),

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 CHOSEN_FOLDER = "NUMBA_CACHE_DIR"  # numba's own variable: who sets it has chosen the folder
-PATIENCE = 300.0  # s; compiling takes 25 s on one slow core, so whoever holds the lock longer hangs
+PATIENCE = 300.0  # s; compiling takes 25 s on one slow core (measured), so whoever holds the lock longer hangs
 PARTS = ("core.audio", "onset")  # librosa imports its parts when they are used; these, and what they need, are
 
 

@@ -15,8 +15,8 @@ from engine.speech.transcript import Transcript, read_transcript
 from engine.speech.types import SAMPLE_RATE, Prosody, Speech
 
 Progress = Callable[[str, float], None]
-_FOREIGN_SHARE = 0.5
-_MIN_JUDGED = 8
+_FOREIGN_SHARE = 0.5  # of words that no dictionary lists, by eye: from here the language is not English
+_MIN_JUDGED = 8  # words that it takes to judge, by eye
 
 
 def load_speech(

@@ -19,20 +19,21 @@ from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats, Phone
 
 Advance = Callable[[float], None]
 
-_WINDOW = (8.0, 13.0)  # the cut is the quietest moment in this range after the window's start
-_LOOK_AHEAD = 2.0
-_MAX_LAST = 16.0
-_TOKENS_PER_SECOND = 6.5
-_DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores a frame: of one token, of the better of two neighbours
+# Scores are pocketsphinx's a frame, set on English recordings; the rest by eye.
+_WINDOW = (8.0, 13.0)  # s after a window's start, in which it is cut at the quietest moment
+_LOOK_AHEAD = 2.0  # s heard beyond the cut
+_MAX_LAST = 16.0  # s of the last window
+_TOKENS_PER_SECOND = 6.5  # of fast speech
+_DOUBT_ONE, _DOUBT_TWO = -60.0, -44.0  # scores: of one token, of the better of two neighbours
 _USUAL = -15.0  # median score of clean speech; noisy speech shifts the limits, by _LENIENCE at most
-_LENIENCE, _JUDGED = -25.0, 8
-_HOPELESS, _NOISY_DB = -47.0, 22.0
+_LENIENCE, _JUDGED = -25.0, 8  # score, and tokens that it takes to judge
+_HOPELESS, _NOISY_DB = -47.0, 22.0  # score of what is garbage; loud over quiet frames of a noisy recording
 _MISSES = 5  # windows without a single word at the start, after which the span is given up
-_UNEXPLAINED = 0.7  # seconds of voice without a token that call for the loose search
-_RETRY_TOKENS = 8
-_SHORT, _SHORT_SLACK = 3, 15.0
+_UNEXPLAINED = 0.7  # s of voice without a token that call for the loose search
+_RETRY_TOKENS = 8  # passed over together, at most, to be tried once more
+_SHORT, _SHORT_SLACK = 3, 15.0  # phones of a short token, and the score by which it may be worse
 _JUMP_COST, _TOKEN_COST, _MAX_JUMP_COST = 4.0, 1.5, 24.0  # of passing over tokens, in phones
-_MIN_GAP = 0.08
+_MIN_GAP = 0.08  # s of audio left in which a token is looked for
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,19 @@ from engine.speech.types import (
 Advance = Callable[[float], None]
 Doubles = NDArray[np.float64]
 
-PAUSE_SECONDS = 0.12
-PHRASE_PAUSE_SECONDS = 0.2
-_QUIET_SECONDS = 0.25  # quiet that counts as a pause although the aligner heard phones there
-_CHUNK, _MARGIN = 20.0, 0.2
-_FLOOR_HZ, _CEILING_HZ = 65.0, 500.0
-_ACCENT_DISTANCE = 0.2
-_ACCENT_SCORE = 0.55
+# By eye, where no source is named.
+PAUSE_SECONDS = 0.12  # from here a silence is a pause
+PHRASE_PAUSE_SECONDS = 0.2  # from here it ends a phrase
+_QUIET_SECONDS = 0.25  # of quiet that count as a pause although the aligner heard phones there
+_CHUNK, _MARGIN = 20.0, 0.2  # s analysed at once, and beyond its ends: Praat's window at 65 Hz is 0.05 s
+_FLOOR_HZ, _CEILING_HZ = 65.0, 500.0  # of the first look: speaking voices
+_ACCENT_DISTANCE = 0.2  # s from accent to accent
+_ACCENT_SCORE = 0.55  # no unit, of the weighted sum below
 _ACCENTED_SHARE = 0.7  # of the content words' stressed syllables, at least
+# Weights of what makes prominent, each in standard deviations within the line.
 _WEIGHTS = {"f0": 0.35, "rise": 0.2, "energy": 0.3, "length": 0.25}
-_CONTENT, _NUCLEAR, _FUNCTION, _UNSTRESSED = 0.5, 0.6, 0.7, 1.5
-_SURROUNDINGS = 0.9
+_CONTENT, _NUCLEAR, _FUNCTION, _UNSTRESSED = 0.5, 0.6, 0.7, 1.5  # added or taken off by kind of syllable
+_SURROUNDINGS = 0.9  # s either side that a vowel stands out from
 
 
 def analyse(waveform: Floats, words: Sequence[Word], phones: Sequence[Phone], advance: Advance) -> Prosody:

@@ -3,7 +3,7 @@
 Two known faults of the acoustic model are mended. It lets the first and last sound of a word reach into a short pause;
 those edges are trimmed to where the sound stands out from the pause. And its 25 ms analysis window hears a sound
 before it begins; what remains of that after trimming was measured on synthetic speech with known times
-(tests/engine/speech_bench.py) and is taken off by class of sound.
+(tests/bench/speech_bench.py) and is taken off by class of sound.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from engine.speech.types import SAMPLE_RATE, VOWELS, Floats, Phone
 
 Bools = NDArray[np.bool_]
 
+# By eye, where no source is named.
 _STEP = 80  # samples: 5 ms
 _PEAK_RANGE = 50.0  # dB below a word's loudest moment at which a sound counts as gone
-_FLOOR_MARGIN = 6.0
-_MIN_RANGE = 18.0
-_MIN_TRIM = 0.03
+_FLOOR_MARGIN = 6.0  # dB over the recording's noise at which a sound counts as there
+_MIN_RANGE = 18.0  # dB below a word's loudest moment, at least
+_MIN_TRIM = 0.03  # s, three frames of the aligner: less is left as it is
 _DIP = 12  # steps of quiet inside a sound that make it begin behind them
-_CLOSURE = 0.045  # a plosive's closure belongs to it, as far as it is known to be one
-_LONG_CLOSURE = 0.11  # one that is longer began as a pause
-_KEEP = 0.03
-_JOINED = 0.03  # a smaller gap between tokens is no silence
+_CLOSURE = 0.045  # s; a plosive's closure belongs to it, as far as it is known to be one
+_LONG_CLOSURE = 0.11  # s; one that is longer began as a pause
+_KEEP = 0.03  # s of its first and last sound that a word keeps
+_JOINED = 0.03  # s; a smaller gap between tokens is no silence
 _PLOSIVES = frozenset(["P", "T", "K", "B", "D", "G", "CH", "JH"])
-_FAINT = {"F": 0.11, "TH": 0.1, "HH": 0.08, "DH": 0.04, "V": 0.05}  # usual lengths of what may be fainter than noise
+_FAINT = {"F": 0.11, "TH": 0.1, "HH": 0.08, "DH": 0.04, "V": 0.05}  # s, usual lengths of what may be fainter than noise
 _GLIDES = frozenset(["L", "R", "W", "Y"])
+# Seconds, measured on synthetic speech with known times (tests/bench/speech_bench.py).
 _AFTER_SILENCE = {"vowel": -0.005, "plosive": 0.0, "glide": -0.005, "other": -0.005}
 _IN_SPEECH = 0.003
 

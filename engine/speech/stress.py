@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.speech.types import VOWELS
 
 MODEL_FILE = Path(__file__).resolve().parents[2] / "assets" / "speech" / "word_stress.npz"
-BUCKETS = 1 << 15
+BUCKETS = 1 << 15  # features are hashed into, chosen: the size of assets/speech/word_stress.npz
 FUNCTION_WORDS = frozenset(
     """a an the and or but nor so as if than that of to in on at by for from with into onto upon about over under
     i me my you your he him his she her it its we us our they them their who whom whose which what

@@ -15,7 +15,7 @@ from engine.speech.spoken import CURRENCIES, plain_ascii, spoken_form
 from engine.speech.types import SILENCE, VOWELS, Phone
 
 CONSONANTS = frozenset("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split())
-MAX_BYTES = 4_000_000
+MAX_BYTES = 4_000_000  # chosen: hours of speech, far from what fills the memory
 _SUBTITLES = (".srt", ".vtt")
 _SILENCES = frozenset(["", "sil", "sp", "spn", "<eps>", "<sil>", "pau", "#", "_", "<p>", "<unk>", "noise", "[noise]"])
 _SCALE_WORDS = frozenset(["hundred", "thousand", "million", "billion", "trillion"])

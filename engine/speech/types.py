@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-SAMPLE_RATE = 16000
-PROSODY_HOP = 0.01
+SAMPLE_RATE = 16000  # Hz, what pocketsphinx's model and all published networks hear
+PROSODY_HOP = 0.01  # s, the frame of pocketsphinx and Praat
 SILENCE = "SIL"
 VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
 

@@ -1,4 +1,5 @@
-"""The BEAT2 layout on disk: takes with motion, speech and split, and windows over them (emage.md section 7).
+"""The BEAT2 layout on disk: takes with motion, speech and split, and windows over them (docs/sources/emage.md,
+section 7).
 
 A folder holds ``smplxflame_30/<id>.npz``, ``wave16k/<id>.wav`` and ``train_test_split.csv``; ``footcontact/<id>.npy``
 is read where it lies, else contacts are worked out on the user's SMPL-X model, or on our skeleton. Nothing
@@ -24,12 +25,13 @@ Floats = NDArray[np.float32]
 JointPlaces = Callable[[Floats, Floats, Floats, Floats], NDArray[np.float64]]
 """Poses (T, 55, 3) as stored, trans (T, 3), betas (300,), expressions (T, 100) -> world joints (T, 55, 3)."""
 
+# BEAT2 and EMAGE's release (docs/sources/emage.md, sections 2.2, 4 and 7): Hz, samples, frames, joints.
 FPS = 30
 RATE = 16000
 SAMPLES = RATE // FPS
 WINDOW, STRIDE = 64, 20
 CONTACT_JOINTS = (7, 8, 10, 11)
-CONTACT_STEP = 0.01  # metres a frame below which a joint is in contact
+CONTACT_STEP = 0.01  # m a frame below which a joint is in contact
 SPLITS = ("train", "val", "test")
 EXCLUDED = "additional"
 
@@ -142,7 +144,7 @@ def skeleton_places(poses: Floats, trans: Floats, _betas: Floats, _expressions: 
 def still_feet(points: NDArray[np.float64]) -> Floats:
     """(T, 4) contacts from world joints (T, 55, 3): 1 where an ankle or toe base goes less than 1 cm to the next frame.
 
-    The last frame has no next one and always counts as still (emage.md section 2.2).
+    The last frame has no next one and always counts as still (docs/sources/emage.md, section 2.2).
     """
     steps = np.linalg.norm(np.diff(points[:, list(CONTACT_JOINTS)], axis=0), axis=-1)
     still = np.concatenate([steps < CONTACT_STEP, np.ones((1, 4), bool)])

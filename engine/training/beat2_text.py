@@ -1,7 +1,8 @@
 """What is said and meant in a take of BEAT2: words from TextGrids, semantic scores from label files.
 
 ``textgrid/<id>.TextGrid`` holds the words in its first tier, silence as empty intervals; ``sem/<id>.txt`` a line for
-each stretch: name, start, end, duration, score, separated by tabs (semtalk.md sections 4.3 and 4.6, semges.md 3).
+each stretch: name, start, end, duration, score, separated by tabs (docs/sources/semtalk.md, sections 4.3 and 4.6,
+docs/sources/semges.md, section 3).
 """
 
 from __future__ import annotations

@@ -28,13 +28,13 @@ from engine.models.phase_gesture import (
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 
-RATE = 30.0
-PAD = 15
+RATE = 30.0  # Hz, the corpus's
+PAD = 15  # frames before and after a clip, by eye: half a second for filters to settle
 ROUGH_ACTORS = ("PN", "Utah")
-ROUGH_CUTOFF = 5.5
-SNAP_DEGREES = 40.0
+ROUGH_CUTOFF = 5.5  # Hz, by eye: what an uneven time base adds lies above
+SNAP_DEGREES = 40.0  # a frame, as the corpus's flags: no finger is so fast
 SKIPPED_FLAGS = ("body_snap",)
-FINGERS = tuple(range(25, JOINT_COUNT))
+FINGERS = tuple(range(25, JOINT_COUNT))  # SMPL-X joints
 PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
 NO_GESTURE = "The corpus in {} holds no usable gesture; choose the folder of the gesture corpus"
 

@@ -1,4 +1,4 @@
-"""Training of EMAGE's transformer on frozen codecs (emage.md section 8.1)."""
+"""Training of EMAGE's transformer on frozen codecs (docs/sources/emage.md, section 8.1)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from engine.training.loop import Batch, RunOptions
 from engine.training.start import start_transformer
 
 SCHEDULE_EPOCHS = 400
-SHARE_START, SHARE_RISE = 0.05, 0.95
+SHARE_START, SHARE_RISE = 0.05, 0.95  # of channels that are hidden
 
 
 def hidden_share(epoch: float, published: bool, step: int = 0, steps_per_epoch: int = 135) -> float:
     """The share of channels that the random passes hide.
 
     Intended: from 5 % to all of them over 400 epochs. As published, an operator's precedence makes it step / 135 x 400
-    x 0.95 + 0.05: all hidden from the second step on (emage.md Q6).
+    x 0.95 + 0.05: all hidden from the second step on (docs/sources/emage.md, Q6).
     """
     if published:
         return min(1.0, step / steps_per_epoch * SCHEDULE_EPOCHS * SHARE_RISE + SHARE_START)

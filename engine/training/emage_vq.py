@@ -1,4 +1,4 @@
-"""Training of EMAGE's codecs and of its auto-encoder of global motion (emage.md section 8.2).
+"""Training of EMAGE's codecs and of its auto-encoder of global motion (docs/sources/emage.md, section 8.2).
 
 The losses on the SMPL-X mesh need the user's licensed model; without it they are off, and :func:`mesh.mesh_note` says
 so. Joint positions are taken on our own skeleton then.
@@ -26,17 +26,18 @@ from engine.training.mesh import PartBody
 from engine.training.start import start_codec
 
 CODEC_PARTS = ("face", "upper", "hands", "lower", "global")
-CHANNELS = {"face": 106, "upper": 78, "hands": 180, "lower": 61, "global": 61}
-DEPTH = {"face": 2, "upper": 2, "hands": 2, "lower": 4, "global": 4}
-BETAS = (0.5, 0.999)
-FOOT_WEIGHT, FOOT_CONTACT = 20.0, 0.95
-GLOBAL_WEIGHT = 5.0
-NEARLY_ONE = 1.0 - 1e-6
-TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)
-EXPRESSION = slice(6, None)
-CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)
-FEET = (7, 8, 10, 11)
-REVIVE_STEPS, REVIVE_WINDOWS = 20, 64
+# EMAGE's release (docs/sources/emage.md, sections 1.2, 2.2 and 8.2), where it is not said otherwise.
+CHANNELS = {"face": 106, "upper": 78, "hands": 180, "lower": 61, "global": 61}  # of a frame
+DEPTH = {"face": 2, "upper": 2, "hands": 2, "lower": 4, "global": 4}  # layers
+BETAS = (0.5, 0.999)  # Adam's
+FOOT_WEIGHT, FOOT_CONTACT = 20.0, 0.95  # no unit; contact from which a foot stands
+GLOBAL_WEIGHT = 5.0  # no unit
+NEARLY_ONE = 1.0 - 1e-6  # cosine, ours: beyond it the arc cosine has no gradient
+TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)  # channels
+EXPRESSION = slice(6, None)  # channels
+CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)  # channels
+FEET = (7, 8, 10, 11)  # SMPL-X joints
+REVIVE_STEPS, REVIVE_WINDOWS = 20, 64  # ours, by eye: from reviving to reviving, and what is looked at
 
 
 def codec_size(part: str, latent: int = 256, codes: int = 256) -> CodecSize:

@@ -1,4 +1,5 @@
-"""Training of SemGes on BEAT2: a codec each of hands and body, then the second stage on them (semges.md 2 and 5).
+"""Training of SemGes on BEAT2: a codec each of hands and body, then the second stage on them (docs/sources/semges.md,
+sections 2 and 5).
 
 Motion is SMPL-X's at 30 frames a second, hands and body as its two codebooks; speech is heard on the motion's times.
 HuBERT is frozen, as released: its features of a take are computed once, before training.
@@ -28,10 +29,11 @@ from engine.training.loop import Batch, RunOptions
 from engine.training.semges_losses import SemgesFaults, codec_losses, latent_losses
 
 PARTS = ("hands", "body")
-CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)
+# SemGes' release (docs/sources/semges.md, sections 2 and 5), where it is not said otherwise.
+CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)  # Adam's
 CODEC_RATE, CODEC_RATE_BATCH = 3e-4, 128  # the rate is for a batch of 128, and grows with it
-NETWORK_CLIP = 0.5
-CODEC_STRIDE, NETWORK_STRIDE = 20, 10
+NETWORK_CLIP = 0.5  # norm of a gradient
+CODEC_STRIDE, NETWORK_STRIDE = 20, 10  # frames from window to window, ours at 30 a second
 Hear = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 

@@ -1,4 +1,5 @@
-"""SemGes' losses of both stages, with the faults of the release behind one option (semges.md sections 2, 5 and 9)."""
+"""SemGes' losses of both stages, with the faults of the release behind one option (docs/sources/semges.md, sections 2,
+5 and 9)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from engine.models.semges import SemgesOutput
 from engine.models.semges_codec import SemgesCodec
 from engine.models.semges_motion import joint_matrices
 
-KNEE = 0.1
+KNEE = 0.1  # of Huber's loss (docs/sources/semges.md, section 5)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Training of SemTalk on BEAT2: the codecs, then the base and the sparse network on them (semtalk.md 3.1 and 8).
+"""Training of SemTalk on BEAT2: the codecs, then the base and the sparse network on them (docs/sources/semtalk.md,
+sections 3.1 and 8).
 
 HuBERT and CLIP are frozen, as released: their features are computed once, before training.
 """
@@ -34,11 +35,12 @@ from engine.training.emage_vq import EXPRESSION, CodecLosses, geodesic, mesh_los
 from engine.training.loop import Batch, RunOptions
 from engine.training.semtalk_losses import SemTalkBatch, base_losses, sparse_losses
 
-BETAS = (0.5, 0.999)
-CLIP = 0.99
-EPOCHS = 200.0
-SHARE_START, SHARE_RISE, SHARE_EPOCHS, SHARE_UNTIL = 0.05, 0.95, 400.0, 130.0
-LEAST_SCORE = 0.1  # at or below it a stretch has no meaning
+# SemTalk's release (docs/sources/semtalk.md, sections 3.1, 4.6 and 8).
+BETAS = (0.5, 0.999)  # Adam's
+CLIP = 0.99  # norm of a gradient
+EPOCHS = 200.0  # of a training
+SHARE_START, SHARE_RISE, SHARE_EPOCHS, SHARE_UNTIL = 0.05, 0.95, 400.0, 130.0  # of channels that are hidden, and epochs
+LEAST_SCORE = 0.1  # 0..1; at or below it a stretch has no meaning
 BASE, SPARSE = "semtalk-base", "semtalk-sparse"
 Floats = NDArray[np.float32]
 Sentences = Callable[[list[str]], Tensor]

@@ -1,4 +1,4 @@
-"""The losses of SemTalk's two networks against its frozen codecs (semtalk.md section 8)."""
+"""The losses of SemTalk's two networks against its frozen codecs (docs/sources/semtalk.md, section 8)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.models.semtalk import SemTalkBase, SemTalkSparse, rhythm_loss
 from engine.models.semtalk_body import BODY, PARTS, Shown, Tokens
 from engine.models.semtalk_motion import SEED, SemTalkCodecs
 
-LATENT_WEIGHT = 3.0 / 6.0
+LATENT_WEIGHT = 3.0 / 6.0  # no unit, six levels (docs/sources/semtalk.md, section 8)
 PASSES = ("full", "self", "word")
 
 

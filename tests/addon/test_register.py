@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.limits import HANG_SECONDS
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Run the benchmarks and write their JSON (design.md section 9)."""
+"""Run the benchmarks: a row as soon as it is taken, and their JSON (docs/sources/contracts.md, section 6)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -15,8 +18,9 @@ import soundfile
 
 from tests.bench import control, emage, quick, semtalk
 from tests.bench.machine import machine
-from tests.bench.runs import timed
-from tests.bench.speech import ROOT, make_line
+from tests.bench.runs import lines_of, timed
+from tests.bench.speech import make_line
+from tests.places import ROOT
 
 # name -> what must be reached (design: at most)
 REACH = {
@@ -31,10 +35,12 @@ REACH = {
     **quick.REACH,
     **control.REACH,
 }
+UNITS = {"mb": "MB", "1min": "ratio"}  # by a name's last word, where that is not the unit itself
 BEDS = {"pins": "pins", "face": "face", "emage": "emage_mends"}
 ONE_RUN = """
 import resource, sys, time
-from engine.pipeline import TakeOptions, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from pathlib import Path
 options = TakeOptions(audio=sys.argv[1], transcript=sys.argv[2])
 for _ in range(int(sys.argv[3])):
@@ -44,85 +50,122 @@ for _ in range(int(sys.argv[3])):
 print("rss", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0)
 """
 
-
-def in_process(audio: Path, transcript: Path, runs: int) -> tuple[list[float], float]:
-    """Seconds of each run in one fresh engine process, and its peak memory in MB."""
-    command = [sys.executable, "-c", ONE_RUN, str(audio), str(transcript), str(runs)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout.split()
-    values = [(out[i], float(out[i + 1])) for i in range(0, len(out), 2)]
-    return [value for name, value in values if name == "seconds"], next(v for name, v in values if name == "rss")
+Figures = dict[str, list[float]]
 
 
-def result(values: list[float], unit: str) -> dict[str, float | int | str]:
-    """Median, range and count."""
+@dataclass(frozen=True)
+class Measurement:
+    """Rows that are taken together, of a folder for scratch and a number of runs. ``long`` ones only where asked."""
+
+    rows: tuple[str, ...]
+    take: Callable[[Path, int], Figures]
+    long: bool = False
+
+
+def in_process(folder: Path, seconds: float, runs: int) -> tuple[list[float], float, float]:
+    """A line of about ``seconds`` in one fresh engine process: seconds of each run, peak memory in MB, its length."""
+    audio, transcript = make_line(folder, seconds)
+    out = lines_of("-c", ONE_RUN, audio, transcript, runs)
+    memory = next(float(line.split()[1]) for line in out if line.startswith("rss "))
+    return (
+        [float(line.split()[1]) for line in out if line.startswith("seconds ")],
+        memory,
+        soundfile.info(audio).duration,
+    )
+
+
+def minute(folder: Path, runs: int) -> Figures:
+    """A take of a minute; the first run, which warms up, is left out."""
+    seconds, memory, length = in_process(folder, 60.0, runs + 1)
+    return {"generate_60s_s": [value * 60.0 / length for value in seconds[1:]], "peak_rss_mb": [memory]}
+
+
+def quarter(folder: Path, runs: int) -> Figures:
+    """A take of 16 minutes, and how much more a second of it takes than a second of a minute's line."""
+    seconds, memory, length = in_process(folder, 960.0, 1)
+    short = statistics.median(minute(folder, runs)["generate_60s_s"]) / 60.0
+    return {"peak_rss_16min_mb": [memory], "scaling_16min_over_1min": [seconds[0] / length / short]}
+
+
+def cold(folder: Path, runs: int) -> Figures:
+    """The command line from its start; the first process, which compiles bytecode, is left out."""
+    audio, transcript = make_line(folder, 10.0)
+    words = ["generate", str(audio), "--transcript", str(transcript), "--out", str(folder / "cold.npz")]
+    command = [sys.executable, "-m", "engine", *words]
+    run = partial(subprocess.run, command, cwd=ROOT, check=True, capture_output=True)
+    return {"cold_cli_10s_s": timed(run, runs + 1)[1:]}
+
+
+def keys(_: Path, runs: int) -> Figures:
+    """A minute's keys written."""
+    out = lines_of("-m", "tests.bench.write_keys", runs)
+    return {"write_keys_60s_s": [float(line.split()[1]) for line in out if line.startswith("seconds ")]}
+
+
+def by_emage(folder: Path, runs: int) -> Figures:
+    """EMAGE, with weights by rule."""
+    emage.write_weights(folder / "emage")
+    return emage.measure(folder / "emage", runs)
+
+
+MEASUREMENTS = (
+    Measurement(("generate_60s_s", "peak_rss_mb"), minute),
+    Measurement(("cold_cli_10s_s",), cold),
+    Measurement(("write_keys_60s_s",), keys),
+    Measurement(tuple(quick.REACH), lambda _, runs: quick.measure(runs)),
+    Measurement(tuple(control.REACH), lambda _, runs: control.measure(runs)),
+    Measurement(emage.ROWS, by_emage),
+    Measurement(semtalk.ROWS, lambda _, runs: semtalk.measure(runs)),
+    Measurement(("peak_rss_16min_mb", "scaling_16min_over_1min"), quarter, long=True),
+)
+
+
+def result(name: str, values: list[float]) -> dict[str, float | int | str]:
+    """Median, range, count and unit."""
+    last = name.rsplit("_", 1)[-1]
     return {
         "median": round(statistics.median(values), 4),
         "min": round(min(values), 4),
         "max": round(max(values), 4),
         "n": len(values),
-        "unit": unit,
+        "unit": UNITS.get(last, last),
     }
 
 
-def measure(folder: Path, runs: int) -> dict[str, dict[str, float | int | str]]:
-    """All figures."""
-    minute, ten, quarter = (make_line(folder, seconds) for seconds in (60.0, 10.0, 960.0))
-    lengths = {audio: soundfile.info(audio).duration for audio, _ in (minute, quarter)}
-    seconds, memory = in_process(*minute, runs + 1)
-    long_seconds, long_memory = in_process(*quarter, 1)
-    warm = seconds[1:]
-    per_second = statistics.median(warm) / lengths[minute[0]]
-
-    def cold() -> None:
-        words = ["generate", str(ten[0]), "--transcript", str(ten[1]), "--out", str(folder / "cold.npz")]
-        subprocess.run([sys.executable, "-m", "engine", *words], cwd=ROOT, check=True, capture_output=True)
-
-    cold()  # the first process after install compiles bytecode; the second one is what counts
-    keys = subprocess.run(
-        [sys.executable, "-m", "tests.bench.write_keys", str(runs)],
-        cwd=ROOT,
-        check=True,
-        text=True,
-        capture_output=True,
-    )
-    key_seconds = [float(line.split()[1]) for line in keys.stdout.splitlines() if line.startswith("seconds ")]
-    scale = [value * 60.0 / lengths[minute[0]] for value in warm]
-    emage.write_weights(folder / "emage")
-    others = emage.measure(folder / "emage", runs) | semtalk.measure(runs)
-    others |= quick.measure(runs) | control.measure(runs)
-    return {
-        **{name: result(values, name.rsplit("_", 1)[-1]) for name, values in others.items()},
-        "generate_60s_s": result(scale, "s"),
-        "cold_cli_10s_s": result(timed(cold, runs), "s"),
-        "write_keys_60s_s": result(key_seconds, "s"),
-        "peak_rss_mb": result([memory], "MB"),
-        "peak_rss_16min_mb": result([long_memory], "MB"),
-        "scaling_16min_over_1min": result([long_seconds[0] / lengths[quarter[0]] / per_second], "ratio"),
-    }
+def line_of(name: str, row: dict[str, float | int | str]) -> str:
+    """A row as a line."""
+    line = f"{name:28} {row['median']:>10} {row['unit']:6} ({row['min']} .. {row['max']}, n {row['n']})"
+    if name not in REACH:
+        return line
+    return f"{line}  reach <= {REACH[name]:g}: {'reached' if float(row['median']) <= REACH[name] else 'MISSED'}"
 
 
 def main() -> None:
-    """Print a table; write JSON where asked."""
+    """Print a table, row by row; write JSON where asked."""
     for name in BEDS:
         if f"--{name}" in sys.argv[1:]:
             bed = import_module(f"tests.bench.{BEDS[name]}")
             bed.main([word for word in sys.argv[1:] if word != f"--{name}"])
             return
+    names = [name for measurement in MEASUREMENTS for name in measurement.rows]
     parser = argparse.ArgumentParser(prog="build.py bench")
     parser.add_argument("--pins", action="store_true", help="the test bed of pins instead; takes --windows N too")
     parser.add_argument("--face", action="store_true", help="the spoken face on the mesh instead; takes --clips N too")
     parser.add_argument("--emage", action="store_true", help="what each mend of EMAGE does; takes --weights DIR too")
+    parser.add_argument("--only", choices=names, metavar="NAME", help=f"one row: {', '.join(names)}")
+    parser.add_argument("--long", action="store_true", help="also the rows of a line of 16 minutes")
     parser.add_argument("--json", type=Path, help="write the results here")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
+    results = {}
     with tempfile.TemporaryDirectory(prefix="cospeech_bench_") as folder:
-        results = measure(Path(folder), options.runs)
-    for name, row in results.items():
-        told = ""
-        if name in REACH:
-            verdict = "reached" if float(row["median"]) <= REACH[name] else "MISSED"
-            told = f"  reach <= {REACH[name]:g}: {verdict}"
-        print(f"{name:28} {row['median']:>10} {row['unit']:6} ({row['min']} .. {row['max']}, n {row['n']}){told}")
+        for measurement in MEASUREMENTS:
+            if options.only not in measurement.rows if options.only else measurement.long and not options.long:
+                continue
+            for name, values in measurement.take(Path(folder), options.runs).items():
+                if options.only in (None, name):
+                    results[name] = result(name, values)
+                    print(line_of(name, results[name]), flush=True)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1), encoding="utf-8")

@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.runs import ROOT, figures
+from tests.bench.runs import figures
+from tests.places import ROOT
 
 STAGES = ("start", "speech", "body")
 SET_UP_STAGES = ("environment", "install")
@@ -38,7 +39,7 @@ def cancelled(folder: Path) -> tuple[float, float]:
     """Seconds until a job of the real engine is over for Blender, and until the engine has answered or is gone."""
     from addon.client.engine import Engine
     from addon.client.jobs import Job, Workplace
-    from tests.client.faults import LONG_WORK, PROTOCOL, finished, run_until, until
+    from tests.support.faults import LONG_WORK, PROTOCOL, finished, run_until, until
 
     engine, where = Engine(ROOT, PROTOCOL), Workplace(Path(sys.executable), folder / "engine.log", folder)
     control, known = [], []
@@ -64,7 +65,7 @@ def longest_step(folder: Path) -> float:
     """The longest step of jobs whose engine says too much, or reads nothing of a large message."""
     from addon.client.engine import Engine
     from addon.client.jobs import Job, Workplace
-    from tests.client.faults import PROTOCOL, faulty
+    from tests.support.faults import PROTOCOL, faulty
 
     large, longest = {"edits": ["x" * 1000] * 2000}, 0.0
     for name, code, params in (("giant", GIANT, {}), ("babble", BABBLE, {}), ("deaf", "hang()", large)):
@@ -85,7 +86,7 @@ def longest_step(folder: Path) -> float:
 def closed(folder: Path) -> float:
     """Seconds to close an engine that hangs."""
     from addon.client.process import EngineProcess
-    from tests.client.faults import faulty
+    from tests.support.faults import faulty
 
     process = EngineProcess(faulty(folder / "hanging", "hang()", greets=False), ROOT, folder / "engine.log")
     start = time.perf_counter()
@@ -95,11 +96,9 @@ def closed(folder: Path) -> float:
 
 def set_up_cancelled(folder: Path) -> float:
     """Seconds until Set Up Engine is over after a cancel."""
-    sys.path.insert(0, str(ROOT / "tests/client"))
-    from wheels import make_archive
-
     from addon.setup.install import Plan, SetUpJob
-    from tests.client.faults import finished, run_until
+    from tests.support.faults import finished, run_until
+    from tests.support.wheels import make_archive
 
     packages = {f"small_{n}": {f"small_{n}/__init__.py": f"value = {n}\n"} for n in range(4)}
     plan = Plan(

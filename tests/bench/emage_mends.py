@@ -32,6 +32,7 @@ from engine.plan.listener import plan_idle
 from engine.speech.audio import load_audio
 from engine.speech.load import silence
 from engine.speech.types import SAMPLE_RATE
+from engine.take.options import TakeOptions
 from tests.bench import emage
 from tests.bench.pin_takes import lines
 
@@ -57,7 +58,7 @@ def request(audio: Path, in_place: bool = False) -> Request:
     wave, digest = load_audio(audio)
     speech = replace(silence(1.0), waveform=wave, audio_hash=digest, source=str(audio))
     plan = plan_idle(speech, "explain", 1.0, 0)
-    return Request(speech=speech, plan=plan, fps=RATE, seed=0, parts=BODY, in_place=in_place)
+    return Request(speech, plan, TakeOptions(audio="", fps=RATE, parts=BODY, in_place=in_place))
 
 
 def standing(line: Request) -> Motion:

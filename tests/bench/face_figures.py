@@ -1,4 +1,4 @@
-"""Figures of a mouth against phones whose times are known (specs/lipsync.md section 3). Numpy only."""
+"""Figures of a mouth against phones whose times are known (docs/sources/lipsync.md, section 6). Numpy only."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,12 @@ from typing import Any
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "engine"))
+from engine.speech.audio import load_audio
+from engine.speech.types import SAMPLE_RATE, SILENCE, Phone
+from tests.bench.speech_bench import FLITE_VOICES, SENTENCES, Flite
+from tests.places import DATA
 
-from speech_bench import FLITE_VOICES, SENTENCES, Flite  # noqa: E402
-
-from engine.speech.audio import load_audio  # noqa: E402
-from engine.speech.types import SAMPLE_RATE, SILENCE, Phone  # noqa: E402
-
-KNOWN = ROOT / "tests" / "engine" / "data" / "face_slt.flac"
+KNOWN = DATA / "face_slt.flac"
 KNOWN_TEXTS = ("Pepper and pumpkin make a good base for soup,", "but five fresh fish swam very far.")
 OURS = {"PAU": SILENCE, "H#": SILENCE, "AX": "AH"}  # flite's names where they differ from ours
 RATES = (0.75, 1.0, 1.35)  # of the phones' lengths: fast, plain, slow

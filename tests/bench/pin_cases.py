@@ -16,14 +16,15 @@ from engine.hints.types import Hints, Target
 Array = NDArray[np.float64]
 Takes = Callable[[int, int, float], Motion]  # (line, seed, fps) -> the unpinned take
 
-RATES = (24.0, 30.0, 24000.0 / 1001.0, 60.0)
+# Drawn by eye, to cover what animators ask for.
+RATES = (24.0, 30.0, 24000.0 / 1001.0, 60.0)  # Hz of scenes
 KINDS = ("other take", "moved key", "target", "mixed")
-APART_SECONDS = 0.25
+APART_SECONDS = 0.25  # from pin to pin
 WINDOW_SECONDS = (1.5, 6.0)
-MOVED_SECONDS = 1.0 / 3.0
-LARGEST_TURN = np.radians(90.0)
-SMALL_TURN = np.radians(20.0)
-MOST_PINS = 8
+MOVED_SECONDS = 1.0 / 3.0  # by which a key moves, either way
+LARGEST_TURN = np.radians(90.0)  # rad, of a moved key
+SMALL_TURN = np.radians(20.0)  # rad, of a pin beside what is there
+MOST_PINS = 8  # in a case
 SEEDS = 4  # so many takes of a line at a rate are made, and shared between the cases
 TOO_FAR_EVERY = 8  # of so many target cases one asks for a place beyond the arm
 

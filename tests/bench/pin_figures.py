@@ -28,8 +28,8 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Generate = Callable[[PinCase, int, Hints], Motion]  # of a case's line, for a seed
 
-FREE_SECONDS = 0.5
-REACH_MARGIN_M = 0.001
+FREE_SECONDS = 0.5  # from a pin, by eye: frames that are farther are free
+REACH_MARGIN_M = 0.001  # by eye: a target is within reach where a limb has this much to spare
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ REACHES = (
     Reach("pins_unequal_twice", "max", 0.0),
     Reach("pins_diversity", "median", 0.6, at_least=True),
     Reach("pins_diversity_pooled", "min", 0.6, at_least=True),
-    Reach("pins_diversity_seed_band", "min", 70.0, at_least=True),  # specs/bands.md, style explain
+    Reach("pins_diversity_seed_band", "min", 70.0, at_least=True),  # docs/sources/bands.md, style explain
     Reach("pins_diversity_seed_band", "max", 140.0),
 )
 
@@ -108,7 +108,7 @@ def gather(folder: Path, windows: int, processes: int, blender: bool, alone: boo
 
 
 def summary(values: list[float], unit: str) -> dict[str, float | int | str]:
-    """Median, p95, range and count (design.md section 9, with p95 beside)."""
+    """Median, p95, range and count (docs/sources/contracts.md, section 6, with p95 beside)."""
     return {
         "median": round(statistics.median(values), 6),
         "p95": round(float(np.percentile(values, 95)), 6),

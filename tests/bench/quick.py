@@ -45,8 +45,8 @@ def engine_steps(runs: int) -> dict[str, list[float]]:
     from engine.face.curves import face_curves
     from engine.generators.life.body import base_motion
     from engine.plan.planner import plan_gestures
-    from tests.engine.face_speech import frames, phones_of, plan_of, speech_of
-    from tests.engine.plan_speech import TALK, say
+    from tests.support.face_speech import frames, phones_of, plan_of, speech_of
+    from tests.support.plan_speech import TALK, say
 
     def planned(repeats: int) -> tuple[list[float], float]:
         speech = say(" ".join([TALK] * repeats))

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.body.skeleton import default_skeleton
-from tests.bench.speech import ROOT, make_line
+from tests.bench.speech import make_line
+from tests.places import ROOT
 
 WINDOW_SECONDS = 4.0
 LINE_SECONDS = 20.0

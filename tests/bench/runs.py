@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
+
+
+def lines_of(*words: object) -> list[str]:
+    """What a fresh Python with these words prints."""
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout.splitlines()
 
 
 def figures(module: str, *words: object) -> dict[str, list[float]]:
     """Every figure's values, from a fresh process of this module, whose last line is a JSON object of them."""
-    command = [sys.executable, "-m", module, *map(str, words)]
-    out = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
-    found: dict[str, list[float]] = json.loads(out.strip().splitlines()[-1])
+    found: dict[str, list[float]] = json.loads(lines_of("-m", module, *words)[-1])
     return found
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench.runs import ROOT, figures
+from tests.bench.runs import figures
 
 SECONDS = 60
 CORES = 2
@@ -23,6 +23,7 @@ REPEATS = 5
 
 # name -> at most (issue "SemTalk and SemGes, the networks")
 REACH = {"semtalk_over_floor_ratio": 2.0}
+ROWS = ("semtalk_60s_s", "semtalk_peak_rss_mb", "semtalk_floor_60s_s", "semtalk_over_floor_ratio")
 
 
 def measure(runs: int) -> dict[str, list[float]]:
@@ -58,11 +59,10 @@ def main() -> None:
 
 def performer() -> Callable[[], object]:
     """A minute of speech through both networks and the codecs."""
-    sys.path.insert(0, str(ROOT / "tests" / "golden"))
-    import semtalk_rule
     import torch
 
     from engine.models.semtalk_windows import MENDED, LineStart, Networks, SpeechFeatures, decode_line, roll_out
+    from tests.support import semtalk_rule
 
     networks = Networks(semtalk_rule.base(), semtalk_rule.sparse(), semtalk_rule.codecs())
     draw, frames = torch.Generator().manual_seed(0), SECONDS * 30

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[2]
-LJSPEECH = ROOT.parent / "shared" / "speech" / "ljspeech"
+from tests.places import DEMO, SPEECH, TRANSCRIPT
+
+LJSPEECH = SPEECH / "ljspeech"
 GAP_SECONDS = 0.4
 
 
@@ -19,8 +20,7 @@ def clips() -> list[tuple[Path, str]]:
     if table.is_file():
         rows = csv.reader(table.read_text(encoding="utf-8").splitlines(), delimiter="|", quoting=csv.QUOTE_NONE)
         return [(LJSPEECH / f"{name}.wav", text) for name, text in rows]
-    demo = next((ROOT / "assets/demo").glob("demo.[fw]*"))
-    return [(demo, (ROOT / "assets/demo/demo.txt").read_text(encoding="utf-8").replace("\n", " "))]
+    return [(DEMO, TRANSCRIPT.read_text(encoding="utf-8").replace("\n", " "))]
 
 
 def make_line(folder: Path, seconds: float) -> tuple[Path, Path]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.places import ROOT
+
 sys.path.insert(0, str(ROOT / ".ci"))
 
 
-import build  # noqa: E402
-import extension_zip  # noqa: E402
-import logged_steps  # noqa: E402
+import build
+import extension_zip
+import logged_steps
 
 CHATTER = "WARNING: Location 'file:///somewhere/' is ignored"
 

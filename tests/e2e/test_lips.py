@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from addon.rig.mannequin import data
+from tests.places import DEMO, TRANSCRIPT
 
 pytest.importorskip("pocketsphinx", reason="the engine's packages are only in .venv")
 
@@ -15,14 +14,12 @@ from engine.body.motion import arkit_names
 from engine.face.curves import face_curves
 from engine.plan.planner import plan_gestures
 from engine.speech.load import load_speech
-from tests.addon.mannequin_points import shaped
-
-DEMO = Path(__file__).resolve().parents[2] / "assets/demo"
+from tests.support.mannequin_points import shaped
 
 
 @pytest.fixture(scope="module")
 def line():
-    speech = load_speech(DEMO / "demo.flac", DEMO / "demo.txt")
+    speech = load_speech(DEMO, TRANSCRIPT)
     return speech, plan_gestures(speech, "narrate", 1.0, 0)
 
 

@@ -11,15 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.limits import HANG_SECONDS
+from tests.places import DATA, ENGINE_PYTHON, ROOT, needs_engine
+from tests.support.faults import mounted, processes_with, unmounted, until
+from tests.support.wheels import linked, make_archive
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/client"))
-
-from faults import ENGINE_PYTHON, mounted, processes_with, unmounted, until  # noqa: E402
-from wheels import linked, make_archive  # noqa: E402
-
-LINE = ROOT / "tests/engine/data/known_awb_05.flac"
-pytestmark = pytest.mark.skipif(not ENGINE_PYTHON.is_file(), reason="the engine's environment .venv is not set up")
+LINE = DATA / "known_awb_05.flac"
+pytestmark = needs_engine
 
 INSTALL = """
 import bpy, sys

@@ -8,14 +8,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from tests.limits import HANG_SECONDS
-
-ROOT = Path(__file__).resolve().parents[2]
-ENGINE_PYTHON = ROOT / ".venv/bin/python"
+from tests.places import ENGINE_PYTHON, ROOT
 
 INSTALLED = """
 import json, os, sys, bpy

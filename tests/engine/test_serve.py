@@ -18,15 +18,15 @@ from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
 from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
-from engine.take.make import TakeOptions, hear, make_take
-from tests.client.faults import LONG_WORK, begun, gone, hang_limit, one_by_one, run_until, until
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.limits import HANG_SECONDS
+from tests.places import DEMO, ROOT, TRANSCRIPT
+from tests.support.faults import LONG_WORK, begun, gone, hang_limit, one_by_one, run_until, until
 
 pytestmark = hang_limit
-ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = json.loads((ROOT / "assets/protocol.json").read_text())["protocol"]
-DEMO = next((ROOT / "assets/demo").glob("demo.[fw]*"))
-OPTIONS = {"audio": str(DEMO), "transcript": str(ROOT / "assets/demo/demo.txt")}
+OPTIONS = {"audio": str(DEMO), "transcript": str(TRANSCRIPT)}
 
 
 @pytest.fixture

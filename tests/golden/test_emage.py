@@ -1,4 +1,4 @@
-"""EMAGE gives the published network's numbers, with weights computed by rule (golden/emage/README.md).
+"""EMAGE gives the published network's numbers, with weights computed by rule (tests/golden/emage/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_EMAGE, else the one beside this file. Lengths, frames, speakers and batch sizes
 come from the files; what a file does not hold is skipped.
@@ -12,11 +12,9 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import emage_rule
 import numpy as np
 import pytest
 import torch
-from vectors import VectorFile, near_rotations
 
 from engine.evaluation.published import (
     L1Diversity,
@@ -31,6 +29,8 @@ from engine.models.emage import BODY, PARTS
 from engine.models.emage_motion import integrate, split_parts, whole_body
 from engine.models.emage_windows import choose_codes, decode_line, infer, joined, line_frames
 from engine.training.emage_losses import EmageBatch, training_losses
+from tests.support import emage_rule
+from tests.support.vectors import VectorFile, near_rotations
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_EMAGE", Path(__file__).parent / "emage"))
 # Tolerances: vectors.py says where they come from. Largest seen of the network 1.5e-4, of codecs 1.1e-5, of matrices

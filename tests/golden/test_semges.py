@@ -1,4 +1,4 @@
-"""SemGes gives the published network's numbers, with weights computed by rule (golden/semges/README.md).
+"""SemGes gives the published network's numbers, with weights computed by rule (tests/golden/semges/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_SEMGES, else the one beside this file. Lengths, batch sizes and the set's name
 come from the files; what a file does not hold is skipped.
@@ -13,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import semges_rule
 import torch
-from vectors import VectorFile, gram_schmidt_bound
 
 from engine.evaluation.published import FPS, L1Diversity, beat_consistency, frechet_distance, semantic_recall
 from engine.models.hubert import Hubert, HubertSize, normalized
@@ -29,6 +27,8 @@ from engine.models.semges_motion import (
 )
 from engine.models.semges_windows import WINDOW, published_line, published_windows
 from engine.training.semges_losses import PUBLISHED_FAULTS, codec_losses, latent_losses
+from tests.support import semges_rule
+from tests.support.vectors import VectorFile, gram_schmidt_bound
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_SEMGES", Path(__file__).parent / "semges"))
 PARTS = ("hand", "body")

@@ -1,4 +1,4 @@
-"""SemTalk gives the published networks' numbers, with weights computed by rule (golden/semtalk/README.md).
+"""SemTalk gives the published networks' numbers, with weights computed by rule (tests/golden/semtalk/README.md).
 
 The vectors' folder is COSPEECH_GOLDEN_SEMTALK, else the one beside this file. Lengths, frames, speakers and batch sizes
 come from the files; what a file does not hold is skipped.
@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import semtalk_rule
 import torch
-from vectors import VectorFile, near_rotations, near_six
 
 from engine.generators.published.semtalk_hearing import PUBLISHED, beat_features
 from engine.models import rotation6d as six
@@ -33,6 +31,8 @@ from engine.models.semtalk_windows import (
     roll_out,
 )
 from engine.training.semtalk_losses import SemTalkBatch, base_losses, sparse_losses
+from tests.support import semtalk_rule
+from tests.support.vectors import VectorFile, near_rotations, near_six
 
 FOLDER = Path(os.environ.get("COSPEECH_GOLDEN_SEMTALK", Path(__file__).parent / "semtalk"))
 KEYS = Path(__file__).parent / "semtalk" / "keys"

@@ -104,12 +104,12 @@ def stage(work: Path, package: Path, size: str, chapters: str) -> Path:
 
 def write_weights(python: str, folder: Path) -> None:
     """A small release in the layout of EMAGE's published one, made by the engine's Python."""
-    code = "import sys, pathlib, small_emage; small_emage.standing_release(pathlib.Path(sys.argv[1]))"
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests/engine")])
+    code = (
+        "import sys, pathlib; from tests.support.small_emage import standing_release;"
+        "standing_release(pathlib.Path(sys.argv[1]))"
+    )
     try:
-        subprocess.run(
-            [python, "-c", code, str(folder)], check=True, env={**os.environ, "PYTHONPATH": paths}, timeout=120
-        )
+        subprocess.run([python, "-c", code, str(folder)], check=True, cwd=ROOT, timeout=120)
     except (OSError, subprocess.SubprocessError) as error:
         raise WindowError(f"small weights for EMAGE can't be made with {python} ({error})") from error
 

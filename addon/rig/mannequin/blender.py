@@ -9,7 +9,7 @@ from ..skeleton import JOINTS
 from .data import Mannequin, fitted, load
 from .looks import PLAIN, Look, looks, thick
 
-# sRGB colour and roughness
+# sRGB colour and roughness, 0..1, by eye.
 MATERIALS: dict[str, tuple[tuple[float, float, float], float]] = {
     "skin": ((0.91, 0.76, 0.66), 0.55),
     "nail": ((0.97, 0.86, 0.80), 0.40),

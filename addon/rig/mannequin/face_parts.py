@@ -8,10 +8,12 @@ from . import head_form as hf
 from .fields import Field, cast, gradient, pchip, smoothstep
 from .mesh import Half
 
-SEGMENTS = 24
+# By eye.
+SEGMENTS = 24  # cells around an eyeball
+# Degrees from the gaze.
 EYE_RINGS = ((7.0, "pupil"), (12.0, "pupil"), (19.0, "iris"), (26.0, "iris"), (28.5, "iris_edge"))
 EYE_RINGS += tuple((a, "sclera") for a in (36.0, 47.0, 62.0, 84.0, 110.0))
-TEETH, PER_TOOTH = 6, 4
+TEETH, PER_TOOTH = 6, 4  # on one side, cells of each
 
 
 def _around_gaze(opening: float, turns: np.ndarray, radius: float) -> np.ndarray:
@@ -172,7 +174,7 @@ def ear() -> Half:
     return part
 
 
-# azimuth in degrees, height from the eyes
+# Azimuth in degrees, height from the eyes in m, by eye.
 HAIRLINE = np.array(
     [
         *([0, 0.074], [25, 0.072], [45, 0.062], [58, 0.046], [68, 0.022], [77, -0.008], [84, -0.006]),

@@ -12,7 +12,7 @@ from .fields import gradient, smoothstep
 from .head import LIP, lip_parameter
 from .mesh import FLIP, average, edges_of
 
-ROW = 2 * LIP + 1
+ROW = 2 * LIP + 1  # vertices of a row of a lip, from corner to corner
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 Field = Callable[[np.ndarray], np.ndarray]
-_TINY = 1e-12
+_TINY = 1e-12  # keeps what is divided by from zero
 
 
 def pchip(t: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:

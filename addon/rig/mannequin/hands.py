@@ -13,10 +13,11 @@ from .fields import Field, Profile, ellipsoid, project, round_cone, smooth_min, 
 from .mesh import Half, relax
 
 FINGERS = ("index", "middle", "ring", "pinky")
+# By eye, lengths in m.
 ACROSS = 4  # cells over the back of one finger
 WEB = 2  # vertices between back and palm on a finger's side
-UP = np.array([0.0, 0.0, 1.0])
-# radii at the joints 1, 2, 3 and the tip; length of the last phalanx
+UP = np.array([0.0, 0.0, 1.0])  # no unit
+# Radii at the joints 1, 2, 3 and the tip; length of the last phalanx.
 RADII = {
     "index": (0.0100, 0.0089, 0.0079, 0.0064, 0.0225),
     "middle": (0.0102, 0.0091, 0.0081, 0.0065, 0.0240),
@@ -24,8 +25,8 @@ RADII = {
     "pinky": (0.0087, 0.0075, 0.0067, 0.0055, 0.0195),
 }
 THUMB = (0.0145, 0.0116, 0.0102, 0.0076, 0.0250)
-WEB_AT = {"index": 0.34, "middle": 0.33, "ring": 0.33, "pinky": 0.46}  # along the first phalanx
-# x: centre y, z; radii front, back, below, above: wrist and what the cuff hides of the forearm
+WEB_AT = {"index": 0.34, "middle": 0.33, "ring": 0.33, "pinky": 0.46}  # shares along the first phalanx
+# x: centre y, z; radii front, back, below, above: wrist and what the cuff hides of the forearm.
 WRIST = Profile(
     0,
     [

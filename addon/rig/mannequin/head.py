@@ -12,11 +12,12 @@ from . import head_form as hf
 from .fields import Field, cast, project
 from .mesh import Half, relax
 
+# The head's grid, by eye; azimuths are degrees from the front.
 AZIMUTH = np.array([*range(0, 46, 3), 49, 54, 60, 67, 75, 84, 94, 105, 117, 129, 142, 155, 168, 180], float)
-MOUTH_COLUMN, MOUTH_CELLS = 8, 8
-EYE_COLUMNS, EYE_CELLS = (3, 13), 6
+MOUTH_COLUMN, MOUTH_CELLS = 8, 8  # its first column to the side, its rows
+EYE_COLUMNS, EYE_CELLS = (3, 13), 6  # columns of the corners, its rows
 LIP = 12  # cells from the middle of a lip to the corner
-EYE_RINGS = 6
+EYE_RINGS = 6  # from the lids' edge inwards
 
 
 def _rows() -> np.ndarray:
@@ -34,6 +35,7 @@ def _rows() -> np.ndarray:
     return np.array(rows)
 
 
+# Rows of _rows: where mouth and eyes begin.
 FIRST_FACE = 13
 EYE_ROW = FIRST_FACE + 16
 

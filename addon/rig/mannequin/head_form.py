@@ -9,11 +9,12 @@ import numpy as np
 
 from .fields import Field, carve, ellipsoid, mirrored, round_cone, union
 
+# Metres; joints of assets/skeleton.json, the rest by eye.
 EYE = np.array([0.0316, -0.0622, 1.6162])  # the left eye's joint and centre
-EYEBALL = 0.0150
+EYEBALL = 0.0150  # radius
 LID = 0.0164  # radius of the lids' outer surface
-MOUTH_Z = EYE[2] - 0.0680
-MOUTH_HALF = 0.0238
+MOUTH_Z = EYE[2] - 0.0680  # height of the line where the lips meet
+MOUTH_HALF = 0.0238  # half the mouth's width
 HINGE = np.array([0.0, 0.0096, 1.5731])  # the jaw joint
 
 

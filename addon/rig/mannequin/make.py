@@ -14,7 +14,7 @@ from .data import FILE, names_of_shapes
 from .face_space import ROW, Face
 from .mesh import Full, Half, mirror, orient
 
-TINY = 2e-6
+TINY = 2e-6  # m, by eye: what moves less is left out of a shape
 
 
 @dataclass(frozen=True, eq=False)

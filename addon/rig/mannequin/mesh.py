@@ -11,8 +11,8 @@ import numpy as np
 
 from .fields import Field, project
 
-FLIP = np.array([-1.0, 1.0, 1.0])
-MIDLINE = 1e-7
+FLIP = np.array([-1.0, 1.0, 1.0])  # no unit: the mirror at x = 0
+MIDLINE = 1e-7  # m, far below any cell: what is nearer lies on it
 
 
 @dataclass

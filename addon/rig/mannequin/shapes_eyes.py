@@ -11,8 +11,8 @@ from .face_space import Face
 from .fields import smoothstep
 from .mesh import average, edges_of
 
-GAZE_DEGREES = 30.0
-REACH_UP, REACH_DOWN = 36.0, 34.0  # degrees over which a lid's movement dies out
+GAZE_DEGREES = 30.0  # of an eyeLook shape at 1, by eye: about what eyes can do
+REACH_UP, REACH_DOWN = 36.0, 34.0  # degrees over which a lid's movement dies out, by eye
 
 
 class Lids:

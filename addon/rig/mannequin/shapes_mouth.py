@@ -10,10 +10,10 @@ from .fields import smoothstep
 from .head import lip_parameter
 from .mesh import average, edges_of
 
-JAW_DEGREES = 16.0
+JAW_DEGREES = 16.0  # of jawOpen at 1, by eye
 CORNER = np.array([hf.MOUTH_HALF, float(hf.lip_front(np.array(hf.MOUTH_HALF))), hf.MOUTH_Z])
-LIPS = np.array([0.0, -0.088, hf.MOUTH_Z])
-CLOSE_FROM_BELOW = 0.62  # how much of mouthClose the lower lip does
+LIPS = np.array([0.0, -0.088, hf.MOUTH_Z])  # m, their middle
+CLOSE_FROM_BELOW = 0.62  # share of mouthClose that the lower lip does, by eye
 
 Shapes = dict[str, np.ndarray]
 
@@ -161,8 +161,8 @@ def sideways(face: Face) -> np.ndarray:
     return face.slide(delta)
 
 
-# From the border of the red to the line where the lips meet, then the inside of the lip: back and towards the line.
-# The lower lip goes under the upper teeth's edge, which is what f and v need.
+# From the border of the red to the line where the lips meet, then the inside of the lip: back and towards the line, m.
+# The lower lip goes under the upper teeth's edge, which is what f and v need. By eye on the mesh.
 ROLL_UPPER = ((0.0016, 0.0042), (0.0040, 0.0040), (0.0052, 0.0026), (0.0050, 0.0010), (0.0034, 0.0), (0.0020, 0.0))
 ROLL_LOWER = ((0.0022, 0.0046), (0.0056, 0.005), (0.0084, 0.0046), (0.0092, 0.003), (0.0076, 0.0014), (0.0056, 0.001))
 

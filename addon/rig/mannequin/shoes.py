@@ -7,12 +7,13 @@ import numpy as np
 from .fields import Field, Profile, ellipsoid, project, union
 from .mesh import Half, relax
 
-AROUND = 32
-RINGS = 13
-WELT_Z = 0.022
+# By eye, lengths in m.
+AROUND = 32  # cells of a ring
+RINGS = 13  # from the ankle to the sole's edge
+WELT_Z = 0.022  # height of the sole's edge
 REACH = (-0.062, 0.204)  # heel and toe along the foot's axis, from below the ankle
 
-# along the foot: centre sideways, z; radii inner, outer, below, above
+# Along the foot: centre sideways, z; radii inner, outer, below, above; m, by eye.
 UPPER = Profile(
     1,
     [

@@ -10,13 +10,14 @@ import numpy as np
 from .fields import Field, Profile, ellipsoid, mirrored, project, round_cone, union
 from .mesh import Half, relax
 
+# Cells and metres, by eye.
 COLUMNS = 24  # half the torso's columns, front centre to back centre
 ARM_FRONT, ARM_BACK = 8, 16  # the armhole's columns
-ARM_ROWS = 6
-CROTCH = 5
-WAIST_Z = 1.035
+ARM_ROWS = 6  # rows between armhole and sleeve
+CROTCH = 5  # vertices between front and back
+WAIST_Z = 1.035  # shirt above, trousers below
 
-# z: centre x, y; radii x, x, front, back
+# z: centre x, y; radii x, x, front, back; m, by eye.
 TORSO = Profile(
     2,
     [
@@ -37,7 +38,7 @@ TORSO = Profile(
     ],
     power=2.2,
 )
-# x: centre y, z; radii front, back, below, above
+# x: centre y, z; radii front, back, below, above; m, by eye.
 ARM = Profile(
     0,
     [
@@ -53,7 +54,7 @@ ARM = Profile(
         (0.665, 0.0605, 1.344, 0.0315, 0.0315, 0.0262, 0.0260),
     ],
 )
-# z: centre x, y; radii inner, outer, front, back
+# z: centre x, y; radii inner, outer, front, back; m, by eye.
 LEG = Profile(
     2,
     [

@@ -49,11 +49,12 @@ Array = NDArray[np.float64]
 
 TIMES_FILE = ASSETS / "gestures" / "authored_times.json"
 RESTS = ("sides", "low_clasp", "loose_front")  # of assets/postures/arms.json: low, low in front, in front
-RATE = 60.0
-TEMPO = 0.08
-UNLIKE, TOUCH_UNLIKE = 0.14, 0.08  # how much larger one of two hands' ways is
-APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other
-STROKE_SHOWS = 0.2  # of its time: a tenth of its way
+# By eye.
+RATE = 60.0  # Hz at which arms are built
+TEMPO = 0.08  # share by which a performance is faster or slower
+UNLIKE, TOUCH_UNLIKE = 0.14, 0.08  # shares: how much larger one of two hands' ways is
+APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other: times the lag
+STROKE_SHOWS = 0.2  # share of its time: a tenth of its way
 LEFT_COLLAR, RIGHT_COLLAR = TORSO.index(13), TORSO.index(14)
 
 

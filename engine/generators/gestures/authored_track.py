@@ -16,8 +16,8 @@ from engine.generators.life.noise import min_jerk
 
 Array = NDArray[np.float64]
 
-SKEW = 0.14  # moves peak at 45 % of their time (semantics.md section 2)
-RAMP = 0.3  # share of a round path spent getting up to speed, and the same to slow down
+SKEW = 0.14  # no unit: moves peak at 45 % of their time (docs/sources/semantics.md, section 2)
+RAMP = 0.3  # share of a round path spent getting up to speed, and the same to slow down; by eye
 
 
 def eased(phase: Array) -> Array:

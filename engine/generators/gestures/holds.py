@@ -20,16 +20,19 @@ from engine.plan.links import class_times
 
 Array = NDArray[np.float64]
 
-LONG_HOLD = 0.6  # seconds from the apex: shorter ones need no life of their own
-HOLD_DRIFT, DRIFT_RATES = np.radians(0.5), (0.31, 0.73)
-TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4
+# By eye.
+LONG_HOLD = 0.6  # s from the apex: shorter ones need no life of their own
+HOLD_DRIFT, DRIFT_RATES = np.radians(0.5), (0.31, 0.73)  # rad, Hz
+TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4  # rad, Hz, seconds until it is there
 # Hands that touch the body, of the recorded classes: they come as recorded, and lie still.
 TOUCHING = frozenset(["me", "think", "plea"])
-# A beat while holding: extension of the elbow and flexion of the wrist, the swing up before it, and when (seconds).
+# A beat while holding, by eye: extension of the elbow and flexion of the wrist (rad), the swing up before it (share),
+# and
+# when (s).
 BEAT_ELBOW, BEAT_WRIST, UPSWING = np.radians(5.0), np.radians(6.0), 0.4
 BEFORE_BEAT, DOWN, BACK = 0.34, 0.16, 0.36
 AFTER_APEX, BEFORE_END, APART = 0.34, 0.24, 0.42
-FADING = 0.8  # every beat of a hold is so much as large as the one before
+FADING = 0.8  # every beat of a hold is so much as large as the one before, by eye
 
 
 @cache

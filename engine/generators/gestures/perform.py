@@ -45,19 +45,19 @@ Array = NDArray[np.float64]
 
 TRUNK = "trunk"
 ARMS = {"left": LEFT_ARM, "right": RIGHT_ARM}
-FIRST_FINGER = 25
-# How much of a clip's trunk movement is laid over the base: spine 1-3, neck, head, collars.
+FIRST_FINGER = 25  # SMPL-X joint
+# By eye from here on. How much of a clip's trunk movement is laid over the base: spine 1-3, neck, head, collars.
 TORSO_SHARE = np.array([1.0, 1.0, 1.0, 0.6, 0.5, 1.0, 1.0])
-IDLE_COLLAR_SHARE = 0.3
-GATE = 0.12
-ROUNDS = 4
+IDLE_COLLAR_SHARE = 0.3  # share of the collar whose hand does not gesture
+GATE = 0.12  # s in which a layer comes and goes
+ROUNDS = 4  # of looking for the apex
 # How far the clip moment at the apex may move, as a share of the preparation: more would change its pace.
 LEAST_SHIFT, MOST_SHIFT = 0.6, 1.5
-FINGER_POWER = 2.0
+FINGER_POWER = 2.0  # exponent: fingers leave the pose before sooner than arms
 # The pose before fades with an exponent of 1 plus this: the hand falls a little on its way from gesture to gesture,
 # but only where the new apex is nearer than some CLEAR_WAY metres, so that there is a stroke to see.
 DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
-LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
+LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5  # times the recorded size
 # Hands that touch the body come as recorded: enlarged, they would go into it.
 MOST_TOUCHING = 1.08
 # A hand that is recorded high has little room to rise before it stands in front of the face: the factor on top of 1 a

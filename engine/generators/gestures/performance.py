@@ -25,15 +25,15 @@ from engine.models.phase_gesture import (
 
 Array = NDArray[np.float64]
 
-DECODE_RATE = 30.0
-LEAD = 0.1
+DECODE_RATE = 30.0  # Hz, of the recordings
+LEAD = 0.1  # s before and after a clip that are decoded too, by eye
 # Sigma in seconds. Planned preparations are shorter than recorded ones, which adds jerk above 4 Hz; this takes it out
 # again (6 Hz: half) and leaves the stroke (1 Hz: 2 %).
 SMOOTHING = 0.023
 SIDES = ("left", "right")
 ARM_OF = {"left": (16, 18, 20), "right": (17, 19, 21)}
 COLLARS = {"left": 5, "right": 6}  # positions in TORSO
-# An arm that moves less than this share of the other one takes over the other one's progress.
+# An arm that moves less than this share of the other one takes over the other one's progress; by eye.
 STILL_SHARE = 0.25
 MIRRORED = tuple(MODEL_JOINTS.index(default_skeleton().mirror[joint]) for joint in MODEL_JOINTS)
 IN_MODEL = {joint: place for place, joint in enumerate(MODEL_JOINTS)}

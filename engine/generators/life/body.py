@@ -1,7 +1,7 @@
 """Body life: the standing, breathing, listening body under the gestures, in continuous time.
 
 ``base_motion`` gives a whole believable body at any instants; the gesture layer adds its strokes on top. The figures
-come from semantics.md sections 7-8 and bands.md and live in assets/postures/life.json.
+come from docs/sources/semantics.md, sections 7-8 and docs/sources/bands.md and live in assets/postures/life.json.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from engine.body.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
-from engine.body.legs import LEG_JOINTS, SOFT_KNEE, TOES, Feet, choose_feet, highest_pelvis, solve_legs
+from engine.body.legs import LEG_JOINTS, SOFT_KNEE, TOES, Feet, highest_pelvis, solve_legs
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import JOINT_COUNT, default_skeleton
-from engine.generators.life.footsteps import footsteps
+from engine.generators.life.footsteps import choose_feet, footsteps
 from engine.generators.life.headgaze import (
     EYE_PITCH_LIMIT,
     EYE_YAW_LIMIT,
@@ -46,9 +46,11 @@ Array = NDArray[np.float64]
 TRUNK = (0, 3, 6, 9)
 NECK, HEAD, EYES = 12, 15, (23, 24)
 COLLARS = (13, 14)
-_CHUNK = 4096
-_FIDGET_CURL = 0.45
-_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])
+# By eye.
+_CHUNK = 4096  # frames at a time
+_FIDGET_CURL = 0.45  # share of a finger's bend
+_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])  # degrees of shoulder, elbow, wrist
+# Degrees of pelvis, spine 1-3.
 _TRUNK_NOISE = np.array([0.45, 1.1, 0.35, 0.45, 0.45, 0.4, 0.45, 0.45, 0.4, 0.4, 0.4, 0.4])
 
 

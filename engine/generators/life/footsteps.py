@@ -1,31 +1,61 @@
-"""Small steps of a standing body: with a shift of the weight the freed foot may be lifted and set down anew.
+"""Feet of a standing body: the stance drawn for it, and its small steps.
 
-Steps follow from the plan's shifts, its style and the seeds, so that a window which is made anew has the same ones.
+With a shift of the weight the freed foot may be lifted and set down anew. Steps follow from the plan's shifts, its
+style and the seeds, so that a window which is made anew has the same ones.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.body.kinematics import rotation_x, rotation_y
-from engine.body.legs import ANKLES, TOES, Feet, choose_feet
-from engine.body.skeleton import Skeleton
+from engine.body.legs import ANKLES, TOES, Feet
+from engine.body.skeleton import ASSETS, Skeleton
 from engine.generators.life.noise import min_jerk, seeded
 from engine.plan.types import Event
 
 Array = NDArray[np.float64]
 
-FREED = 0.5  # of a shift's time: the other leg carries more than half
-SECONDS = (0.44, 0.62)
-LEAST, MOST = 0.025, 0.075  # metres of a step; a foot that would go less, or more, stays
-NARROWEST = 0.185  # metres from ankle to ankle, sideways
-LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # metres; how far the heel comes up first
-GOES = (0.14, 0.78)  # of a step's time: when the foot begins to travel, and how long
-_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4
+# By eye.
+FREED = 0.5  # share of a shift's time: the other leg carries more than half
+SECONDS = (0.44, 0.62)  # of a step
+LEAST, MOST = 0.025, 0.075  # m of a step; a foot that would go less, or more, stays
+NARROWEST = 0.185  # m from ankle to ankle, sideways
+LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # m; rad by which the heel comes up first
+GOES = (0.14, 0.78)  # shares of a step's time: when the foot begins to travel, and how long
+_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4  # no unit, the highest value of PEEL's curve
+
+
+@cache
+def _stances() -> list[dict[str, Any]]:
+    data = json.loads((ASSETS / "postures" / "stances.json").read_text(encoding="utf-8"))
+    return list(data["stances"])
+
+
+def choose_feet(skeleton: Skeleton, *keys: object) -> Feet:
+    """Planted feet of a seeded stance: soles flat, toe bases ``skeleton.toe_height`` above the floor."""
+    rng = seeded("stance", *keys)
+    stance = _stances()[int(rng.integers(len(_stances())))]
+    mirrored = bool(rng.integers(2))
+    ankles, orientations = np.zeros((2, 3)), np.zeros((2, 3, 3))
+    for side, sign in ((0, 1.0), (1, -1.0)):
+        foot = stance["left" if (side == 0) != mirrored else "right"]
+        toe = skeleton.rest[TOES[side]] - skeleton.rest[ANKLES[side]]
+        jitter = rng.normal(0.0, [0.005, 0.006, 1.2])
+        ankles[side] = (
+            sign * (foot["x"] + jitter[0]),
+            skeleton.toe_height - toe[1],
+            skeleton.rest[0, 2] + foot["z"] + jitter[1],
+        )
+        orientations[side] = rotation_y(np.radians(sign * (foot["out"] + jitter[2])))
+    return Feet(ankles, orientations)
 
 
 @dataclass(frozen=True, eq=False)

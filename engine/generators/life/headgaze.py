@@ -1,8 +1,9 @@
 """Where head and eyes go: audience scanning, planned gaze, nods, shakes, tilts, turns, bows, and drift under them.
 
 Angles are degrees in a frame that faces +Z with Y up: yaw positive to the body's left, pitch positive *down*, roll
-positive to the body's right (semantics.md section 7). Eyes lead by a saccade (21 ms and 2.2 ms a degree); the head
-follows part of the way. A plan may name a place to look at: then fixations lie on it, and aversions away from it.
+positive to the body's right (docs/sources/semantics.md, section 7). Eyes lead by a saccade (21 ms and 2.2 ms a degree);
+the head follows part of the way. A plan may name a place to look at: then fixations lie on it, and aversions away from
+it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0
-_HEAD_LAG = 0.07
-_SPEECH_FADE = 0.25
-_PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # of the sideways scanning range
+# By eye.
+EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0  # degrees in the head
+_HEAD_LAG = 0.07  # s after the eyes
+_SPEECH_FADE = 0.25  # s in which what belongs to speaking comes
+_PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # shares of the sideways scanning range
 EYE_JOINTS = (23, 24)
-FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # a place behind is looked at as far as a standing body turns
-NEAREST = 0.25  # metres from the eyes: what is nearer lies in the head, or swings about with every sway
+FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # degrees: a place behind is looked at as far as a standing body turns
+NEAREST = 0.25  # m from the eyes: what is nearer lies in the head, or swings about with every sway
 _STEEP = 0.35  # the level share of a direction below which a place is more over (or under) the head than beside it
 _ON_TARGET = 0.16  # fixations on one place scatter this much of those over an audience: about its eyes and mouth
 _HEAD_ALONE, _BODILY = 20.0, 0.07  # degrees to a side that the trunk stays out of, and the share of each spine joint

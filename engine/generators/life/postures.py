@@ -24,12 +24,13 @@ Array = NDArray[np.float64]
 
 ARM_JOINTS = ((16, 18, 20, *range(25, 40)), (17, 19, 21, *range(40, 55)))
 COLLARS = (13, 14)
-MIRROR = np.array([1.0, -1.0, -1.0])
-REST_LEAD = 0.3  # the rest posture stands still from this long before a phrase's onset, seconds
-_MIRROR_POINT = np.array([-1.0, 1.0, 1.0])
-_SHORTEST_GAP = 1.5
-_TOUCHING = 0.25
-_CLEAR_METRES = 0.02
+MIRROR = np.array([1.0, -1.0, -1.0])  # no unit: of a rotation vector, in the plane x = 0
+# By eye.
+REST_LEAD = 0.3  # s: the rest posture stands still from this long before a phrase's onset
+_MIRROR_POINT = np.array([-1.0, 1.0, 1.0])  # no unit: of a point, in the plane x = 0
+_SHORTEST_GAP = 1.5  # s of rest in which hands find another one
+_TOUCHING = 0.25  # times its weight: a rest in which hands touch, after one where they do not
+_CLEAR_METRES = 0.02  # from which drawn rests are let be
 _NEW_REST = 0.75  # how often a gesture ends in another rest than it began from
 
 

@@ -16,8 +16,8 @@ from engine.generators.life.noise import min_jerk
 
 Array = NDArray[np.float64]
 
-SAME_FOOT = (0.001, 0.004)  # metres and radians below which a base's foot is the drawn one
-SAME_PLACE = (0.003, 0.009)  # metres and radians below which its pelvis is where life has it
+SAME_FOOT = (0.001, 0.004)  # m and rad below which a base's foot is the drawn one, by eye
+SAME_PLACE = (0.003, 0.009)  # m and rad below which its pelvis is where life has it, by eye
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,13 +15,12 @@ PUBLISHED = ("emage", "semtalk", "semges")
 
 def published_generator(name: str, weights: str, device: str) -> Generator:
     """A published system from its folder, kept from take to take; CheckpointError says what is unfit."""
-    from engine.inspection import devices
+    from engine.devices import chosen_device
     from engine.models.weight_search import weights_in
 
     folder = Path(weights)
     written = tuple(path.stat().st_mtime_ns for path in weights_in(folder))
-    chosen = "cuda" if device != "cpu" and "cuda" in devices() else "cpu"
-    return _loaded(name, folder, chosen, written)
+    return _loaded(name, folder, chosen_device(device), written)
 
 
 @lru_cache(maxsize=1)

@@ -23,16 +23,16 @@ Array = NDArray[np.float64]
 RATE = float(FRAME_RATE)
 TOES = (10, 11)
 LEG = (1, 4, 7)
-CONTACT = 0.5
-ANCHOR_SECONDS = 0.2  # deviation of the low pass: sway of the body, not single frames
+CONTACT = 0.5  # 0..1, the network's word for a planted foot: more likely than not
+ANCHOR_SECONDS = 0.2  # deviation of the low pass, by eye: sway of the body, not single frames
 
 
 @dataclass(frozen=True)
 class EmageOptions:
     """Which of the release's faults are mended; :meth:`published` mends none, for parity.
 
-    ``resting_seed``: the line starts from a standing rest, not from a T-pose with arms spread (emage.md Q5).
-    ``cutting``: no lost tail (Q9), no drift of the speech against the motion (Q4), windows faded into each other.
+    ``resting_seed``: the line starts from a standing rest, not from a T-pose with arms spread (docs/sources/emage.md,
+    Q5). ``cutting``: no lost tail (Q9), no drift of the speech against the motion (Q4), windows faded into each other.
     ``floor``: the soles are brought to the floor; the network's height is that of its training data's bodies.
     ``anchor``: the root does not drift away over planted feet; the network sums up velocities, and so their errors.
     ``lock_feet``: planted feet, by the network's own contacts, stand still.

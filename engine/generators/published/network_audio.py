@@ -14,9 +14,9 @@ from engine.speech.types import SAMPLE_RATE, Speech
 
 
 def published_wave(speech: Speech, rate: int = SAMPLE_RATE) -> NDArray[np.float32]:
-    """The line's audio file (N,) at ``rate`` as the releases load it (emage.md 4): channels averaged, no offset taken
-    off and no peak limited. It is read anew; AudioError where it is gone or another one by now. Speech without a
-    file is its waveform."""
+    """The line's audio file (N,) at ``rate`` as the releases load it (docs/sources/emage.md, section 4): channels
+    averaged, no offset taken off and no peak limited. It is read anew; AudioError where it is gone or another one by
+    now. Speech without a file is its waveform."""
     if not speech.source:
         wave = librosa().resample(speech.waveform, orig_sr=SAMPLE_RATE, target_sr=rate)
         return np.asarray(wave, dtype=np.float32)

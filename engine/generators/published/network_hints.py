@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-CONTEXT = 16  # frames of the base before a window: the decoders look 9 frames to each side
+CONTEXT = 16  # frames of the base before a window, by eye: the decoders look 9 frames to each side
 
 
 @dataclass(frozen=True, eq=False)
