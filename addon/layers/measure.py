@@ -24,7 +24,7 @@ CROWN = 0.2  # m from the head's joint to its top, by eye
 CONTACT_SPEED = 0.03  # m/s, by eye: a foot that is slower stands
 CONTACT_HEIGHT = 0.03  # m above the lowest place of the foot, by eye
 BLAME = 0.5  # by eye: joints that move a place at least this much as the one that moves it most are made better with it
-LEFT_LEG, RIGHT_LEG, LEFT_ARM, RIGHT_ARM, TRUNK = range(5)  # numbers of the branches
+TRUNK = 4  # the last of the five branches
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,11 +35,6 @@ def reset_emphasis_blocker(context: bpy.types.Context) -> str:
     return "" if count_toned(plan_action(context).cospeech_plan.words) else "The emphasis is as it was performed"
 
 
-def chosen_word(group: Any) -> Any:
-    """The word chosen in the list, or None."""
-    return group.words[group.active_word] if 0 <= group.active_word < len(group.words) else None
-
-
 def phrase_words(group: Any, index: int) -> list[int]:
     """The words said in one breath with a word, itself included: up to the pauses around it."""
     gap = PAUSE_SECONDS * float(group.fps)

@@ -44,13 +44,13 @@ def penetration(local: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array
     for start in range(0, len(rotations), _CHUNK):
         part = slice(start, start + _CHUNK)
         points, world = skeleton.forward_matrices(rotations[part], place[part])
-        limbs = [arm_capsules(skeleton, points, side) for side in (0, 1)]
+        limbs = [arm_capsules(points, side) for side in (0, 1)]
         depth = np.maximum(*(_into_body(limb, points, world) for limb in limbs))
         out[part] = np.maximum(np.maximum(depth, _into_each_other(limbs[0], limbs[1])), 0.0)
     return out
 
 
-def arm_capsules(skeleton: Skeleton, points: Array, side: int) -> Limb:
+def arm_capsules(points: Array, side: int) -> Limb:
     """The capsules of one arm (0 left, 1 right) from world joints (T, 55, 3)."""
     table = body_table()["arm"]
     shoulder, elbow, wrist = ARMS[side]

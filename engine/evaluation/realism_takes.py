@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
@@ -22,8 +21,7 @@ from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
-
-Array = NDArray[np.float64]
+from engine.training.corpus import NO_GESTURE, recordings, usable
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (docs/sources/real_clip.md, section 3)
@@ -131,30 +129,17 @@ def take_subject(motion: Motion, heard: Heard | None) -> Subject:
 
 def corpus_clips(folder: Path) -> list[Clip]:
     """The captured corpus: gestures with their measured phases, and idles, of which nothing is active."""
-    from engine.training.corpus import usable
-
-    table, arrays, index = folder / "clips.csv", folder / "poses_straightarm.npz", folder / "gestures.npz"
-    for file in (table, arrays, index):
-        if not file.is_file():
-            raise CospeechError(f"There is no {file.name} in {folder}; choose the folder of the gesture corpus")
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    with np.load(arrays, allow_pickle=False) as data:
-        poses = data["poses"].reshape(-1, 55, 3)
-    with np.load(index, allow_pickle=False) as data:
-        offsets, trans = data["offsets"], data["trans"]
     height = np.array([0.0, default_skeleton().standing_height, 0.0])
     clips = []
-    for number, row in enumerate(rows):
+    for row, poses, trans in recordings(folder):
         gesture = usable(row) and not row["duplicate_of"]
         if not gesture and row["group"] != "idle":
             continue
-        part = slice(int(offsets[number]), int(offsets[number + 1]))
-        motion = Motion(poses[part].astype(np.float32), (trans[part] + height).astype(np.float32), FPS)
+        motion = Motion(poses.astype(np.float32), (trans + height).astype(np.float32), FPS)
         strokes = (_corpus_stroke(row),) if gesture else ()
         clips.append(Clip(row["clip"], "corpus", Subject(motion, strokes)))
     if not clips:
-        raise CospeechError(f"The corpus in {folder} holds no usable gesture; choose the folder of the gesture corpus")
+        raise CospeechError(NO_GESTURE.format(folder))
     return clips
 
 

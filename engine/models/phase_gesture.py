@@ -25,7 +25,6 @@ from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 # SMPL-X joint numbers.
 TORSO = (*SPINE, NECK, HEAD, *COLLARS)

@@ -252,7 +252,7 @@ def _brows(ctx: Context, events: Sequence[Event], change: Change) -> tuple[Event
             rng = ctx.rng(f"emphasis brow {accent.time:.4f}")
             happens, size = rng.random() < amount, rng.uniform(0.3, 0.5)
             if happens:
-                wishes.append(Wish(brow_raise(ctx, accent, size * (1.0 + SIZE * amount), rng), accent.strength))
+                wishes.append(Wish(brow_raise(accent, size * (1.0 + SIZE * amount), rng), accent.strength))
     return _settled(ctx, (wishes,), 0.1, BROW_REFRACTORY)
 
 

@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.body.motion import Motion
-from engine.evaluation.pin_cases import PinCase
-from engine.evaluation.pins import Maker
 from engine.generators.base import Request
 from engine.generators.default import BUNDLED_WEIGHTS, DefaultGenerator
 from engine.generators.window import make_window
@@ -19,6 +17,8 @@ from engine.speech.types import Speech
 from engine.take.decide import decide
 from engine.take.make import hear, make_take
 from engine.take.options import TakeOptions
+from tests.bench.pin_cases import PinCase
+from tests.bench.pin_figures import Maker
 from tests.bench.speech import LJSPEECH, clips
 
 STYLE = "explain"

@@ -48,12 +48,6 @@ def anchor(gclass: str, marks: Landmarks) -> float:
     return marks.beat if gclass in BEAT_CLASSES else marks.apex0
 
 
-def known_classes(source: GestureSource) -> tuple[str, ...]:
-    """The gesture classes that a source can perform, sorted."""
-    names = {clip.gclass for clip in source.clips}
-    return tuple(sorted(names | {mirror_class(name) for name in names}))
-
-
 def choose(
     source: GestureSource,
     phrase: GesturePhrase,

@@ -45,8 +45,6 @@ from engine.models.emage_windows import (
 if TYPE_CHECKING:
     from engine.hints.types import Hints
 
-Array = NDArray[np.float64]
-
 
 class EmageGenerator:
     """Motion by EMAGE; the same request gives the same bytes on the same machine."""

@@ -32,7 +32,7 @@ def test_the_gap_of_two_segments_is_the_least_over_both(p, q, r, s) -> None:
 
 def test_a_capsule_arm_is_as_long_as_the_arm() -> None:
     points, _ = SKELETON.forward(np.zeros((1, 55, 3)), np.zeros((1, 3)))
-    limb = arm_capsules(SKELETON, points, 0)
+    limb = arm_capsules(points, 0)
     assert np.allclose(limb.ends[0, 1], points[0, 20])
     assert limb.hand.sum() == 19
     assert np.all(limb.radii > 0.0)

@@ -24,7 +24,7 @@ from engine.plan.links import USER
 from engine.plan.planner import plan_gestures
 from engine.plan.revise import Parts, planned_anew
 from engine.plan.types import GesturePlan
-from engine.take.make import TakeOptions, make_take
+from engine.take.make import make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import TALK, build, say

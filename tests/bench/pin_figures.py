@@ -7,26 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from engine.evaluation.minimum_jerk import reference
+from engine.evaluation.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
 from numpy.typing import NDArray
 
 from engine.body.joints import COLLARED_ARMS
 from engine.body.motion import Motion
 from engine.body.skeleton import Skeleton
 from engine.evaluation.metrics import (
-    changed_bytes_outside,
-    diversity,
     foot_slide,
     hand_tracks,
     low_passed,
     mean_jerk,
     planted_feet,
     rotation_error_degrees,
-    target_residuals,
-    velocity_steps,
 )
-from engine.evaluation.minimum_jerk import reference
-from engine.evaluation.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
 from engine.hints.types import Hints
+from tests.bench.minimum_jerk import reference
+from tests.bench.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
+from tests.bench.pin_metrics import changed_bytes_outside, diversity, target_residuals, velocity_steps
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
