@@ -28,7 +28,6 @@ Floats = NDArray[np.float32]
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
 RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
-LEFT_HAND = slice(25, 40)
 
 
 @cache

@@ -15,7 +15,6 @@ Flags = NDArray[np.bool_]
 
 LAST_FINGER_JOINTS = (27, 30, 33, 36, 39, 42, 45, 48, 51, 54)  # SMPL-X ends a finger at the root of its last phalanx
 LAST_PHALANX = 0.8  # its length, of the phalanx before, by eye
-FEET = ((7, 10), (8, 11))  # ankle and toe base, left and right
 PLANTED_ANKLE_M = 0.11  # our ankle stands at 0.078 m; the 0.09 of mocap labels is for ankles at 0.06
 PLANTED_TOE_M = 0.05  # of capture labels (docs/sources/metrics.md, section 6)
 PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps (docs/sources/metrics.md, section 6)

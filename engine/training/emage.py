@@ -17,6 +17,7 @@ from engine.training.emage_losses import EmageBatch, training_losses
 from engine.training.loop import Batch, RunOptions
 from engine.training.start import start_transformer
 
+# EMAGE's release (docs/sources/emage.md, section 8.1).
 SCHEDULE_EPOCHS = 400
 SHARE_START, SHARE_RISE = 0.05, 0.95  # of channels that are hidden
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from engine.evaluation.minimum_jerk import reference
-from engine.evaluation.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
 from numpy.typing import NDArray
 
 from engine.body.joints import COLLARED_ARMS
