@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.body.joints import ANKLES, TOES
+from engine.body.joints import ANKLES, ARMS_WITH_HANDS, TOES
 from engine.body.rotations import geodesic_angle, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.body.solids import arm_samples, body_distance, hand_distance
 from engine.generators.life.body import base_motion, build_life, planted_feet
 from engine.generators.life.footsteps import walked
 from engine.generators.life.postures import (
-    ARM_JOINTS,
     REST_LEAD,
     arm_table,
     free_gaps,
@@ -310,7 +309,7 @@ def test_authored_rests_touch_nothing_and_bend_the_elbows(name: str, mirrored: b
     arms = rest_posture(name, mirrored).arms
     pose = spine_rest()
     for side in (0, 1):
-        pose[list(ARM_JOINTS[side])] = arms[side].reshape(18, 3)
+        pose[list(ARMS_WITH_HANDS[side])] = arms[side].reshape(18, 3)
     points, world = SKELETON.forward(pose[None], np.zeros((1, 3)))
     for side in (0, 1):
         samples = arm_samples(SKELETON, points, side)
@@ -329,7 +328,7 @@ def test_every_drawn_rest_is_clear_of_the_body() -> None:
     for start, _ in tracks.names[1:]:
         pose = spine_rest()
         for side in (0, 1):
-            pose[list(ARM_JOINTS[side])] = tracks.arms[side](np.array([start + 1.5])).reshape(18, 3)
+            pose[list(ARMS_WITH_HANDS[side])] = tracks.arms[side](np.array([start + 1.5])).reshape(18, 3)
         points, world = SKELETON.forward(pose[None], np.zeros((1, 3)))
         for side in (0, 1):
             assert body_distance(arm_samples(SKELETON, points, side), points, world)[0].min() > 0.01
