@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 BLENDER_5 = bpy.app.version >= (5, 0, 0)
+# Numbers of Blender's enums (docs/sources/blender.md, section 2).
 INTERPOLATION_LINEAR, INTERPOLATION_BEZIER = 1, 2
 HANDLE_AUTO_CLAMPED = 4
 

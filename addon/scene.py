@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import bpy
 
 NO_CHARACTER = "Choose a character, or add one with Add Character"
+# Numbers are the bits of an enum that holds several.
 PARTS = (
     ("face", "Face", "Mouth, brows, lids and eyes", 1),
     ("hands", "Hands", "Fingers", 2),

@@ -10,7 +10,7 @@ from typing import Any
 import blf
 import bpy
 
-# What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1.
+# What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1; by eye.
 BESIDE_TEXT = 86
 NARROWEST = 80
 

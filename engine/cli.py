@@ -17,7 +17,9 @@ from engine.body.motion import Motion, check_target
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL
 from engine.generators.base import PARTS
-from engine.take.make import TakeOptions, hear, make_takes, missed, rate_of, read_plan, told
+from engine.take.make import hear, make_takes, missed, outcome_of, rate_of
+from engine.take.options import TakeOptions
+from engine.take.plan_file import read_plan
 from engine.take.progress import Bar, Course
 
 # Commands with the folder that holds them; the extension leaves these folders out.
@@ -94,28 +96,13 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Make a take from speech."""
-    options = TakeOptions(
-        audio=audio,
-        transcript=transcript,
-        plan=plan,
-        generator=generator,
-        weights=weights,
-        style=style,
-        speaker=speaker,
-        energy=energy,
-        emotion=emotion,
-        emotion_strength=emotion_strength,
-        smplx=smplx,
-        parts=tuple(part.strip() for part in parts.split(",") if part.strip()),
-        in_place=in_place,
-        fps=30.0 if fps is None else fps,
-        seed=seed,
-        device=device,
-        hints=hints,
-        role=role,
-        gaze=_place(gaze),
-        emphasis=tuple(_stretch(text) for text in emphasis or ()),
-    ).checked()
+    given = dict(locals())  # every option by its name, most as TakeOptions has them
+    asked = {name: value for name, value in given.items() if name not in ("out", "variations", "as_json")}
+    asked["parts"] = tuple(part.strip() for part in parts.split(",") if part.strip())
+    asked["fps"] = 30.0 if fps is None else fps
+    asked["gaze"] = _place(gaze)
+    asked["emphasis"] = tuple(_stretch(text) for text in emphasis or ())
+    options = TakeOptions(**asked).checked()
     if hints and fps is None:
         options = replace(options, fps=rate_of(hints))
     _write_takes(options, out, variations, as_json)
@@ -133,7 +120,7 @@ def _write_takes(options: TakeOptions, out: Path, variations: int, as_json: bool
         seeds = tuple(options.seed + index for index in range(variations))
         for path, motion in zip(paths, make_takes(options, seeds, course, speech), strict=True):
             motion.save(path)
-            takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **told(motion)})
+            takes.append({"path": str(path), "frames": motion.frames, "fps": motion.fps, **outcome_of(motion)})
     if as_json:
         print(json.dumps({"takes": takes}, ensure_ascii=False))
         return

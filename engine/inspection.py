@@ -94,7 +94,8 @@ def examine_weights(generator: str, folder: str) -> dict[str, Any]:
 def _self_test() -> str:
     import numpy as np
 
-    from engine.take.make import TakeOptions, make_take
+    from engine.take.make import make_take
+    from engine.take.options import TakeOptions
 
     speech = next(iter(sorted(DEMO_SPEECH.glob("demo.[fw]*[cv]"))), None)
     if speech is None:

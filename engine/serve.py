@@ -29,10 +29,11 @@ from engine.version import __version__
 if TYPE_CHECKING:
     from engine.body.motion import Motion
     from engine.speech.types import Speech
-    from engine.take.make import TakeOptions
+    from engine.take.options import TakeOptions
 
 PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
 
+# JSON-RPC 2.0; the last two are of its range for servers.
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -41,10 +42,11 @@ INTERNAL_ERROR = -32603
 USER_ERROR = -32000
 CANCELLED = -32001
 
-PROGRESS_INTERVAL = 0.05
-MOST_VARIATIONS = 64
-LINES_KEPT = 4
-LAST_SECONDS = 8.0
+# By eye.
+PROGRESS_INTERVAL = 0.05  # s between two messages of one stage
+MOST_VARIATIONS = 64  # of one request
+LINES_KEPT = 4  # lines whose speech is remembered
+LAST_SECONDS = 8.0  # for a job to end by itself when the input has ended
 
 
 def serve_stdio() -> None:
@@ -136,12 +138,12 @@ class Server:
         self._out.flush()
 
     def _hello(self, _: dict[str, Any]) -> dict[str, Any]:
-        from engine.take.make import GENERATORS
+        from engine.generators.abilities import declared_abilities
 
         return {
             "protocol": PROTOCOL["protocol"],
             "engine": __version__,
-            "generators": list(GENERATORS),
+            "generators": declared_abilities(),
             "python": sys.version.split()[0],
             "pid": os.getpid(),
         }
@@ -183,7 +185,7 @@ class Server:
         return result or self._takes({**params, "options": options}, 1, course)
 
     def _takes(self, params: dict[str, Any], count: int, progress: Course) -> dict[str, Any]:
-        from engine.take.make import make_takes, told
+        from engine.take.make import make_takes, outcome_of
 
         folder = Path(str(params["folder"]))
         options = options_in(folder, params["options"])
@@ -195,7 +197,7 @@ class Server:
             progress("write", 0.0)
             path = folder / ("take.npz" if count == 1 else f"take_{seed}.npz")
             motion.save(path)
-            takes.append({"take": str(path), "seed": seed, **told(motion)})
+            takes.append({"take": str(path), "seed": seed, **outcome_of(motion)})
             first = first or motion
         assert first is not None  # there is at least one seed
         return {**takes[0], "takes": takes, "frames": first.frames, "fps": first.fps}
@@ -240,21 +242,20 @@ def _parsed(line: str) -> Any:
 
 def options_in(folder: Path, given: Any) -> TakeOptions:
     """The options of a job; ``hints`` and ``plan`` are paths relative to its folder. TypeError for unknown ones."""
-    from engine.take.make import TakeOptions
+    from engine.take.options import TakeOptions
 
     if not isinstance(given, dict):
         raise TypeError(f"options must be an object, not {type(given).__name__}")
-    options: dict[str, Any] = dict(given)
+    options = {name: _frozen(value) for name, value in given.items()}
     for name in ("hints", "plan"):
         if options.get(name):
             options[name] = str(folder / str(options[name]))
-    options["parts"] = tuple(options.get("parts", TakeOptions(audio="").parts))
-    options["edits"] = tuple(options.get("edits", ()))
-    for name in ("words", "emphasis"):
-        options[name] = tuple(tuple(entry) for entry in options.get(name, ()))
-    if options.get("gaze") is not None:
-        options["gaze"] = tuple(options["gaze"])
     return TakeOptions(**options)
+
+
+def _frozen(value: Any) -> Any:
+    """A value from JSON with tuples in place of its lists."""
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
 
 
 class Heard:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.once import once
 
 # An example that is slow is a busy machine, not a fault; whoever hangs meets pytest's time limit.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +31,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     seed = config.getoption("randomly_seed", None)
     if isinstance(seed, int):
         terminalreporter.write_line(f"order of the tests: --randomly-seed={seed}")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder of a name, filled once in all workers by a function that is given it (tests/support/once.py)."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return lambda name, make: once(shared / f"kept {name}", make)
 
 
 @pytest.fixture(scope="session")

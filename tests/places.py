@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests/data"  # short clips whose phone or word times are known
 DEMO = ROOT / "assets/demo/demo.flac"
 TRANSCRIPT = DEMO.with_suffix(".txt")
+LINE = DATA / "demo_start.flac"  # the demo line's first 12.8 s, for what needs no more of it; its text beside it
 SHARED = ROOT.parent / "shared"
 SPEECH = SHARED / "speech"
 CORPUS = SHARED / "corpus"

@@ -18,7 +18,7 @@ from ..ui import RefusedError, UndoOperator
 from .lines import pose_at, pose_now
 
 START, END = "START", "END"
-FULL_TURN = 2.0 * np.pi
+FULL_TURN = 2.0 * np.pi  # rad
 Pose = dict[tuple[str, int], float]
 
 

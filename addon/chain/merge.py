@@ -13,8 +13,8 @@ from ..client.provenance import TakeMeta
 from ..rig.convert import Array, axis_angle_to_quaternion, quaternion_to_axis_angle
 from ..takes.chained import plan_of_lines
 
-LEAST_GAP_SECONDS = 0.2  # less is no transition but a jerk
-MEETING_RADIANS, MEETING_METRES = 0.05, 0.01  # ends this near need no transition
+LEAST_GAP_SECONDS = 0.2  # by eye: less is no transition but a jerk
+MEETING_RADIANS, MEETING_METRES = 0.05, 0.01  # ends this near need no transition, by eye
 
 
 class ChainError(Exception):

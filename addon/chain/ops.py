@@ -34,7 +34,7 @@ from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 CHAIN_FILE = "chain.json"
 HINTS_FILE = "hints.npz"
 WORD = "chain"
-NO_GAP = (0, 1)
+NO_GAP = (0, 1)  # frames: a window that stands for none
 
 
 def chain_blocker(context: bpy.types.Context) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..rig.convert import Array, axis_angle_to_quaternion, quaternion_to_axis_angle
 
-# Joint -> its share of the turn, and how far it goes at most, radians. The eyes' own life goes on.
+# SMPL-X joint -> its share of the turn, and how far it goes at most, rad; by eye. The eyes' own life goes on.
 SHARES = ((3, 0.08), (6, 0.09), (9, 0.09), (12, 0.26), (15, 0.48))
 LARGEST = np.radians(70.0)
 

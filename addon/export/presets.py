@@ -22,6 +22,7 @@ class Preset:
     scale_options: str
 
 
+# Units to the metre and axes, as each program's importer asks for them.
 # Unreal: centimetres, Z up and facing -Y as its own FBX convention: nothing is left for the importer to convert. It
 # drops a top node called "Armature", so that the bone `root` is the skeleton's root.
 # Unity: metres, and the file says so, so that the importer shows scale 1; Y up.

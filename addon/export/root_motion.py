@@ -6,8 +6,6 @@ import numpy as np
 
 from ..rig.convert import Array
 
-MODES = ("ROOT", "PELVIS", "IN_PLACE")
-
 
 def move_root(matrices: Array, mode: str, root: int, pelvis: int, below: Array, rest: Array, up: Array) -> Array:
     """Pose matrices (T, bones, 4, 4), armature space, with the travel of ``pelvis`` put where ``mode`` says.

@@ -35,11 +35,11 @@ from .doubles import (
 from .presets import Preset
 from .root_motion import move_root
 
-# FBX knows NTSC rates by a mode, and readers take the rounded number for it: keys at multiples of 1001/24000 s would
-# drift off the frames by one in a million. At the rounded rate every key lies on its frame.
+# Hz: FBX knows NTSC rates by a mode, and readers take the rounded number for it: keys at multiples of 1001/24000 s
+# would drift off the frames by one in a million. At the rounded rate every key lies on its frame.
 NTSC_RATES = {24: 23.976, 30: 29.97, 60: 59.94, 120: 119.88}
 
-FLAT = 1e-18  # volume of a millionth of full scale
+FLAT = 1e-18  # volume of a millionth of full scale, by eye
 
 
 class ExportError(Exception):

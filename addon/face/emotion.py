@@ -14,7 +14,7 @@ EMOTIONS = (  # as in assets/emotions.json
     ("angry", "Angry", "Brows down, narrowed eyes, tense lips"),
     ("surprised", "Surprised", "Brows up, wide eyes, a mouth that stays a little open"),
 )
-SAME_STRENGTH = 1e-3
+SAME_STRENGTH = 1e-3  # 0..1, by eye: less nobody sees
 
 
 def emotion_options(settings: bpy.types.PropertyGroup) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..rig.character import character_meshes
 from .names import find_shapes
 
 FORMAT = "cospeech face mapping"
-LARGEST = 2**20  # bytes; a mapping has a few thousand
+LARGEST = 2**20  # bytes, by eye; a mapping has a few thousand
 
 
 class MappingError(Exception):

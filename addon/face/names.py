@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..client.take_file import arkit_names
 
-LONGEST_PREFIX = 24  # characters before the shape's own name: "Face.M_", "blendShape1.", "ARKit_BS_"
+LONGEST_PREFIX = 24  # characters before the shape's own name, by eye: "Face.M_", "blendShape1.", "ARKit_BS_"
 SIDES = {"left": "l", "right": "r"}
 
 

@@ -10,6 +10,7 @@ from ..ui import SubPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker
 
+# Rows of the lists, by eye.
 ROWS = 3
 SHAPE_ROWS = 6
 

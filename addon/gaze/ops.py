@@ -11,7 +11,7 @@ from ..takes.span import SpanError, glanced_span
 from ..ui import UndoOperator
 from .place import face_front
 
-EMPTY_SIZE = 0.1
+EMPTY_SIZE = 0.1  # m, by eye
 
 
 def first_frame(scene: bpy.types.Scene) -> int:

@@ -22,7 +22,7 @@ from ..speakers.choice import Choice, chosen, chosen_generator
 from ..takes.keys import bone_path
 from ..takes.proportions import own_rest
 
-SAME_PLACE = 0.01  # metres
+SAME_PLACE = 0.01  # m, by eye
 EYES = (JOINTS[LEFT_EYE], JOINTS[RIGHT_EYE])
 MOVING = ("location", "rotation_", "scale", "delta_")
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-PRIOR = 1e-2  # weight of the samples' own slope at a key, of samples: for keys with few samples around them
+PRIOR = 1e-2  # weight of the samples' own slope at a key, of samples, by eye: for keys with few samples around them
 
 
 def fit(values: Array, keys: Flags) -> tuple[Array, Array]:

@@ -21,6 +21,7 @@ GROUPINGS = (
     ),
     ("POSE", "Whole Body", "All bones are keyed on the same frames, as poses; so is the face"),
 )
+# SMPL-X joints.
 LIMBS = (
     (0, 3, 6, 9),
     (12, 15),
@@ -34,7 +35,7 @@ LIMBS = (
     (JAW,),
 )
 FACE_PARTS = ("eye", "brow")  # how the names of shapes begin; the rest is the mouth's
-ARMS = {"left": (16, 18, 20), "right": (17, 19, 21)}
+ARMS = {"left": (16, 18, 20), "right": (17, 19, 21)}  # SMPL-X joints
 
 
 def joint_groups(grouping: str) -> NDArray[np.int_]:

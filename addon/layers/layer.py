@@ -23,7 +23,7 @@ from .fit import Array, Flags
 from .handles import Tables, load_handles, put_handles
 from .offsets import QUATERNION, identity, kind_of, offsets
 
-NOTHING = 1e-7  # an offset below this changes nothing in single precision
+NOTHING = 1e-7  # no unit: an offset below this changes nothing in single precision
 EDIT, PIN, REST = "KEYFRAME", "EXTREME", "GENERATED"  # types of the layer's keys
 
 

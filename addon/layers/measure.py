@@ -19,12 +19,12 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 COUNT = len(JOINTS)
-TOE_LENGTH = 0.07  # metres from the toe base on: the skeleton has no joint at the tip
-CROWN = 0.2  # metres from the head's joint to its top
-CONTACT_SPEED = 0.03  # metres a second: a foot that is slower stands
-CONTACT_HEIGHT = 0.03  # metres above the lowest place of the foot
-BLAME = 0.5  # joints that move a place at least this much as the one that moves it most are made better with it
-LEFT_LEG, RIGHT_LEG, LEFT_ARM, RIGHT_ARM, TRUNK = range(5)
+TOE_LENGTH = 0.07  # m from the toe base on, by eye: the skeleton has no joint at the tip
+CROWN = 0.2  # m from the head's joint to its top, by eye
+CONTACT_SPEED = 0.03  # m/s, by eye: a foot that is slower stands
+CONTACT_HEIGHT = 0.03  # m above the lowest place of the foot, by eye
+BLAME = 0.5  # by eye: joints that move a place at least this much as the one that moves it most are made better with it
+TRUNK = 4  # the last of the five branches
 
 
 @dataclass(frozen=True, eq=False)

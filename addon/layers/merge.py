@@ -22,9 +22,9 @@ from .fit import Array, Flags
 from .layer import PIN, LayerError
 from .offsets import QUATERNION, combined, identity, kind_of
 
-WIDTHS = {QUATERNION: 4, "rotation_axis_angle": 4, "value": 1}
-VECTOR = 3
-PLAIN_SCALE = 1e-6
+WIDTHS = {QUATERNION: 4, "rotation_axis_angle": 4, "value": 1}  # curves of a channel: Blender's
+VECTOR = 3  # curves of any other
+PLAIN_SCALE = 1e-6  # no unit, keeps what is divided by from zero
 
 
 @dataclass(frozen=True)

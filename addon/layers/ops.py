@@ -23,7 +23,7 @@ from .measure import Bounds
 from .merge import merge_layer
 from .simplify import Simplified, SimplifyError, simplify
 
-MILLIMETRE = 1e-3
+MILLIMETRE = 1e-3  # m
 RANGES = (
     ("AUTO", "Automatic", "Between selected keys, else the preview range, else the take"),
     ("SELECTED", "Selected Keys", "From the first to the last selected key of the character"),

@@ -14,7 +14,7 @@ from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
 from .fit import Array, Flags
 
-THIRD = 1.0 / 3.0
+THIRD = 1.0 / 3.0  # of the way to the next key: a handle there makes Bezier's curve a cubic of time
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,9 +35,9 @@ from .measure import Body, Bounds, blame, distance
 from .rows import OldKeys, old_keys, restore, write_sparse
 from .thin import Channels, Keys, Thinning
 
-SLACK = 0.998  # of the bounds: keys are stored in single precision
-ROUNDS = 6  # of correcting what Blender evaluates; then every frame that is too far is keyed
-STILL_SHAPE = 0.25  # of the bound: shapes that move less are keyed at their ends only
+SLACK = 0.998  # of the bounds, by eye: keys are stored in single precision
+ROUNDS = 6  # of correcting what Blender evaluates, by eye; then every frame that is too far is keyed
+STILL_SHAPE = 0.25  # of the bound, by eye: shapes that move less are keyed at their ends only
 
 
 class SimplifyError(Exception):

@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Needs = Callable[[Array], Array]  # curves (C, T) -> how many times too far (groups, T) each group brings things
 
-STILL = 1e-6  # a channel that varies by less is keyed at its ends only
-PRUNINGS = 3  # every third key is tried at a time
-NEAR = 2  # frames: a preferred frame that is nearer to the worst one is taken instead
-WORTH = 0.5  # if there it is at least this much as bad
+STILL = 1e-6  # of a channel's unit, by eye: one that varies by less is keyed at its ends only
+PRUNINGS = 3  # by eye: every third key is tried at a time
+NEAR = 2  # frames, by eye: a preferred frame that is nearer to the worst one is taken instead
+WORTH = 0.5  # if there it is at least this much as bad, by eye
 
 
 @dataclass(frozen=True, eq=False)

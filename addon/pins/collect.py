@@ -25,7 +25,7 @@ from .targets import sample_targets
 
 Flags = NDArray[np.bool_]
 
-MOST = 0.6  # of the keys: more than anyone edits by hand
+MOST = 0.6  # of the keys, by eye: more than anyone edits by hand
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from ..scene import find_character
 from ..takes.span import SpanError, take_span
 from .collect import look
 
-REST_SECONDS = 0.3
+REST_SECONDS = 0.3  # after the last change, by eye
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from ..rig.recognise import joint_bones
 from ..rig.skeleton import JOINTS, PELVIS
 from ..takes.curves import WIDTHS, guarded_channels, rotation_channel
 from ..takes.keys import FACE_GROUP, bone_path, shape_path
-from ..takes.reference import ARMATURE
 from ..takes.slots import owner_channels
 
 KEY_EDITORS = {"DOPESHEET_EDITOR", "GRAPH_EDITOR"}
@@ -28,7 +27,6 @@ class Item:
     """
 
     owner: bpy.types.ID
-    owner_name: str
     name: str
     path: str
     width: int
@@ -54,9 +52,9 @@ def bone_items(armature: bpy.types.Object, bones: Collection[str] | None = None)
             continue
         channel = rotation_channel(bone.rotation_mode)
         path = bone_path(bone.name, channel)
-        yield Item(armature, ARMATURE, bone.name, path, WIDTHS[channel], bone.name, bone.rotation_mode)
+        yield Item(armature, bone.name, path, WIDTHS[channel], bone.name, bone.rotation_mode)
         if name == JOINTS[PELVIS]:
-            yield Item(armature, ARMATURE, bone.name, bone_path(bone.name, "location"), 3, bone.name)
+            yield Item(armature, bone.name, bone_path(bone.name, "location"), 3, bone.name)
 
 
 def shape_items(armature: bpy.types.Object, shapes: Collection[str] | None = None) -> Iterator[Item]:
@@ -65,7 +63,7 @@ def shape_items(armature: bpy.types.Object, shapes: Collection[str] | None = Non
     for key in keyable_faces(armature):
         for block in names[key].values():
             if shapes is None or block in shapes:
-                yield Item(key, key.name, block, shape_path(block), 1, FACE_GROUP)
+                yield Item(key, block, shape_path(block), 1, FACE_GROUP)
 
 
 def all_items(armature: bpy.types.Object) -> Iterator[Item]:

@@ -14,7 +14,7 @@ from ..takes.curves import WIDTHS, as_quaternions, rotation_channel, sample
 from ..takes.keys import ROTATION_PATHS, bone_path
 from ..takes.reference import CurveKeys, Reference, reference_values
 
-SAME_ROTATION = 1e-4  # radians: converting keys in single precision is some 1e-6 off
+SAME_ROTATION = 1e-4  # rad: converting keys in single precision is some 1e-6 off
 
 
 def edited_in_another_mode(

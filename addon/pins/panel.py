@@ -13,7 +13,7 @@ from .props import JOINTS
 from .scope import bones_blocker, take_blocker
 from .targets import blocker
 
-ROWS = 2
+ROWS = 2  # of the list, by eye
 JOINT_NAMES = {joint[0]: joint[1] for joint in JOINTS}
 
 

@@ -17,7 +17,7 @@ from ..takes.reference import ON_FRAME, TOLERANCE, CurveKeys, Reference, edited_
 from .items import Item, item_curves
 
 EXTREME, GENERATED = "EXTREME", "GENERATED"
-FULL_TURN = 2.0 * np.pi
+FULL_TURN = 2.0 * np.pi  # rad
 
 
 class PinError(Exception):

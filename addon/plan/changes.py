@@ -12,7 +12,7 @@ from .made import record_made
 from .markers import add_marker, title_of
 from .props import REST, SAME_FRAME
 
-LEAST_WORD = 1e-3  # seconds
+LEAST_WORD = 1e-3  # s, by eye
 
 
 def sync(action: bpy.types.Action) -> None:

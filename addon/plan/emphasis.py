@@ -11,7 +11,7 @@ from .changes import seconds_of
 from .stale import count_toned
 from .target import plan_action, plan_blocker
 
-PAUSE_SECONDS = 0.2  # a gap between words that ends a phrase
+PAUSE_SECONDS = 0.2  # a gap between words that ends a phrase, as the engine has it
 
 
 def words_blocker(context: bpy.types.Context) -> str:
@@ -33,11 +33,6 @@ def reset_emphasis_blocker(context: bpy.types.Context) -> str:
     if reason:
         return reason
     return "" if count_toned(plan_action(context).cospeech_plan.words) else "The emphasis is as it was performed"
-
-
-def chosen_word(group: Any) -> Any:
-    """The word chosen in the list, or None."""
-    return group.words[group.active_word] if 0 <= group.active_word < len(group.words) else None
 
 
 def phrase_words(group: Any, index: int) -> list[int]:

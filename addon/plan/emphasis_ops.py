@@ -8,7 +8,7 @@ from .emphasis import phrase_words, reset_emphasis_blocker, words_blocker
 from .ops import PlanOperator, numbered_word
 from .target import plan_action
 
-STEP = 0.5
+STEP = 0.5  # of -1..1, by eye: two clicks are all of it
 
 
 class COSPEECH_OT_plan_emphasise(PlanOperator, bpy.types.Operator):

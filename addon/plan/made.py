@@ -15,8 +15,8 @@ from ..client.generators import declared
 from ..client.provenance import SPEAK, Provenance, TakeMeta
 from .pinprint import WATCH, target_print
 
-LARGEST_HASHED = 256 * 2**20  # bytes; of larger files only size and date count
-CHUNK = 2**20
+LARGEST_HASHED = 256 * 2**20  # bytes, by eye; of larger files only size and date count
+CHUNK = 2**20  # bytes read at once, by eye
 
 
 def record_made(action: bpy.types.Action, meta: TakeMeta) -> None:

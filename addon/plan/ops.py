@@ -18,7 +18,7 @@ from .target import (
     reset_blocker,
 )
 
-LEAST_WORD_FRAMES = 0.5
+LEAST_WORD_FRAMES = 0.5  # by eye
 
 
 class PlanOperator(UndoOperator):

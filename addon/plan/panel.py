@@ -19,10 +19,10 @@ from .props import NEXT, PARTIAL
 from .stale import maker, stale_reasons, stale_text
 from .target import NOT_EDITED, chosen_phrase, is_edited, move_blocker, plan_action, plan_blocker
 
-ROWS = 5
-LOOKS_A_SECOND = 2  # for moved markers
+ROWS = 5  # of the list, by eye
+LOOKS_A_SECOND = 2  # for moved markers, by eye
 MARKERS = "An Action Editor shows words and apexes with Marker > Show Pose Markers"
-NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))
+NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))  # frames, by eye
 
 
 class COSPEECH_UL_plan(bpy.types.UIList):

@@ -16,8 +16,8 @@ import numpy as np
 from .. import compat
 from ..takes.reference import edited_keys, load
 
-LEAST_SECONDS = 1.0
-LARGEST_SHARE = 0.03  # of the time may go into looking
+LEAST_SECONDS = 1.0  # from look to look, by eye
+LARGEST_SHARE = 0.03  # of the time may go into looking, by eye
 
 
 def pin_print(action: bpy.types.Action) -> str:

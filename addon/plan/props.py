@@ -19,13 +19,14 @@ HANDS = (
     ("right", "Right", "Right hand"),
     ("both", "Both", "Both hands"),
 )
-SAME_FRAME = 1e-3
-SAME_AMPLITUDE = 1e-4
-SAME_EMPHASIS = 1e-4
-AMPLITUDE = (0.2, 2.0)
+# Less is single precision.
+SAME_FRAME = 1e-3  # frames
+SAME_AMPLITUDE = 1e-4  # times the class's size
+SAME_EMPHASIS = 1e-4  # -1..1
+AMPLITUDE = (0.2, 2.0)  # times the class's size, the range that the engine takes
 REST, PARTIAL, NEXT = "rest", "partial", "next"
 BEAT_IDS = "BEAT_"
-FIRST_APEX, LAST_APEX = 0.11, 0.15  # seconds from the ends of the take
+FIRST_APEX, LAST_APEX = 0.11, 0.15  # s from the ends of the take, by eye
 
 
 def _search_gestures(_: CospeechPhrase, __: bpy.types.Context, text: str) -> Iterator[str]:

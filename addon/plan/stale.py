@@ -19,7 +19,7 @@ from ..speech.transcript import find_transcript
 from .made import file_changed
 from .pinprint import WATCH, target_print
 
-SAME_ENERGY = 1e-3
+SAME_ENERGY = 1e-3  # no unit, by eye: less nobody sees
 
 
 def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None) -> list[str]:

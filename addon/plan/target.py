@@ -7,7 +7,6 @@ from typing import Any
 import bpy
 
 from ..scene import NO_CHARACTER, find_character
-from ..setup.engine import SESSION
 from ..takes.apply import META_KEY
 from ..takes.stack import shown_reason
 from .stale import count_changed, count_toned
@@ -83,13 +82,3 @@ def chosen_phrase(context: bpy.types.Context) -> Any:
         return None
     group = action.cospeech_plan
     return group.phrases[group.active] if 0 <= group.active < len(group.phrases) else None
-
-
-def regenerate_blocker(context: bpy.types.Context) -> str:
-    """Why changes of the plan can't be performed now; empty where they can."""
-    reason = plan_blocker(context)
-    if reason:
-        return reason
-    if SESSION.job is not None:
-        return "Cospeech is already working; wait for it or cancel it first"
-    return ""

@@ -11,9 +11,9 @@ from .emphasis import words_blocker
 from .emphasis_ops import STEP
 from .target import plan_action, plan_blocker
 
-ROWS = 6
+ROWS = 6  # of the list, by eye
 ASKING = "Ask for more (to 1) or less (to -1), then Regenerate Changes"
-NAMES_SHARE, SCORES_SHARE = 0.37, 0.42  # of the width, and of the rest of it
+NAMES_SHARE, SCORES_SHARE = 0.37, 0.42  # of the width, and of the rest of it, by eye
 
 
 class COSPEECH_UL_words(bpy.types.UIList):

@@ -8,7 +8,7 @@ from ..client.jobs import Job
 from ..rig.skeleton import JOINTS
 from .request import Order
 
-MOST_TARGETS = 3
+MOST_TARGETS = 3  # that are named, by eye: more no status line shows
 
 
 def outcome(job: Job, order: Order) -> str:

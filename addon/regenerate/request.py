@@ -35,7 +35,7 @@ from ..takes.span import TakeSpan, take_span
 from ..takes.window import Free
 
 HINTS, BASE = "hints.npz", "base.npz"
-NEXT_SEED = -1
+NEXT_SEED = -1  # no unit: in the place of a seed
 PENDING_EDIT_SLACK = 1  # frames: an apex on the border is inside
 
 

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from .convert import (
     Array,
-    axis_angle_to_quaternion,
     bone_axes,
     continuous,
     matrix_to_quaternion,
@@ -57,17 +56,13 @@ class RigMap:
         """SMPL-X local rotations (T, 55, 4) -> pose-bone rotations (T, 55, 4), continuous along time."""
         return continuous(turn_axes(self.turn, quaternions))
 
-    def bone_rotations(self, poses: ArrayLike) -> Array:
-        """Axis-angle (T, 55, 3) -> pose-bone quaternions (T, 55, 4), continuous along time."""
-        return self.bone_quaternions(axis_angle_to_quaternion(poses))
-
     def pelvis_location(self, trans: ArrayLike) -> Array:
         """``trans`` (T, 3) metres -> pose-bone location (T, 3): B0^T (C (J0 + t) - h0)."""
         target = (self.rest[PELVIS] + np.asarray(trans, dtype=np.float64)) @ self.axes.T * self.unit
         return (target - self.pelvis_head) @ self.basis[PELVIS]
 
     def poses_from_bones(self, quaternions: ArrayLike) -> Array:
-        """Inverse of :meth:`bone_rotations`: pose-bone quaternions (T, 55, 4) -> axis-angle (T, 55, 3)."""
+        """Inverse of :meth:`bone_quaternions`: pose-bone quaternions (T, 55, 4) -> axis-angle (T, 55, 3)."""
         return quaternion_to_axis_angle(turn_axes(np.swapaxes(self.turn, -1, -2), quaternions))
 
     def trans_from_location(self, location: ArrayLike) -> Array:

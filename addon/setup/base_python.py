@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .install import Plan
     from .work import WorkJob
 
-OLDEST = (3, 11)
+OLDEST = (3, 11)  # version, that of Blender 4.2's own Python
 PROBE = """
 import importlib.util, json, sys, sysconfig
 has = {name: importlib.util.find_spec(name) is not None for name in ("venv", "ensurepip")}

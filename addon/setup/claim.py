@@ -13,6 +13,7 @@ from pathlib import Path
 from .wheelhouse import SetUpError
 
 NAME = "setup.lock"
+# By eye: a set-up that lives renews its claim far oftener than it grows stale.
 STALE_SECONDS = 600.0
 RENEW_SECONDS = 5.0
 

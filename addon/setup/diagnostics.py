@@ -15,8 +15,9 @@ from pathlib import Path
 from ..client import log as logs
 from .runtimes import Runtime
 
-LOG_LINES = 200
-DRIVER_SECONDS = 3.0
+# By eye.
+LOG_LINES = 200  # lines of each log
+DRIVER_SECONDS = 3.0  # that the graphics driver's tool may take
 
 
 def describe(facts: Mapping[str, object], runtime: Runtime | None, folder: Path, files: tuple[Path, ...]) -> str:

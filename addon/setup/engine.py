@@ -19,10 +19,11 @@ from .install import STAGES, SetUpJob
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
-KEPT_LOGS = 5
-KEPT_SECONDS = 86_400.0
-TEND_SECONDS = 0.1
-REST_SECONDS = 20.0
+# By eye.
+KEPT_LOGS = 5  # files
+KEPT_SECONDS = 86_400.0  # a day, that others are kept for
+TEND_SECONDS = 0.1  # from look to look while something ends
+REST_SECONDS = 20.0  # from look to look otherwise
 NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"  # in the panel Engine and in the preferences
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 

@@ -29,10 +29,11 @@ STAGES = {
     "place": "Putting it in place",
     "verify": "Verifying packages",
 }
-MARGIN_BYTES = 100_000_000
-BYTECODE = 1.35  # installed files come with compiled ones
-INSTALL_SECONDS = 3600.0
-TEST_SECONDS = 600.0
+# By eye, where no source is named.
+MARGIN_BYTES = 100_000_000  # that stay free on the disk
+BYTECODE = 1.35  # times the installed files, by eye: compiled ones come with them
+INSTALL_SECONDS = 3600.0  # that pip may take: gigabytes over a slow line
+TEST_SECONDS = 600.0  # that the self-test may take
 STATE = "cospeech-setup.json"
 # pip out of its wheel. On Linux it dies with Blender: else it would still write when the next Blender goes on.
 PIP = """
@@ -47,7 +48,7 @@ sys.path.insert(0, sys.argv.pop(1))
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 TORCH = "torch==2.13.0"
-ONLINE_BYTES = 8_000_000_000
+ONLINE_BYTES = 8_000_000_000  # that CUDA's wheels take, installed
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..ui import Blocked
 from .engine import BUSY, SESSION
 from .install import SetUpJob
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.1  # from step to step of a job, by eye
 
 
 class RequestError(Exception):

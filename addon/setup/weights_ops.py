@@ -12,7 +12,7 @@ from ..ui import Blocked
 from .engine import BUSY, SESSION, preferences, weights_folder
 from .ops import EngineJobOperator
 
-MILLION = 1_000_000
+MILLION = 1_000_000  # numbers
 
 
 @dataclass

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 1  # number of the archive's layout
 MANIFEST, LOCK, WHEELS = "manifest.json", "requirements.lock", "wheels/"
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes read at once, by eye
 ADVICE = "get the archive of this version of Cospeech again, or make it with: python build.py package --runtime"
 
 

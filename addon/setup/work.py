@@ -14,7 +14,7 @@ from ..client.children import Child, clean_environment, ending_of
 from ..client.jobs import CANCELLED, DONE, FAILED, FINISHED, RUNNING
 from .wheelhouse import SetUpError
 
-TICK_SECONDS = 0.05
+TICK_SECONDS = 0.05  # of work in one step, by eye: Blender goes on drawing
 Work = Generator[None, None, None]
 
 

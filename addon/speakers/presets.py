@@ -15,7 +15,7 @@ from ..paths import asset, asset_table
 DEFAULT = "default"
 HANDEDNESS = ("right", "left")
 WEIGHTS = ("rests", "likes")
-LONGEST_NAME = 40
+LONGEST_NAME = 40  # characters of a file's name, by eye
 
 
 class PresetError(Exception):

@@ -23,7 +23,7 @@ from .reference import remember
 from .resample import Clip, to_rate
 from .stack import new_strip, shown_reason
 
-NAME_LENGTH = 63
+NAME_LENGTH = 63  # bytes, Blender's limit of a name
 META_KEY = "cospeech"
 APEX, BEAT = "apex", "beat"
 # Called with every Action that a take was written into. What builds on takes adds itself when it is registered.

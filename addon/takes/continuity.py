@@ -6,7 +6,7 @@ import numpy as np
 
 from ..rig.convert import Array, continuous, quaternion_to_axis_angle, quaternion_to_euler
 
-FULL_TURN = 2.0 * np.pi
+FULL_TURN = 2.0 * np.pi  # rad
 
 
 def continue_quaternions(new: Array, old: Array, fixed: Array) -> Array:

@@ -19,6 +19,7 @@ from .keys import bone_path, shape_path
 from .span import TakeSpan
 
 Curves = Mapping[tuple[str, int], Any]
+# Curves of a channel: Blender's.
 WIDTHS = {"rotation_quaternion": 4, "rotation_axis_angle": 4, "rotation_euler": 3, "location": 3}
 
 

@@ -11,7 +11,7 @@ from .chained import plan_of_lines
 from .span import SpanError, TakeSpan
 
 LINE = "line_index"
-ENDS = 2  # frames at either end of a line that stay, so that the ways to its neighbours still meet it
+ENDS = 2  # frames at either end of a line that stay, by eye, so that the ways to its neighbours still meet it
 
 
 def is_chain(span: TakeSpan) -> bool:

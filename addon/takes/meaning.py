@@ -7,9 +7,9 @@ from typing import Any
 
 from ..client.provenance import TakeMeta
 
-SHOWN = 0.5  # from which score on a word's marker tells it
+SHOWN = 0.5  # 0..1, by eye: from which score on a word's marker tells it
 OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it, as the engine has it
-UNKNOWN = -1.0
+UNKNOWN = -1.0  # no unit: in the place of a score
 
 
 def network_scores(meta: TakeMeta) -> list[float]:

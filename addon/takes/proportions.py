@@ -12,8 +12,8 @@ from ..rig.convert import Array
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import REST, standing_height
 
-SAME_BODY = 1e-4  # metres
-LEG = (1, 4, 7)
+SAME_BODY = 1e-4  # m, by eye
+LEG = (1, 4, 7)  # SMPL-X joints: hip, knee, ankle
 
 
 def own_rest(rig: RigMap) -> Array | None:

@@ -20,12 +20,12 @@ from ..rig.character import keyable_faces
 from .slots import owner_channels
 
 REFERENCE_KEY = "cospeech_reference"
-VERSION = 1
+VERSION = 1  # number of the record's layout
 ARMATURE = "ARMATURE"  # owner of the body's curves in ``kept``; the face's are named after their shape-key data
-TOLERANCE = 1e-6  # of a value, at least of 1
-ON_FRAME = 1e-3  # frames: what is nearer to a whole frame lies on it
+TOLERANCE = 1e-6  # of a value, at least of 1: less is single precision
+ON_FRAME = 1e-3  # frames: what is nearer to a whole frame lies on it, by eye
 AUTOMATIC_HANDLES = ("AUTO", "AUTO_CLAMPED")
-RENAMED_SHARE = 0.5  # of a curve's keys that must be the generator's to know the curve under another name
+RENAMED_SHARE = 0.5  # of a curve's keys that must be the generator's to know the curve under another name, by eye
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..client.take_file import Take
 from ..rig.convert import Array, axis_angle_to_quaternion, continuous
 
-SAME_RATE = 1e-5
+SAME_RATE = 1e-5  # share of a rate, by eye
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from ..rig.convert import Array
 from .curves import sample
 
 HANDLE_REACH = 1.0 / 3.0  # of a frame: what Blender gives keys on every frame
-WITHIN = 1e-6
+WITHIN = 1e-6  # frames: less is single precision
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from .slots import owner_channels
 from .span import TakeSpan
 from .window import Free
 
-LOOKS_A_SECOND = 2  # how often the panel looks for selected keys, at most
+LOOKS_A_SECOND = 2  # by eye: how often the panel looks for selected keys, at most
 FACE_BONES = (JAW, LEFT_EYE, RIGHT_EYE)
 PART_NAMES = {part[0]: part[1] for part in PARTS}
 

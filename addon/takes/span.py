@@ -13,7 +13,7 @@ from ..scene import scene_rate
 from .apply import META_KEY, parse_meta, take_meta
 from .stack import shown_reason
 
-SAME_RATE = 1e-4
+SAME_RATE = 1e-4  # share of a rate, by eye
 
 
 class SpanError(Exception):

@@ -12,26 +12,26 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, ARMS, HANDS, LEG_JOINTS
 from engine.body.kinematics import normalized, two_bone_delta
-from engine.body.legs import ANKLES, LEG_JOINTS, highest_pelvis, knee_poles, solve_legs
+from engine.body.legs import knee_poles, overstretch, solve_legs
 from engine.body.limits import joint_limits, limit_rotations
 from engine.body.skeleton import Skeleton
-from engine.body.solids import ARMS, HANDS, arm_samples, body_distance, body_table, hand_distance
+from engine.body.solids import arm_samples, body_distance, body_table, hand_distance
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
+# By eye.
 PLANTED_MOVE = 1e-4  # metres a frame: feet that slide less are left as they are
-_ROUNDS = 6
-_CHUNK = 2048
-_SPREAD_SECONDS = 0.14
-_STRAIGHTEST_KNEE = float(np.radians(3.0))
-_NEAR_HANDS = 0.40
-_OVERSHOOT = 1.08
-_ONE_TOUCH_SECONDS = 0.25
-_FADE_SECONDS = 0.2
-_KNEE_ROOM = 0.001  # metres
+_ROUNDS = 6  # of pushing arms out, at most
+_CHUNK = 2048  # frames at a time
+_SPREAD_SECONDS = 0.14  # over which a push rises and falls
+_NEAR_HANDS = 0.40  # m between wrists, from which hands can touch: two hands long
+_OVERSHOOT = 1.08  # times the depth that one push takes away
+_ONE_TOUCH_SECONDS = 0.25  # between two depths that are one touch
+_FADE_SECONDS = 0.2  # over which a foot lock comes and goes
 
 
 def clean(local: Array, trans: Array, fps: float, skeleton: Skeleton) -> tuple[Array, Array]:
@@ -73,22 +73,14 @@ def foot_lock(
     place = np.array(trans, dtype=np.float64, copy=True)
     rows = np.flatnonzero(changed)
     if len(rows):
-        lowered = _lowered(skeleton, points[rows, 0], world[rows, 0], ankles[rows])
+        lowered = points[rows, 0].copy()
+        lowered[:, 1] -= overstretch(skeleton, points[rows, 0], world[rows, 0], ankles[rows])
         poles = knee_poles(points[rows], world[rows])
         legs, _ = solve_legs(skeleton, lowered, world[rows, 0], ankles[rows], soles[rows], poles)
         for place_in_leg, joint in enumerate(LEG_JOINTS[:6]):
             out[rows, joint] = legs[:, place_in_leg]
         place[rows] += lowered - points[rows, 0]
     return out, place
-
-
-def _lowered(skeleton: Skeleton, pelvis: Array, orientation: Array, ankles: Array) -> Array:
-    """The pelvis (T, 3) brought down, C1, where a knee would get straighter than ``_STRAIGHTEST_KNEE``."""
-    highest = highest_pelvis(skeleton, pelvis, orientation, ankles, _STRAIGHTEST_KNEE)
-    over = np.maximum(pelvis[:, 1] - (highest - _KNEE_ROOM), 0.0)
-    out = pelvis.copy()
-    out[:, 1] -= over - _KNEE_ROOM * (1.0 - np.exp(-over / _KNEE_ROOM))
-    return out
 
 
 def _hold(ankle: Array, sole: Array, start: int, stop: int, fade: int, flags: Flags) -> None:

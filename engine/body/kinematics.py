@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.curves import soft_clamp
+
 Array = NDArray[np.float64]
 
-_TINY = 1e-9
+_TINY = 1e-9  # m, keeps what is divided by from zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +69,6 @@ def look_frame(along: ArrayLike, towards: ArrayLike) -> Array:
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
-def soft_reach(distance: Array, longest: float, soft: float) -> Array:
-    """Distances limited to below ``longest``: identity up to ``longest - soft``, then C1 and saturating."""
-    start = longest - soft
-    over = np.maximum(distance - start, 0.0)
-    return np.where(over > 0.0, start + soft * (1.0 - np.exp(-over / soft)), distance)
-
-
 def hinge_limb(
     upper: ArrayLike,
     lower: ArrayLike,
@@ -99,7 +94,7 @@ def hinge_limb(
     longest = float(np.sqrt(constant + 2.0 * swing))
     line = np.asarray(target, dtype=np.float64) - root
     distance = np.linalg.norm(line, axis=-1)
-    reached = soft_reach(distance, longest, soft)
+    reached = soft_clamp(distance, -np.inf, longest - soft, soft)
     cosine = np.clip((reached**2 - constant) / (2.0 * swing), -1.0, 1.0)
     hinge = np.arctan2(sin_part, cos_part) + np.arccos(cosine)
     bent = np.cos(hinge)[:, None] * across + np.sin(hinge)[:, None] * np.cross(k, across) + k * float(b @ k)
@@ -125,9 +120,7 @@ def two_bone_delta(
     line = target - root
     distance = np.linalg.norm(line, axis=-1)
     longest = len1 + len2
-    start = longest - soft
-    over = np.maximum(distance - start, 0.0)
-    reached = np.where(over > 0.0, start + soft * (1.0 - np.exp(-over / soft)), distance)
+    reached = soft_clamp(distance, -np.inf, longest - soft, soft)
     # Never push a straighter limb to be less straight than it is: its own length stays reachable.
     own = np.linalg.norm(end - root, axis=-1)
     reached = np.clip(np.maximum(reached, np.minimum(distance, own)), np.abs(len1 - len2) + 1e-4, longest)

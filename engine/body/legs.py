@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import soft_over
+from engine.body.joints import ANKLES, HIPS, KNEES
 from engine.body.kinematics import hinge_limb
 from engine.body.skeleton import Skeleton
 
 Array = NDArray[np.float64]
 
-HIPS, KNEES, ANKLES, TOES = (1, 2), (4, 5), (7, 8), (10, 11)
-LEG_JOINTS = (*HIPS, *KNEES, *ANKLES, *TOES)
-SOFT_KNEE = float(np.radians(5.0))
-_FLEX_AXIS = np.array([1.0, 0.0, 0.0])
-_BLEND_METRES = 0.003
-_REACH_SOFT = 0.0003
+# By eye.
+SOFT_KNEE = float(np.radians(5.0))  # rad, of a standing person's knee
+STRAIGHTEST_KNEE = float(np.radians(3.0))  # rad
+_KNEE_ROOM = 0.001  # m, over which a pelvis is brought down softly
+_FLEX_AXIS = np.array([1.0, 0.0, 0.0])  # no unit: a knee's hinge in the rest pose, as assets/skeleton.json stands
+_BLEND_METRES = 0.003  # over which the lower of two heights is taken softly
+_REACH_SOFT = 0.0003  # m, over which a leg gets straight
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,13 @@ def highest_pelvis(skeleton: Skeleton, pelvis: Array, orientation: Array, ankles
         heights.append(targets[:, side, 1] + np.sqrt(length**2 - across) - offset[:, 1])
     lower = np.logaddexp(-heights[0] / _BLEND_METRES, -heights[1] / _BLEND_METRES)
     return np.asarray(-_BLEND_METRES * lower, dtype=np.float64)
+
+
+def overstretch(skeleton: Skeleton, pelvis: Array, orientation: Array, ankles: Array) -> Array:
+    """How much lower (T,) metres a pelvis must be for knees no straighter than ``STRAIGHTEST_KNEE``, C1 from zero on;
+    ``pelvis`` (T, 3) world position, the others as of :func:`highest_pelvis`."""
+    highest = highest_pelvis(skeleton, pelvis, orientation, ankles, STRAIGHTEST_KNEE)
+    return soft_over(np.maximum(pelvis[:, 1] - (highest - _KNEE_ROOM), 0.0), _KNEE_ROOM)
 
 
 def solve_legs(

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.curves import soft_clamp
 from engine.body.kinematics import normalized, steady_arctan2, swing_twist
 from engine.body.skeleton import ASSETS, default_skeleton
 
 Array = NDArray[np.float64]
 
-_MIRROR = np.diag([-1.0, 1.0, 1.0])
+_MIRROR = np.diag([-1.0, 1.0, 1.0])  # no unit: the mirror at x = 0
 _AXES = "xyz"
 
 
@@ -33,13 +34,6 @@ class JointLimit:
     centre: Array
     cone: float
     mirrored: bool
-
-
-def soft_clamp(values: Array, low: Array | float, high: Array | float, soft: float) -> Array:
-    """Identity within [low, high]; beyond, C1 and saturating ``soft`` further on."""
-    over, under = np.maximum(values - high, 0.0), np.maximum(low - values, 0.0)
-    bent = np.where(over > 0.0, high + soft * (1.0 - np.exp(-over / soft)), values)
-    return np.where(under > 0.0, low - soft * (1.0 - np.exp(-under / soft)), bent)
 
 
 @cache

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation, RotationSpline
 
+from engine.body.joints import FIRST_FINGER
 from engine.body.rotations import continuous_axis_angle
 from engine.body.skeleton import ASSETS, JOINT_COUNT
 from engine.errors import TakeError
 
 Floats = NDArray[np.float32]
 
+# SMPL-X and BEAT2's layout (docs/sources/contracts.md, section 1).
 EXPRESSION_COUNT = 100
 BETA_COUNT = 300
-RATES = (1, 10000)  # frames a second; what is outside is a damaged number
-LEFT_HAND = slice(25, 40)
-RIGHT_HAND = slice(40, 55)
+RATES = (1, 10000)  # Hz, by eye; what is outside is a damaged number
 
 
 @cache
@@ -144,7 +144,7 @@ class Motion:
         poses = poses.reshape(len(poses), JOINT_COUNT, 3)
         flat = str(data["hand_reference"]) == "flat" if "hand_reference" in data else bool(flat_hands)
         if not flat:
-            poses[:, LEFT_HAND.start :] += hand_mean()
+            poses[:, FIRST_FINGER:] += hand_mean()
         return Motion(
             poses=poses.astype(np.float32),
             trans=data["trans"],
@@ -159,7 +159,7 @@ class Motion:
     def to_beat2(self, path: str | Path) -> None:
         """Write the BEAT2 form: 165 pose values with hands relative to smplx's mean hand pose, no extra fields."""
         poses = self.poses.astype(np.float64)
-        poses[:, LEFT_HAND.start :] -= hand_mean()
+        poses[:, FIRST_FINGER:] -= hand_mean()
         write_npz(
             Path(path),
             {

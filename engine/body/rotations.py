@@ -32,19 +32,6 @@ def matrix_to_axis_angle(matrix: ArrayLike) -> Array:
     return np.asarray(Rotation.from_matrix(array.reshape(-1, 3, 3)).as_rotvec()).reshape(*array.shape[:-2], 3)
 
 
-def axis_angle_to_quaternion(axis_angle: ArrayLike) -> Array:
-    """(..., 3) radians -> (..., 4) as (w, x, y, z), w >= 0."""
-    flat, lead = _flat(axis_angle, 3)
-    xyzw = np.asarray(Rotation.from_rotvec(flat).as_quat(canonical=True))
-    return xyzw[:, [3, 0, 1, 2]].reshape(*lead, 4)
-
-
-def quaternion_to_axis_angle(quaternion: ArrayLike) -> Array:
-    """(..., 4) as (w, x, y, z), any non-zero length -> (..., 3) radians."""
-    flat, lead = _flat(quaternion, 4)
-    return np.asarray(Rotation.from_quat(flat[:, [1, 2, 3, 0]]).as_rotvec()).reshape(*lead, 3)
-
-
 def matrix_to_6d(matrix: ArrayLike) -> Array:
     """(..., 3, 3) -> (..., 6): the first two rows."""
     array = np.asarray(matrix, dtype=np.float64)

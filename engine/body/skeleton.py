@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.body.rotations import axis_angle_to_matrix
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
-JOINT_COUNT = 55
+JOINT_COUNT = 55  # SMPL-X's (docs/sources/smplx.md, section 1)
 
 Array = NDArray[np.float64]
 

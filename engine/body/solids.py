@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ARMS, HANDS
 from engine.body.skeleton import ASSETS, Skeleton, default_skeleton
 
 Array = NDArray[np.float64]
 
-ARMS = ((16, 18, 20), (17, 19, 21))
-HANDS = (tuple(range(25, 40)), tuple(range(40, 55)))
-_TIPS = (2, 5, 8, 11, 14)
+_TIPS = (2, 5, 8, 11, 14)  # places in HANDS: the roots of the last phalanges
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,17 +18,16 @@ from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, Floats
 
 Array = NDArray[np.float64]
 
-RATE = round(1.0 / PROSODY_HOP)
+# By eye, where no source is named.
+RATE = round(1.0 / PROSODY_HOP)  # Hz of the frames
 SPEECH_BAND, BRIGHT_BAND = (250.0, 3500.0), (1200.0, 5000.0)  # Hz
-LEVEL_SMOOTHING = 0.03  # seconds, of the loudness in which nuclei are looked for
-DIP_DB, NUCLEUS_GAP = 2.0, 0.09  # between two nuclei: how deep, how far apart in seconds
+LEVEL_SMOOTHING = 0.03  # s, sigma, of the loudness in which nuclei are looked for
+DIP_DB, NUCLEUS_GAP = 2.0, 0.09  # between two nuclei: how deep, how far apart in s
 BELOW_LOUD_DB = 22.0  # a nucleus is no more than this below the loud ones
-AROUND = 1.1  # seconds: the neighbours that a nucleus is compared with
-WEIGHTS = (0.4, 0.3, 0.2, 0.1)  # louder, higher, longer, brighter
-PROMINENT = (
-    -0.1
-)  # a score in standard deviations, from which a nucleus is an accent: read English has about 1.5 a second
-ACCENT_GAP = 0.25
+AROUND = 1.1  # s: the neighbours that a nucleus is compared with
+WEIGHTS = (0.4, 0.3, 0.2, 0.1)  # no unit: louder, higher, longer, brighter
+PROMINENT = -0.1  # standard deviations, from which a nucleus is an accent: read English has about 1.5 a second
+ACCENT_GAP = 0.25  # s from accent to accent
 QUIET_DB, QUIET_SECONDS = 26.0, 0.15  # below the loud frames, and for how long, is a pause
 SILENT_DB = -75.0  # of full scale: nothing is heard
 

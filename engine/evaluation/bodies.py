@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import FACE_JOINTS, JAW
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import ASSETS, JOINT_COUNT, default_skeleton
 from engine.evaluation.pairs import Pair, Row
-from engine.evaluation.published import FACE_JOINTS, vertex_distance_2024, vertex_error, vertex_velocity_distance
+from engine.evaluation.published import vertex_distance_2024, vertex_error, vertex_velocity_distance
 
 if TYPE_CHECKING:
     from engine.body.smplx_model import BodyModel
 
 Array = NDArray[np.float64]
 
-JAW = 22
-CHUNK = 128  # frames posed at a time
+CHUNK = 128  # frames posed at a time, by eye
 OWN_JOINTS = "joints of our own skeleton, not of the speaker's body (--smplx)"
 NEEDS_MODEL = "needs the vertices of your SMPL-X model (--smplx FOLDER)"
 

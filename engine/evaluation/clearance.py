@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.body.joints import ARMS, HANDS
 from engine.body.skeleton import Skeleton
-from engine.body.solids import ARMS, HANDS, ArmSamples, body_distance, body_table
+from engine.body.solids import ArmSamples, body_distance, body_table
 
 Array = NDArray[np.float64]
 
-ALLOWED_M = 0.005
-UPPER_ARM = (0.55, 0.043)  # the share of the upper arm from which it counts, and its radius there in metres
-ALONG = 5  # spheres along a capsule against the trunk
-_CHUNK = 1024
+ALLOWED_M = 0.005  # frames are clear to this depth (docs/sources/bands.md, section 1)
+UPPER_ARM = (0.55, 0.043)  # share of the upper arm from which it counts, and its radius there in m: the mannequin's
+ALONG = 5  # spheres along a capsule against the trunk, by eye
+_CHUNK = 1024  # frames at a time, by eye
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +44,13 @@ def penetration(local: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array
     for start in range(0, len(rotations), _CHUNK):
         part = slice(start, start + _CHUNK)
         points, world = skeleton.forward_matrices(rotations[part], place[part])
-        limbs = [arm_capsules(skeleton, points, side) for side in (0, 1)]
+        limbs = [arm_capsules(points, side) for side in (0, 1)]
         depth = np.maximum(*(_into_body(limb, points, world) for limb in limbs))
         out[part] = np.maximum(np.maximum(depth, _into_each_other(limbs[0], limbs[1])), 0.0)
     return out
 
 
-def arm_capsules(skeleton: Skeleton, points: Array, side: int) -> Limb:
+def arm_capsules(points: Array, side: int) -> Limb:
     """The capsules of one arm (0 left, 1 right) from world joints (T, 55, 3)."""
     table = body_table()["arm"]
     shoulder, elbow, wrist = ARMS[side]

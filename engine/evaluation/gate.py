@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from engine.evaluation.pairs import Pair, Row, partner
 from engine.training.beat2_text import label_scores
 
-OPEN = 0.5  # the gate shows meaning where its share is above
-LEAST_SCORE = 0.1  # at or below it an annotated stretch counts as none, as in SemTalk's training
+OPEN = 0.5  # share above which the gate shows meaning: the likelier of two classes
+LEAST_SCORE = 0.1  # 0..1; at or below it an annotated stretch counts as none, as in SemTalk's training
 NAMES = ("gate precision", "gate recall")
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import FEET, WRISTS
 from engine.body.skeleton import Skeleton
-from engine.hints.types import Target
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-WRISTS = (20, 21)
 LAST_FINGER_JOINTS = (27, 30, 33, 36, 39, 42, 45, 48, 51, 54)  # SMPL-X ends a finger at the root of its last phalanx
-LAST_PHALANX = 0.8  # its length, of the phalanx before
-TRACKS = len(WRISTS) + len(LAST_FINGER_JOINTS)
-FEET = ((7, 10), (8, 11))  # ankle and toe base, left and right
+LAST_PHALANX = 0.8  # its length, of the phalanx before, by eye
 PLANTED_ANKLE_M = 0.11  # our ankle stands at 0.078 m; the 0.09 of mocap labels is for ankles at 0.06
-PLANTED_TOE_M = 0.05
-PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps
-LOW_PASS_HZ = 10.0
+PLANTED_TOE_M = 0.05  # of capture labels (docs/sources/metrics.md, section 6)
+PLANTED_SPEED = 0.30  # m/s: 1 cm a frame at 30 fps (docs/sources/metrics.md, section 6)
+LOW_PASS_HZ = 10.0  # of the bands (docs/sources/bands.md, section 3)
 
 
 def hand_tracks(poses: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array:
@@ -32,18 +27,6 @@ def hand_tracks(poses: ArrayLike, trans: ArrayLike, skeleton: Skeleton) -> Array
     last = list(LAST_FINGER_JOINTS)
     tips = points[:, last] + LAST_PHALANX * (world[:, last] @ skeleton.offsets[last][..., None])[..., 0]
     return np.concatenate([points[:, list(WRISTS)], tips], axis=1)
-
-
-def velocity_steps(tracks: ArrayLike, fps: float) -> Array:
-    """(T,) m/s: how much the velocity of the fastest changing track changes on each frame.
-
-    The second difference |p(i+1) - 2 p(i) + p(i-1)| x fps, largest over the tracks; 0 on the first and last frame.
-    """
-    points = np.asarray(tracks, dtype=np.float64)
-    steps = np.zeros(len(points))
-    if len(points) > 2:
-        steps[1:-1] = np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).max(axis=-1) * fps
-    return steps
 
 
 def mean_jerk(tracks: ArrayLike, fps: float) -> float:
@@ -125,32 +108,3 @@ def rotation_error_degrees(first: ArrayLike, second: ArrayLike) -> Array:
     quat = np.asarray(relative.as_quat())
     angle: Array = np.degrees(2.0 * np.arctan2(np.linalg.norm(quat[:, :3], axis=-1), np.abs(quat[:, 3])))
     return angle.reshape(np.broadcast_shapes(a.shape, b.shape)[:-1])
-
-
-def target_residuals(points: ArrayLike, targets: tuple[Target, ...]) -> Array:
-    """(N,) millimetres from each target to its joint, from world joints (T, 55, 3)."""
-    world = np.asarray(points, dtype=np.float64)
-    found = [np.linalg.norm(world[target.frame, target.joint] - np.asarray(target.xyz)) for target in targets]
-    return np.asarray(found, dtype=np.float64) * 1000.0
-
-
-def diversity(clips: list[Array], chosen: Flags) -> float:
-    """Metres: mean L1 distance of a point between two clips (T, N, 3) of a set, over all pairs and ``chosen`` frames.
-
-    0 where there is one clip or no chosen frame.
-    """
-    if len(clips) < 2 or not chosen.any():
-        return 0.0
-    pairs = [np.abs(a[chosen] - b[chosen]).sum(axis=-1).mean() for a, b in combinations(clips, 2)]
-    return float(np.mean(pairs))
-
-
-def changed_bytes_outside(first: Array | ArrayLike, second: ArrayLike, window: tuple[int, int]) -> int:
-    """How many bytes differ between two arrays (T, ...) on frames outside ``window`` (end exclusive)."""
-    a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return max(a.nbytes, b.nbytes)
-    outside = np.ones(len(a), dtype=np.bool_)
-    outside[window[0] : window[1]] = False
-    one, two = np.ascontiguousarray(a[outside]), np.ascontiguousarray(b[outside])
-    return int(np.count_nonzero(one.view(np.uint8) != two.view(np.uint8)))

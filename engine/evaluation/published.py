@@ -15,26 +15,27 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import sqrtm
 from scipy.signal import argrelextrema
 
+from engine.body.joints import PART_JOINTS
 from engine.body.kinematics import steady_arctan2
 from engine.body.skeleton import ASSETS
 
 Array = NDArray[np.float64]
 
-FPS = 30.0
-AUDIO_RATE, AUDIO_HOP = 16000, 512  # of the onset detector
-BEAT_JOINTS = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-BEAT_SIGMA = 0.3  # seconds; so wide that beats at random score 0.6 and more
-TIGHT_SIGMA = 0.1  # ours
-SHIFTS = (-7.0, -4.0, 4.0, 7.0)  # seconds by which onsets are shifted for the chance level
-BEAT_ORDER = 7
-BEAT_SPEED = 0.10
+# The releases' (docs/sources/metrics.md, sections 1 to 5), where it is not said otherwise.
+FPS = 30.0  # Hz
+AUDIO_RATE, AUDIO_HOP = 16000, 512  # Hz and samples, of the onset detector
+BEAT_JOINTS = PART_JOINTS["upper"]
+BEAT_SIGMA = 0.3  # s; so wide that beats at random score 0.6 and more
+TIGHT_SIGMA = 0.1  # s, ours
+SHIFTS = (-7.0, -4.0, 4.0, 7.0)  # s by which onsets are shifted for the chance level, by eye
+BEAT_ORDER = 7  # frames either side of a minimum
+BEAT_SPEED = 0.10  # of a joint's mean speed
 MARGIN = 60  # frames left out at both ends
-REGULARISER = 1e-6
-FACE_JOINTS = (22, 23, 24)  # jaw and eyes
+REGULARISER = 1e-6  # on a covariance's diagonal
 SEMANTIC_DEGREES = 4.0  # SRGR: largest sum of a joint's three Euler differences, as BEAT and SemGes call it
 SEMANTIC_RADIANS = 0.1  # and the default of the same routine, which makes sense in radians alone
-SEMANTIC_SCALE = 0.165  # mean semantic score of BEAT's frames
-NO_JOINT = -1
+SEMANTIC_SCALE = 0.165  # 0..1, mean semantic score of BEAT's frames
+NO_JOINT = -1  # no unit: in the place of a joint that SMPL-X lacks
 # BEAT's 47 joints in its order (docs/sources/semges.md, section 1.1) as joints of SMPL-X, which has no metacarpals:
 # spine, neck, upper neck; right collar, shoulder, elbow, wrist, middle, ring, little, index, thumb; the same on the
 # left.

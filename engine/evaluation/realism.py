@@ -44,12 +44,13 @@ Array = NDArray[np.float64]
 Band = tuple[float | None, float | None]
 
 BANDS_FILE = ASSETS / "evaluation" / "bands.json"
+# By eye, where no source is named.
 MOST_SEEDS = 4  # takes of every line, where one of each is too little to pool
-SIGMA = 0.1  # seconds: how near an apex must be to an accent to count as near
-DRAWS = 400  # of shifted audio
-LEAST_SHIFT = 0.8
-LEAST_VOICE = 4.0
-APEX_MS = (-300.0, 120.0)
+SIGMA = 0.1  # s: how near an apex must be to an accent to count as near
+DRAWS = 400  # times that audio is shifted
+LEAST_SHIFT = 0.8  # s, of audio
+LEAST_VOICE = 4.0  # s of a line that is shifted
+APEX_MS = (-300.0, 120.0)  # around an accent (docs/sources/bands.md, section 1)
 
 
 @dataclass(frozen=True)

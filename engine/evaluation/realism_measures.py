@@ -14,28 +14,29 @@ from numpy.typing import NDArray
 from scipy.signal import welch
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import CHEST, FEET, HEAD, PELVIS, SHOULDERS, WRISTS
 from engine.body.motion import Motion, arkit_names
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.accents import Heard
 from engine.evaluation.clearance import ALLOWED_M, penetration
-from engine.evaluation.metrics import FEET, WRISTS, low_passed, planted_feet, rough_jerk, without_shake
+from engine.evaluation.metrics import low_passed, planted_feet, rough_jerk, without_shake
 from engine.generators.gestures.timing import arrival_time, reversal_time
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-FPS = 30.0
-CHEST, HEAD, PELVIS, SHOULDERS = 9, 15, 0, (16, 17)
-NEAR_ACCENT = 0.3  # seconds, half the time between two accents: a stroke further from every one has none
-NEAR_PAUSE = 0.15
-SEEN_WAY = 0.02  # metres a wrist must go for a phrase to be seen
-FIRST_MOVE = 0.35  # seconds before its onset at which a follower may lift the hand out of a hold
+# By eye, where no source is named.
+FPS = 30.0  # Hz (docs/sources/bands.md)
+NEAR_ACCENT = 0.3  # s, half the time between two accents: a stroke further from every one has none
+NEAR_PAUSE = 0.15  # s, of a blink (docs/sources/bands.md, section 1)
+SEEN_WAY = 0.02  # m a wrist must go for a phrase to be seen
+FIRST_MOVE = 0.35  # s before its onset at which a follower may lift the hand out of a hold
 ONSET_SHARE = 0.1  # of the way to the apex: where a movement begins to show
 SWAY_SECONDS = 6.0  # the shortest stretch without shift or step in which sway is measured
 STEP_SPEED = 0.3  # m/s of an ankle: a step
-WELCH = 512
-BLINK = 0.5
+WELCH = 512  # frames of a spectrum: 0.06 Hz apart
+BLINK = 0.5  # weight 0..1 from which lids are shut
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from engine.body.joints import CHEST, WRISTS
 from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
 from engine.evaluation.accents import Heard, hear_accents
-from engine.evaluation.metrics import WRISTS
-from engine.evaluation.realism_measures import CHEST, FPS, Stroke, Subject
+from engine.evaluation.realism_measures import FPS, Stroke, Subject
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times, windup
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
-
-Array = NDArray[np.float64]
+from engine.training.corpus import NO_GESTURE, recordings, usable
 
 AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 STROKE_SPEED = 0.3  # m/s from the chest: a peak above this is a stroke (docs/sources/real_clip.md, section 3)
-STROKE_GAP = 0.2
-ARRIVED = 0.15  # of its highest speed: a hand that goes slower has arrived
+STROKE_GAP = 0.2  # s from peak to peak, by eye
+ARRIVED = 0.15  # share of its highest speed, by eye: a hand that goes slower has arrived
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,8 @@ def hear_lines(lines: list[Line], tell: Callable[[str, float], None]) -> list[Sp
 
 def take_clips(lines: list[Spoken], style: str, seed: int, tell: Callable[[str, float], None]) -> Iterator[Clip]:
     """A take of every line in a style, by the bundled generator."""
-    from engine.take.make import TakeOptions, make_take
+    from engine.take.make import make_take
+    from engine.take.options import TakeOptions
 
     for number, spoken in enumerate(lines):
         tell(f"{style}, seed {seed}", number / len(lines))
@@ -130,30 +129,17 @@ def take_subject(motion: Motion, heard: Heard | None) -> Subject:
 
 def corpus_clips(folder: Path) -> list[Clip]:
     """The captured corpus: gestures with their measured phases, and idles, of which nothing is active."""
-    from engine.training.corpus import usable
-
-    table, arrays, index = folder / "clips.csv", folder / "poses_straightarm.npz", folder / "gestures.npz"
-    for file in (table, arrays, index):
-        if not file.is_file():
-            raise CospeechError(f"There is no {file.name} in {folder}; choose the folder of the gesture corpus")
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    with np.load(arrays, allow_pickle=False) as data:
-        poses = data["poses"].reshape(-1, 55, 3)
-    with np.load(index, allow_pickle=False) as data:
-        offsets, trans = data["offsets"], data["trans"]
     height = np.array([0.0, default_skeleton().standing_height, 0.0])
     clips = []
-    for number, row in enumerate(rows):
+    for row, poses, trans in recordings(folder):
         gesture = usable(row) and not row["duplicate_of"]
         if not gesture and row["group"] != "idle":
             continue
-        part = slice(int(offsets[number]), int(offsets[number + 1]))
-        motion = Motion(poses[part].astype(np.float32), (trans[part] + height).astype(np.float32), FPS)
+        motion = Motion(poses.astype(np.float32), (trans + height).astype(np.float32), FPS)
         strokes = (_corpus_stroke(row),) if gesture else ()
         clips.append(Clip(row["clip"], "corpus", Subject(motion, strokes)))
     if not clips:
-        raise CospeechError(f"The corpus in {folder} holds no usable gesture; choose the folder of the gesture corpus")
+        raise CospeechError(NO_GESTURE.format(folder))
     return clips
 
 

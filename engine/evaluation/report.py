@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.joints import FIRST_FINGER
+from engine.body.motion import Motion, hand_mean
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.bodies import OWN_JOINTS, face_rows, local_positions
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-SHORTEST = 2 * MARGIN + 30  # frames of a take that has a middle to measure beats in
+SHORTEST = 2 * MARGIN + 30  # frames of a take that has a middle to measure beats in, by eye
 
 __all__ = ["Given", "Row", "as_json", "evaluate", "table"]
 
@@ -124,7 +125,7 @@ def stored_rotations(motion: Motion) -> NDArray[np.float32]:
     """(T, 330): all joints as 6D as BEAT2's files hold them, hands against smplx's mean hand: so the network knows
     them."""
     poses = motion.poses.astype(np.float64)
-    poses[:, LEFT_HAND.start :] -= hand_mean()
+    poses[:, FIRST_FINGER:] -= hand_mean()
     return matrix_to_6d(axis_angle_to_matrix(poses)).reshape(motion.frames, -1).astype(np.float32)
 
 

@@ -13,22 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import FACE_JOINTS
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_6d
 from engine.evaluation.bodies import local_positions
 from engine.evaluation.pairs import Row
-from engine.evaluation.published import FACE_JOINTS, FPS, frechet_distance
+from engine.evaluation.published import FPS, frechet_distance
 
 Array = NDArray[np.float64]
 
-KINETIC_WINDOW, KINETIC_STRIDE = 30, 15
+# Ours (docs/sources/metrics.md, section 1), by eye where that page says nothing.
+KINETIC_WINDOW, KINETIC_STRIDE = 30, 15  # frames
 STILL_SPEED = 0.05  # m/s
 BANDS_HZ = ((0.5, 2.0), (2.0, 5.0), (5.0, 15.0))
-POSE_WINDOW, POSE_STRIDE = 32, 16
-DIMENSIONS = 64
+POSE_WINDOW, POSE_STRIDE = 32, 16  # frames
+DIMENSIONS = 64  # principal components at most
 ROWS_A_DIMENSION = 4  # fewer, and the covariance is noise
 SPREAD = 1e-3  # entries of rotation matrices that vary less are not blown up
-SMALL = 1e-6
+SMALL = 1e-6  # no unit, keeps what is divided by from zero
 
 
 def kinetic_features(positions: Array) -> Array:

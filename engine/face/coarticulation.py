@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from engine.face.easing import min_jerk
+from engine.body.curves import minimum_jerk
 from engine.face.visemes import Group, VisemeTable, viseme_table
 from engine.speech.types import PROSODY_HOP, SILENCE, Phone, Prosody
 
@@ -169,11 +169,11 @@ def activity(parts: Segments, grid: Array) -> Array:
     silent = np.flatnonzero(parts.viseme == viseme_table().of(SILENCE)[0][0])
     start, end = parts.start[silent], parts.end[silent]
     length = end - start
-    depth = min_jerk((length - PAUSE_MIN) / (PAUSE_FULL - PAUSE_MIN))
+    depth = minimum_jerk((length - PAUSE_MIN) / (PAUSE_FULL - PAUSE_MIN))
     here = np.clip(np.searchsorted(start, grid, side="right") - 1, 0, len(silent) - 1)
     room = length[here]
-    closing = min_jerk((grid - start[here]) / np.minimum(CLOSE_TIME, 0.5 * room))
-    opening = min_jerk((end[here] - grid) / np.minimum(OPEN_TIME, 0.5 * room))
+    closing = minimum_jerk((grid - start[here]) / np.minimum(CLOSE_TIME, 0.5 * room))
+    opening = minimum_jerk((end[here] - grid) / np.minimum(OPEN_TIME, 0.5 * room))
     return np.asarray(1.0 - depth[here] * closing * opening, dtype=np.float64)
 
 

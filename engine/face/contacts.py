@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face.easing import min_jerk
+from engine.body.curves import minimum_jerk
 from engine.face.visemes import viseme_table
 from engine.speech.types import Phone
 
@@ -154,8 +154,8 @@ def _weight(spans: Array, others: Array, times: Array) -> Array:
     fall = np.clip(0.5 * room_out, FLANK_MIN, FLANK_OUT)
     following = np.minimum(np.searchsorted(start, times, "left"), len(start) - 1)
     previous = np.maximum(np.searchsorted(start, times, "right") - 1, 0)
-    rising = 1.0 - min_jerk((start[following] - times) / rise[following])
-    falling = 1.0 - min_jerk((times - end[previous]) / fall[previous])
+    rising = 1.0 - minimum_jerk((start[following] - times) / rise[following])
+    falling = 1.0 - minimum_jerk((times - end[previous]) / fall[previous])
     rising = np.where(times <= end[following], rising, 0.0)
     falling = np.where(times >= start[previous], falling, 0.0)
     return np.asarray(np.maximum(rising, falling), dtype=np.float64)

@@ -7,21 +7,16 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk
 from engine.plan.types import Event
 
 Array = NDArray[np.float64]
 
 
-def min_jerk(phase: Array) -> Array:
-    """The minimum-jerk step: 0 at and below phase 0, 1 at and above phase 1, C2 between (Flash and Hogan 1985)."""
-    u = np.clip(phase, 0.0, 1.0)
-    return np.asarray(u * u * u * (10.0 + u * (6.0 * u - 15.0)), dtype=np.float64)
-
-
 def envelope(times: Array, start: float, apex: float, release: float, end: float) -> Array:
     """0 before ``start``, 1 from ``apex`` to ``release``, 0 after ``end``, minimum-jerk flanks; times in seconds."""
-    rise = min_jerk((times - start) / max(apex - start, 1e-3))
-    fall = min_jerk((times - release) / max(end - release, 1e-3))
+    rise = minimum_jerk((times - start) / max(apex - start, 1e-3))
+    fall = minimum_jerk((times - release) / max(end - release, 1e-3))
     return rise * (1.0 - fall)
 
 

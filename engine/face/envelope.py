@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from engine.face.easing import min_jerk
+from engine.body.curves import minimum_jerk
 from engine.face.visemes import viseme_table
 from engine.speech.types import PROSODY_HOP, Prosody
 
@@ -42,7 +42,7 @@ def envelope_mouth(prosody: Prosody, grid: Array, jaw: float) -> Array:
         "mouthFunnel": np.where(hiss, 0.0, 0.25 * loud * np.maximum(-pitch, 0.0)),
         "mouthLowerDown": 0.14 * np.where(hiss, 0.8, loud),
     }
-    shut = min_jerk((energy - FLOOR_DB) / 4.0)
+    shut = minimum_jerk((energy - FLOOR_DB) / 4.0)
     for channel, values in wanted.items():
         smooth = gaussian_filter1d(values * shut, SMOOTHING / PROSODY_HOP, mode="nearest")
         smooth[smooth < 2e-3] = 0.0

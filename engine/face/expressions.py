@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import JAW
 from engine.body.motion import EXPRESSION_COUNT, Motion, arkit_names
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import ASSETS, JOINT_COUNT
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-JAW = 22  # joint, SMPL-X's number
 LANDMARKS = 51  # of the face in SMPL-X's file
 # Landmarks in the order of that file (68-point markup without the jaw's line); the inner lips facing each other.
 UPPER_INNER, LOWER_INNER = (44, 45, 46), (50, 49, 48)

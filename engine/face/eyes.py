@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face.easing import add_event, min_jerk
+from engine.body.curves import minimum_jerk
+from engine.face.easing import add_event
 from engine.face.lips import column
 from engine.plan.types import Event, GesturePlan
 
@@ -67,7 +68,7 @@ def _small_saccades(times: Array, seconds: float, rng: np.random.Generator) -> A
     places = np.clip(rng.normal(0.0, 0.7, (count, 2)), -1.6, 1.6) * np.array([1.0, 0.6])
     index = np.clip(np.searchsorted(starts, times, "right") - 1, 0, count - 1)
     before = places[np.maximum(index - 1, 0)]
-    way = min_jerk((times - starts[index]) / SACCADE)[:, None]
+    way = minimum_jerk((times - starts[index]) / SACCADE)[:, None]
     return np.asarray(before + way * (places[index] - before), dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""What the lips do, as a model of ARKit channels: when they touch, and when the lower lip touches the upper teeth.
+"""How far the lips are apart, as a model of ARKit channels.
 
 The convention is ARKit's, and our mannequin's mesh follows it: ``jawOpen`` opens the jaw with the lips apart;
 ``mouthClose`` brings the lips together against an open jaw, so that they meet where it equals ``jawOpen``;
@@ -24,16 +24,6 @@ UPPER_UP = 0.25
 LOWER_DOWN = 0.30
 FUNNEL = 0.40
 STRETCH = 0.12
-# mouthRollLower, measured on the mannequin's mesh (build.py bench --face) where it is not said otherwise.
-ROLL_NEEDED = 0.79  # brings the lower lip to the upper teeth behind a nearly closed jaw
-ROLL_FREE = 0.06  # the opening up to which that is enough
-ROLL_PER_OPENING = 2.0  # more roll for a wider opening, a unit of it
-ROLL_GAP = 0.26  # of a whole roll, by eye
-
-# In units of the opening, by eye.
-CLOSED = 1e-3  # a gap at or below this is a closed mouth
-OPEN = 0.03  # a vowel whose gap stays below this is mis-closed
-TEETH_SHOWN = 0.12  # mouthUpperUp that clears the upper teeth for the lower lip
 
 
 @cache
@@ -59,28 +49,3 @@ def lip_gap(curves: Floats) -> Array:
         + STRETCH * pair(curves, "mouthStretch"),
         dtype=np.float64,
     )
-
-
-def teeth_gap(curves: Floats) -> Array:
-    """Distance of the lower lip from the upper teeth (T,); 0 or less is contact.
-
-    The jaw, ``mouthLowerDown`` and ``mouthFunnel`` take the lip away, ``mouthRollLower`` tucks it in: numbers from the
-    mannequin's mesh. There is no contact while the upper lip hangs over the teeth: what ``mouthUpperUp`` lacks of 0.12
-    counts as gap.
-    """
-    opening = curves[:, column("jawOpen")].astype(np.float64) + LOWER_DOWN * pair(curves, "mouthLowerDown")
-    opening += FUNNEL * curves[:, column("mouthFunnel")]
-    needed = ROLL_NEEDED + ROLL_PER_OPENING * np.maximum(opening - ROLL_FREE, 0.0)
-    away = ROLL_GAP * (needed - curves[:, column("mouthRollLower")])
-    hidden = np.maximum(TEETH_SHOWN - pair(curves, "mouthUpperUp"), 0.0)
-    return np.asarray(np.where(hidden > 0.0, np.maximum(away, hidden), away), dtype=np.float64)
-
-
-def lips_closed(curves: Floats) -> NDArray[np.bool_]:
-    """Frames (T,) where the lips touch."""
-    return np.asarray(lip_gap(curves) <= CLOSED, dtype=np.bool_)
-
-
-def lip_on_teeth(curves: Floats) -> NDArray[np.bool_]:
-    """Frames (T,) with a labiodental contact."""
-    return np.asarray(teeth_gap(curves) <= CLOSED, dtype=np.bool_)

@@ -60,7 +60,7 @@ def spread_channels(mouth: Array, curves: Array, rng: np.random.Generator) -> No
 def apply_contacts(curves: Array, touch: Contacts) -> None:
     """Bring the lips together where ``touch.closed``, the lower lip to the teeth where ``touch.bitten`` (in place).
 
-    At weight 1 the result meets ``lips.lips_closed`` and ``lips.lip_on_teeth`` exactly.
+    At weight 1 the contact is exact: lips without a gap, the lower lip on the teeth.
     """
     _bite(curves, touch.bitten)
     _close(curves, touch.closed)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.body.motion import Motion
 from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 
-if TYPE_CHECKING:  # a cold start without hints does not pay for them
-    from engine.hints.types import Hints
+if TYPE_CHECKING:
+    from engine.generators.abilities import Abilities
+    from engine.hints.types import Hints  # a cold start without hints does not pay for them
+    from engine.take.options import TakeOptions
 
 Progress = Callable[[str, float], None]
 
 PARTS = ("face", "hands", "upper", "lower", "root")
-ROLES = ("speak", "listen", "idle")
+SPEAK = "speak"
+ROLES = (SPEAK, "listen", "idle")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,42 +37,29 @@ class Request:
     generator gives the same plan, and joints within 0.01 degrees and 0.05 mm
     (tests/engine/take/test_across_processors.py).
 
-    ``parts`` are the body parts asked for; others stay at the rest posture in the take and untouched in Blender.
-    ``energy`` 0.5..1.5 scales rate and amplitude. ``emotion`` lies over the face with a strength
-    0..1. ``in_place`` keeps pelvis and feet where they stand. ``role``: who
-    does not "speak" keeps the mouth closed. With ``hints`` only their window is made anew and all of them are honoured;
-    ``standing`` is how their base was made, where that is known, ``fixed`` the ids of phrases that pins don't move.
-    ``emphasis``: stretches (start, end, amount) in seconds where meaning shall show more (up to 1) or less (to -1).
+    ``plan``: what to perform, with the emphasis that its words have. ``options``: what was asked for; body parts that
+    it leaves out have the rest posture in the take and stay untouched in Blender. With ``hints`` only their window is
+    made anew and all of them are honoured; ``standing`` is how their base was made, where that is known, ``fixed`` the
+    ids of phrases that pins don't move.
     """
 
     speech: Speech
     plan: GesturePlan
-    fps: float
-    seed: int
-    style: str = "explain"
-    speaker: str = "default"
-    energy: float = 1.0
-    emotion: str = "neutral"
-    emotion_strength: float = 1.0
-    parts: tuple[str, ...] = PARTS
-    in_place: bool = False
-    role: str = "speak"
+    options: TakeOptions
     hints: Hints | None = None
     standing: Standing | None = None
-    emphasis: tuple[tuple[float, float, float], ...] = ()
     fixed: frozenset[int] = frozenset()
+
+    def asking(self, **changes: Any) -> Request:
+        """The same request with other values of some of its options."""
+        return replace(self, options=replace(self.options, **changes))
 
 
 class Generator(Protocol):
-    """A motion generator; ``progress(stage, fraction)`` may raise :class:`engine.errors.Cancelled`.
+    """A motion generator; ``progress(stage, fraction)`` may raise :class:`engine.errors.Cancelled`."""
 
-    ``performs_plan``: whether the hands and head follow the request's plan; ``performs_head``: whether the head does.
-    """
-
-    name: str
-    performs_plan: bool
-    performs_head: bool
+    abilities: Abilities
 
     def generate(self, request: Request, progress: Progress) -> Motion:
-        """The motion of the request, on the frames of ``request.fps``."""
+        """The motion of the request, on the frames of the options' ``fps``."""
         ...

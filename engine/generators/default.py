@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.body.cleanup import clean
+from engine.body.joints import PART_JOINTS
 from engine.body.motion import Motion, frame_count
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import ASSETS, default_skeleton
+from engine.generators.abilities import DEFAULT
 from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
 from engine.generators.gestures.perform import perform
@@ -26,22 +28,12 @@ if TYPE_CHECKING:
     from engine.hints.types import Hints
 
 BUNDLED_WEIGHTS = ASSETS / "weights" / "default.safetensors"
-FACE_JOINTS = (22, 23, 24)
-PART_JOINTS: dict[str, tuple[int, ...]] = {
-    "face": FACE_JOINTS,
-    "hands": tuple(range(25, 55)),
-    "upper": (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21),
-    "lower": (1, 2, 4, 5, 7, 8, 10, 11),
-    "root": (0,),
-}
 
 
 class DefaultGenerator:
     """Generates from the plan alone, with the realiser's weights; the same request gives the same bytes."""
 
-    name = "default"
-    performs_plan = True
-    performs_head = True
+    abilities = DEFAULT
 
     def __init__(self, model: GestureModel, weights_hash: str) -> None:
         self.model = model
@@ -65,32 +57,31 @@ class DefaultGenerator:
         """
         if request.hints is not None:
             return self._regenerate(request, request.hints, progress)
-        skeleton = default_skeleton()
-        frames = frame_count(request.speech.seconds, request.fps)
-        times = np.arange(frames) / request.fps
+        options, plan, skeleton = request.options, request.plan, default_skeleton()
+        frames = frame_count(request.speech.seconds, options.fps)
+        times = np.arange(frames) / options.fps
         progress("body", 0.0)
-        local, trans = base_motion(request.plan, times, request.seed, request.in_place)
+        local, trans = base_motion(plan, times, options.seed, options.in_place)
         progress("body", 0.3)
-        plan = request.plan
-        local = perform(local, plan.phrases, times, request.seed, request.style, self.model, plan.accents)
+        local = perform(local, plan.phrases, times, options.seed, options.style, self.model, plan.accents)
         progress("body", 0.7)
-        local, trans = clean(local, trans, request.fps, skeleton)
-        local = aim_eyes(local, request.plan, times, request.seed, trans)  # gestures and cleanup turned the head
+        local, trans = clean(local, trans, options.fps, skeleton)
+        local = aim_eyes(local, plan, times, options.seed, trans)  # gestures and cleanup turned the head
         progress("face", 0.0)
         shapes = None
-        if "face" in request.parts:
-            shapes = perform_face(request, request.plan, times, local)
+        if "face" in options.parts:
+            shapes = perform_face(request, plan, times, local)
         progress("write", 0.0)
         poses = matrix_to_axis_angle(local)
         for part, joints in PART_JOINTS.items():
-            if part not in request.parts:
+            if part not in options.parts:
                 poses[:, joints] = 0.0
-        if "root" not in request.parts:
+        if "root" not in options.parts:
             trans = np.broadcast_to([0.0, skeleton.standing_height, 0.0], trans.shape)
         return Motion(
             poses=poses.astype(np.float32),
             trans=trans.astype(np.float32),
-            fps=request.fps,
+            fps=options.fps,
             blendshapes=shapes,
             provenance={"weights": self._weights_hash},
         )
@@ -99,7 +90,7 @@ class DefaultGenerator:
         from engine.generators.window import make_window
         from engine.hints import satisfy
 
-        hints = for_parts(hints, request.parts)
+        hints = for_parts(hints, request.options.parts)
         made = make_window(request, hints, self.model, progress)
         progress("pins", 0.0)
         motion = satisfy(replace(made, provenance={"weights": self._weights_hash}), hints)

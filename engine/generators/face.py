@@ -21,12 +21,12 @@ def perform_face(
     """
     angles = eye_angles(local)
     return face_curves(
-        request.speech if request.role == "speak" else silent(request.speech),
+        request.speech if request.options.role == "speak" else silent(request.speech),
         replace(plan, blinks=shift_blinks(times, angles, plan.blinks)),
         times,
-        request.seed,
-        request.energy,
+        request.options.seed,
+        request.options.energy,
         eye_angles=angles,
-        emotion=request.emotion,
-        strength=request.emotion_strength,
+        emotion=request.options.emotion,
+        strength=request.options.emotion_strength,
     )

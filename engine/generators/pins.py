@@ -5,19 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import CHEST, COLLARED_ARMS, HEAD, NECK, SIDES, WRISTS
 from engine.body.rotations import axis_angle_to_matrix
 from engine.generators.gestures.perform import wrists_at
-from engine.generators.gestures.performance import SIDES
 from engine.hints.types import Hints
 from engine.plan.around import ArmPin
 
 Array = NDArray[np.float64]
-
-ARM_JOINTS = {"left": (13, 16, 18), "right": (14, 17, 19)}
-WRISTS = {"left": 20, "right": 21}
-CHEST = 9
-HEAD_JOINTS = (12, 15)
-HEAD = 15
 
 
 def arm_pins(hints: Hints, start: int, local: Array, trans: Array, resting: Array) -> tuple[ArmPin, ...]:
@@ -29,15 +23,15 @@ def arm_pins(hints: Hints, start: int, local: Array, trans: Array, resting: Arra
     found = []
     first, end = hints.window
     for side, name in enumerate(SIDES):
-        pinned = hints.rotation_mask[first:end, list(ARM_JOINTS[name])].any(axis=1)
+        pinned = hints.rotation_mask[first:end, list(COLLARED_ARMS[side][:3])].any(axis=1)
         for frame in first + np.flatnonzero(pinned):
             pose = local[frame - start].copy()
             given = np.flatnonzero(hints.rotation_mask[frame])
             pose[given] = axis_angle_to_matrix(hints.rotations[frame, given].astype(np.float64))
             found.append(_pin(hints, int(frame), name, wrists_at(pose)[side], local, resting, start))
-    goals = [target for target in hints.targets if target.joint in WRISTS.values() and first <= target.frame < end]
+    goals = [target for target in hints.targets if target.joint in WRISTS and first <= target.frame < end]
     for target in goals:
-        name = SIDES[0] if target.joint == WRISTS["left"] else SIDES[1]
+        name = SIDES[WRISTS.index(target.joint)]
         row = slice(target.frame - start, target.frame - start + 1)
         points, world = hints.skeleton.forward_matrices(local[row], trans[row])
         place = world[0, CHEST].T @ (np.array(target.xyz) - points[0, CHEST])
@@ -59,6 +53,6 @@ def _pin(hints: Hints, frame: int, side: str, place: Array, local: Array, restin
 def head_pins(hints: Hints) -> tuple[float, ...]:
     """Seconds at which the head is fixed, by a pin or a target, inside the window."""
     first, end = hints.window
-    frames = set((first + np.flatnonzero(hints.rotation_mask[first:end, list(HEAD_JOINTS)].any(axis=1))).tolist())
+    frames = set((first + np.flatnonzero(hints.rotation_mask[first:end, [NECK, HEAD]].any(axis=1))).tolist())
     frames |= {target.frame for target in hints.targets if target.joint == HEAD and first <= target.frame < end}
     return tuple(frame / hints.fps for frame in sorted(frames))

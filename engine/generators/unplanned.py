@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.body.joints import BOTH_ARMS, LOOKING
 from engine.plan.types import GesturePlan
 
 if TYPE_CHECKING:
     from engine.hints.types import Hints
-
-ARMS = (16, 17, 18, 19, 20, 21)
-HEAD = (12, 15, 23, 24)
 
 
 def unplanned(plan: GesturePlan, hints: Hints | None, nods_stay: bool = False) -> GesturePlan:
@@ -25,7 +23,7 @@ def unplanned(plan: GesturePlan, hints: Hints | None, nods_stay: bool = False) -
 
     before = GesturePlan.from_dict(hints.base.plan)
     first, end = (frame / hints.fps for frame in hints.window)
-    arms, head = (bool(hints.free_joints[list(joints)].any()) for joints in (ARMS, HEAD))
+    arms, head = (bool(hints.free_joints[list(joints)].any()) for joints in (BOTH_ARMS, LOOKING))
     phrases = [phrase for phrase in before.phrases if not (arms and first <= phrase.apex < end)]
     nods = plan.head if nods_stay else tuple(nod for nod in before.head if not (head and first <= nod.apex < end))
     return linked(replace(plan, phrases=before.phrases, head=nods), phrases)

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.body.cleanup import clean
+from engine.body.joints import ELBOWS, SHOULDERS, SIDES, WRISTS
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
 from engine.generators.gestures.perform import perform, used_sides, wrists_at
-from engine.generators.gestures.performance import SIDES
 from engine.generators.gestures.timing import arrival_time, reversal_time
 from engine.generators.life.body import BodyLife, aimed, build_life, head_on, live, rests_for
 from engine.generators.life.noise import Blend, Steps, steps
@@ -32,18 +32,17 @@ from engine.plan.types import GesturePhrase, GesturePlan
 
 Array = NDArray[np.float64]
 
+# By eye, where no source is named.
 BESIDE = 2  # frames beside the window: satisfy compares the new motion with the base there
-PAD = 1.0  # seconds beside the window in which pushes of the cleanup, blinks and vowels may begin
+PAD = 1.0  # s beside the window in which pushes of the cleanup, blinks and vowels may begin
 CHAIN = 6  # gestures performed before the first that counts: the choice of a clip remembers three
-LONGEST_LEAD = 2.0  # from the first movement of a gesture to its planned onset, at most, seconds
-LONGEST_TAIL = 1.6  # how long a gesture may outlast its planned return
+LONGEST_LEAD = 2.0  # s from the first movement of a gesture to its planned onset, at most
+LONGEST_TAIL = 1.6  # s that a gesture may outlast its planned return
 SEEN_FRAMES = 0.3  # an apex that a person set is on its frame when it is nearer than this
-MOST_NUDGE = 0.15
-FIRST_MOVE = 0.35  # seconds before its onset at which a follower's hand may move already
-NEW_REST_SECONDS = 1.2  # how long the hands take into a rest posture of their own, and back into the base's
-ARMS = (16, 17, 18, 19)  # a hand that is only turned or shaped does not hold its arm
-WRISTS = (20, 21)
-LOOK_AHEAD = 6.0  # how far a follower may lie and still matter to how a gesture ends
+MOST_NUDGE = 0.15  # s by which such a gesture is moved so that it is
+FIRST_MOVE = 0.35  # s before its onset at which a follower's hand may move already
+NEW_REST_SECONDS = 1.2  # into a rest posture of their own, and back into the base's
+LOOK_AHEAD = 6.0  # s that a follower may lie ahead and still matter to how a gesture ends
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def make_window(request: Request, hints: Hints, model: GestureSource, progress: 
     else:
         core = reach_of((), hints.window, base.frames, base.fps).core
         local = axis_angle_to_matrix(base.poses[slice(*core)].astype(np.float64))
-    if shapes is not None and hints.free_face and "face" in request.parts:
+    if shapes is not None and hints.free_face and "face" in request.options.parts:
         progress("face", 0.0)
         times = np.arange(*core) / base.fps
         made = perform_face(request, plan, times, local)
@@ -174,8 +173,8 @@ def _performed(
     reach = reach_of(plan.phrases, hints.window, hints.frames, hints.fps)
     times = np.arange(*reach.far) / hints.fps
     local, trans = live(life, times)
-    seed = request.seed if request.standing is None else request.standing.seed
-    gestures = perform(local, reach.phrases, times, seed, request.style, model, plan.accents)
+    seed = request.options.seed if request.standing is None else request.standing.seed
+    gestures = perform(local, reach.phrases, times, seed, request.options.style, model, plan.accents)
     return life, reach, gestures, trans
 
 
@@ -183,10 +182,10 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     """Body life that stands where the base stands at both ends of the window, on the hints' skeleton."""
     known = request.standing
     standing = None if known is None else (rests_of(known.plan, plan), known.seed)
-    life = build_life(plan, request.seed, request.in_place, standing)
+    life = build_life(plan, request.options.seed, request.options.in_place, standing)
     life = replace(life, stance=scaled_stance(hints.skeleton, life.stance))
-    if known is not None and known.seed != request.seed:
-        own = _own_rests(plan, request.seed, hints)
+    if known is not None and known.seed != request.options.seed:
+        own = _own_rests(plan, request.options.seed, hints)
         life = replace(life, rests=other_rests(life.rests, own, free_spans(hints)))
     first, end = hints.window
     if first == 0 and end == hints.frames:
@@ -197,7 +196,7 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     times = np.array(ends) / hints.fps
     stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), times, base, live(life, times))
     if plan.look_at is not None and not stance.at_home:  # a body that turned away from life's place looks from there
-        life = replace(life, head=head_on(plan, request.seed, stance))
+        life = replace(life, head=head_on(plan, request.options.seed, stance))
     return replace(life, stance=stance)
 
 
@@ -231,7 +230,8 @@ def _own_rests(plan: GesturePlan, seed: int, hints: Hints) -> RestTracks:
 def free_spans(hints: Hints) -> list[tuple[float, float]]:
     """Stretches of the window in seconds, -inf or inf at the take's own ends, between its borders and pinned arms."""
     first, end = hints.window
-    pinned = hints.rotation_mask[first:end, list(ARMS)].any(axis=1)
+    # A hand that is only turned or shaped does not hold its arm.
+    pinned = hints.rotation_mask[first:end, [*SHOULDERS, *ELBOWS]].any(axis=1)
     frames = set((first + np.flatnonzero(pinned)).tolist())
     frames |= {target.frame for target in hints.targets if target.joint in WRISTS and first <= target.frame < end}
     edges = [first / hints.fps if first > 0 else -np.inf, *(frame / hints.fps for frame in sorted(frames))]

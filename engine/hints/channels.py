@@ -19,9 +19,11 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
-ROTATION_SLACK = float(np.radians(20.0))
-PLACE_SLACK = 0.05  # metres
+# By eye: what a correction may overshoot by, whatever its size.
+ROTATION_SLACK = float(np.radians(20.0))  # rad
+PLACE_SLACK = 0.05  # m
 WEIGHT_SLACK = 0.1  # of a blend shape or an expression
+# Radians, by eye: near half a turn the long way round may be the continuous one, up to so much.
 _NEAR_TURN = 0.75 * np.pi
 _LONGEST_TURN = 1.25 * np.pi
 

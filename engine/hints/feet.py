@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening
 
-from engine.body.legs import ANKLES, HIPS, KNEES, TOES, highest_pelvis
+from engine.body.curves import minimum_jerk_power, smooth_step
+from engine.body.joints import ANKLES, HIPS, KNEES, TOES
+from engine.body.legs import overstretch
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import Skeleton
 from engine.hints.channels import PLACE_SLACK, ROTATION_SLACK, Span, rotation_residuals, turned
@@ -23,14 +25,13 @@ from engine.hints.types import Hints
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+# By eye.
 _PLANTED_SPEED = 0.15  # m/s of ankle and toe base
-_PLANTED_HEIGHT = 0.04  # metres of the toe base above where it stands
-_FADE_SECONDS = 0.2
-_STILL = 2e-6  # metres, radians: less is no correction
-_SHORTEST_SECONDS = 0.1
-_STRAIGHTEST_KNEE = float(np.radians(3.0))
-_KNEE_ROOM = 0.001  # metres
-_SOFT = 0.001
+_PLANTED_HEIGHT = 0.04  # m of the toe base above where it stands
+_FADE_SECONDS = 0.2  # over which a foot lock comes and goes
+_STILL = 2e-6  # m, rad: less is no correction
+_SHORTEST_SECONDS = 0.1  # shorter stands and steps are flicker
+_SOFT = 0.001  # m short of straight at the very end of a leg's reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,22 +72,17 @@ def lower_root(
     skeleton = hints.skeleton
     wanted, posed = pose_joints(skeleton, *generated, TOES), pose_joints(skeleton, poses, trans, TOES)
     goals = _goals(wanted, posed, mask, hints, span)
-    over = _stretch(skeleton, posed, np.stack([goal.ankle for goal in goals], axis=1))
+    over = overstretch(skeleton, posed.points[0], posed.turns[0], np.stack([goal.ankle for goal in goals], axis=1))
     if not (over > 0.0).any():
         return none
-    over -= _stretch(skeleton, wanted, np.stack([wanted.points[ankle] for ankle in ANKLES], axis=1))
+    over -= overstretch(
+        skeleton, wanted.points[0], wanted.turns[0], np.stack([wanted.points[ankle] for ankle in ANKLES], axis=1)
+    )
     over = np.maximum(over, 0.0)
     beside = np.zeros(len(poses), np.bool_)
     beside[span.border] = True
     firm = np.minimum(goals[0].weight, goals[1].weight) * _away(beside, _FADE_SECONDS * hints.fps)
     return np.asarray(firm * _away(fixed, 0.5 * span.reach) * over, dtype=np.float64)
-
-
-def _stretch(skeleton: Skeleton, posed: Posed, ankles: Array) -> Array:
-    """How much lower (F,) the pelvis must be for knees no straighter than ``_STRAIGHTEST_KNEE``, C1 from zero on."""
-    highest = highest_pelvis(skeleton, posed.points[0], posed.turns[0], ankles, _STRAIGHTEST_KNEE)
-    over = np.maximum(posed.points[0][:, 1] - (highest - _KNEE_ROOM), 0.0)
-    return np.asarray(over - _KNEE_ROOM * (1.0 - np.exp(-over / _KNEE_ROOM)), dtype=np.float64)
 
 
 def hold_feet(
@@ -192,8 +188,7 @@ def _between_borders(there: _Foot, here: _Foot, shift: Array, span: Span) -> Arr
     way = np.linspace(0.0, 1.0, len(inside))
     if free.any():
         way = np.cumsum(free) / free.sum()
-    way = way**3 * (10.0 + way * (6.0 * way - 15.0))
-    weight = np.concatenate([np.zeros(left), way, np.ones(size - right - 1)])[:, None]
+    weight = np.concatenate([np.zeros(left), minimum_jerk_power(way), np.ones(size - right - 1)])[:, None]
     return np.asarray(shift[left] + weight * (shift[right] - shift[left]), dtype=np.float64)
 
 
@@ -213,7 +208,7 @@ def _away(flags: Flags, fade: float) -> Array:
     near = np.searchsorted(there, frames)
     after, before = there[np.minimum(near, len(there) - 1)], there[np.maximum(near - 1, 0)]
     part = np.clip(np.minimum(np.abs(frames - after), np.abs(frames - before)) / max(1.0, fade), 0.0, 1.0)
-    return np.asarray(part * part * (3.0 - 2.0 * part), dtype=np.float64)
+    return smooth_step(part)
 
 
 def _bend(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import ANKLES, ARMS, HIPS, KNEES
 from engine.body.kinematics import normalized, steady_arctan2, two_bone_delta
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import Skeleton
@@ -33,10 +34,9 @@ class Limb:
 LIMBS = {
     limb.end: limb
     for limb in (
-        Limb(1, 4, 7, (1.0, 0.0, 0.0)),
-        Limb(2, 5, 8, (1.0, 0.0, 0.0)),
-        Limb(16, 18, 20, (0.0, -1.0, 0.0)),
-        Limb(17, 19, 21, (0.0, 1.0, 0.0)),
+        *(Limb(*leg, (1.0, 0.0, 0.0)) for leg in zip(HIPS, KNEES, ANKLES, strict=True)),
+        Limb(*ARMS[0], (0.0, -1.0, 0.0)),
+        Limb(*ARMS[1], (0.0, 1.0, 0.0)),
     )
 }
 

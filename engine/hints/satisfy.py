@@ -27,7 +27,7 @@ from engine.hints.types import Flags, Floats, Hints, HintsError
 
 Array = NDArray[np.float64]
 
-FACE_SHARE = 0.25  # of a pin's reach: lips close many times a second
+FACE_SHARE = 0.25  # of a pin's reach, by eye: lips close many times a second
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,11 @@ from scipy.linalg import solveh_banded
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-# Overshoot between two knots: up to this share of the larger one's size, and a rest in the channel's own unit.
+# Overshoot between two knots, by eye: up to this share of the larger one's size, and a rest in the channel's own unit.
 OVERSHOOT_SHARE = 1.0
 
-# Coefficients c3, c4, c5 of a quintic on 0..1 from (p0, v0, a0, p1, v1, a1), and the integral of its squared jerk.
+# No unit: coefficients c3, c4, c5 of a quintic on 0..1 from (p0, v0, a0, p1, v1, a1), derived from these conditions,
+# and the integral of its squared jerk.
 _COEFFICIENTS = np.array(
     [[-10.0, -6.0, -1.5, 10.0, -4.0, 0.5], [15.0, 8.0, 1.5, -15.0, 7.0, -1.0], [-6.0, -3.0, -0.5, 6.0, -3.0, 0.5]]
 )

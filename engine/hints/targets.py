@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import HEAD, NECK
 from engine.body.limits import joint_limits, limit_rotations
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import Skeleton
@@ -25,10 +26,10 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
-NECK, HEAD = 12, 15
-_NECK_SHARE = 0.4
-_SOFT = 0.0005  # metres short of straight at the very end of a limb's reach
-_ROUNDS = 6
+# By eye.
+_NECK_SHARE = 0.4  # of the turn that looks at a target; the head has the rest
+_SOFT = 0.0005  # m short of straight at the very end of a limb's reach
+_ROUNDS = 6  # of turning, at most
 
 
 @dataclass(frozen=True, eq=False)

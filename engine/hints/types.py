@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ANKLES, HEAD, WRISTS
 from engine.body.motion import Motion, arkit_names
 from engine.body.skeleton import JOINT_COUNT, Skeleton, default_skeleton
 from engine.errors import CospeechError
@@ -14,9 +15,9 @@ from engine.errors import CospeechError
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-SUPPORT_SECONDS = 1.0
-TOLERANCE_M = 0.0005
-REACHING = (7, 8, 15, 20, 21)  # ankles and wrists by two-bone IK, the head by look-at
+SUPPORT_SECONDS = 1.0  # a correction's end from its pin (docs/sources/contracts.md, section 2)
+TOLERANCE_M = 0.0005  # of a target, p95 (docs/sources/editing.md, section 3)
+REACHING = (*ANKLES, HEAD, *WRISTS)  # ankles and wrists by two-bone IK, the head by look-at
 
 
 class HintsError(CospeechError):

@@ -89,18 +89,10 @@ class MotionCodec(nn.Module):
         """(B, T, channels) -> codes (B, T)."""
         return self.quantizer.indices(self.encoder(motion))
 
-    def to_latents(self, motion: Tensor) -> Tensor:
-        """(B, T, channels) -> codebook rows (B, T, D)."""
-        return self.quantizer.rows(self.to_indices(motion))
-
     def decode(self, indices: Tensor) -> Tensor:
         """Codes (B, T) -> motion (B, T, channels)."""
         out: Tensor = self.decoder(self.quantizer.rows(indices))
         return out
-
-    def decode_latents(self, latents: Tensor) -> Tensor:
-        """Latents (B, T, D), each taken to its nearest code -> motion (B, T, channels)."""
-        return self.decode(self.quantizer.indices(latents))
 
 
 class MotionAutoencoder(nn.Module):

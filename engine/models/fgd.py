@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models.layers import CODEC_SLOPE, ResidualConv
-
 MULTIPLE = 32  # frames that a clip is cut to a multiple of (docs/sources/metrics.md, section 1)
 GROUPS = 10  # of channels that are normed together (docs/sources/emage.md, section 6.1)
 
@@ -79,29 +77,3 @@ class FeatureNetwork(nn.Module):
         for layer in self.layers:
             values = layer(values)
         return values.transpose(1, 2)
-
-
-class FeatureAutoencoder(nn.Module):
-    """The network with the decoder it was trained with: rotations (B, T, 330) -> features, and rotations again."""
-
-    def __init__(self, widths: tuple[tuple[int, int, int], ...]) -> None:
-        super().__init__()
-        self.encoder = FeatureNetwork(widths)
-        features, channels = widths[-1][2], widths[0][0]
-        steps: list[nn.Module] = [ResidualConv(features), ResidualConv(features)]
-        for index in range(len(widths)):
-            outputs = channels if index == len(widths) - 1 else features
-            steps += [nn.Upsample(scale_factor=2.0, mode="nearest"), nn.Conv1d(features, outputs, 3, 1, 1)]
-            steps.append(nn.LeakyReLU(CODEC_SLOPE))
-        self.decoder = nn.Module()
-        self.decoder.main = nn.Sequential(*steps, nn.Conv1d(channels, channels, 3, 1, 1))
-
-    def forward(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, 330) -> features (B, T' / 16, 240) and the reconstruction (B, T', 330)."""
-        features = self.encoder(rotations)
-        found: Tensor = self.decoder.main(features.transpose(1, 2))  # type: ignore[operator]
-        return features, found.transpose(1, 2)
-
-
-# Channels in, inside and out of each level (docs/sources/emage.md, section 6.1).
-PUBLISHED_WIDTHS = ((330, 330, 210), (210, 210, 120), (120, 240, 240), (240, 240, 240))

@@ -20,16 +20,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import idct
 from scipy.interpolate import BSpline, PchipInterpolator, make_interp_spline
 
+from engine.body.joints import ARMS_WITH_HANDS, COLLARS, HEAD, NECK, SPINE
 from engine.body.rotations import axis_angle_to_matrix
 from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 # SMPL-X joint numbers.
-TORSO = (3, 6, 9, 12, 15, 13, 14)
-LEFT_ARM = (16, 18, 20, *range(25, 40))
-RIGHT_ARM = (17, 19, 21, *range(40, 55))
+TORSO = (*SPINE, NECK, HEAD, *COLLARS)
+LEFT_ARM, RIGHT_ARM = ARMS_WITH_HANDS
 MODEL_JOINTS = (*TORSO, *LEFT_ARM, *RIGHT_ARM)
 # As the bundled weights were trained (engine/training/default.py).
 RATE = 30.0  # Hz of the tracks

@@ -7,27 +7,41 @@ nothing else. What was changed stands in the plan and can be taken back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from engine.plan.candidates import HOLD_MIN, Candidate, all_candidates, beat_on, fits_line
 from engine.plan.context import Context, build_context
+from engine.plan.emphasis_record import Amounts, Change, Stretches, amounts_of, recorded
 from engine.plan.emphasis_undo import fits_between, undone
 from engine.plan.head import BROW_REFRACTORY, HEAD_GAP, accent_nod, brow_raise, head_event
 from engine.plan.lanes import Wish, settle
 from engine.plan.links import USER, class_times, in_order, linked, placed
 from engine.plan.phrases import Handedness, amplitude_of
-from engine.plan.types import Emphasis, Event, GesturePhrase, GesturePlan, Marks
+from engine.plan.types import Event, GesturePhrase, GesturePlan
 from engine.speech.types import Accent, Speech
-
-Stretches = Sequence[tuple[float, float, float]]
 
 SIZE = 0.4  # share, by eye: full emphasis makes gestures, nods and brows larger by it, -1 smaller
 SIZES = (0.2, 2.0)  # times the class's size: the range that an edit may ask for
 IDS = 3000  # no unit, chosen: ids of added gestures count from here, a line's own from 0, other seeds' from 10 000
 KEPT = 1000.0  # no unit, above all of assets/gestures/rules.json: the priority of what is there already
-OWN_SHARE = 0.5  # of a word that a stretch must cover to mean it, by eye
+
+
+def with_emphasis(
+    plan: GesturePlan,
+    stretches: Stretches,
+    speech: Speech,
+    before: GesturePlan | None = None,
+    performed: bool = True,
+) -> GesturePlan:
+    """The plan with this emphasis worked into it, as :func:`emphasised`; where its gestures are not ``performed`` the
+    plan only says where there is emphasis, for a generator that weighs meaning by itself."""
+    if not stretches and plan.emphasis is None:
+        return plan
+    if performed:
+        return emphasised(plan, stretches, speech, before)
+    return recorded(plan, plan, tuple(stretch for stretch in stretches if stretch[2]))
 
 
 def emphasised(
@@ -41,7 +55,7 @@ def emphasised(
     the gestures that hand over to theirs or stand in the way. ``before``: the plan with the words' times from before
     they were corrected, to which the emphasis that it has belongs.
     """
-    fresh = Change(tone_of(before or plan), Tone(plan.words, stretches))
+    fresh = Change(amounts_of(before or plan), Amounts(plan.words, stretches))
     base = undone(plan, fresh.differs, lambda entry: fresh.old.of(entry) >= 0.0)
     ctx = build_context(speech, plan.style, plan.energy, plan.seed, plan.speaker)
     made = linked(base, _phrases(ctx, base, fresh))
@@ -55,124 +69,27 @@ def emphasised(
     return recorded(made, base, kept)
 
 
-def recorded(made: GesturePlan, base: GesturePlan, stretches: Stretches) -> GesturePlan:
-    """``made`` with the record of how emphasis changed it from ``base``, on top of what is recorded in that."""
-    before = Emphasis(()) if base.emphasis is None else base.emphasis
-    were, now = _apart(base, made), _apart(made, base)
-    first, last = ({phrase.id: phrase for phrase in marks.phrases} for marks in (before.were, before.now))
-    there = {phrase.id for phrase in made.phrases}
-    last = {number: phrase for number, phrase in last.items() if number in there}
-    came = {number for number in {p.id for p in before.now.phrases} if number not in first}
-    for phrase in were.phrases:
-        if phrase.id not in came:
-            first.setdefault(phrase.id, phrase)
-    last |= {phrase.id: phrase for phrase in now.phrases}
-    same = {number for number in first if first[number] == last.get(number)}
-    record = Emphasis(
-        tuple(stretches),
-        Marks(
-            tuple(phrase for number, phrase in first.items() if number not in same),
-            (*before.were.head, *were.head),
-            (*before.were.brows, *were.brows),
-        ),
-        Marks(
-            tuple(phrase for number, phrase in last.items() if number not in same),
-            (*before.now.head, *now.head),
-            (*before.now.brows, *now.brows),
-        ),
-    )
-    empty = not stretches and record.were == record.now == Marks()
-    return replace(made, emphasis=None if empty else record)
-
-
-def _apart(plan: GesturePlan, other: GesturePlan) -> Marks:
-    """What the plan has and the other has not."""
-    known = {*other.phrases, *other.head, *other.brows}
-    groups = (tuple(entry for entry in group if entry not in known) for group in (plan.phrases, plan.head, plan.brows))
-    return Marks(*groups)  # type: ignore[arg-type]
-
-
-def tone_of(plan: GesturePlan) -> Tone:
-    """The emphasis that a plan has."""
-    return Tone(plan.words, () if plan.emphasis is None else plan.emphasis.stretches)
-
-
-class Tone:
-    """How much emphasis a word or a moment of a plan has."""
-
-    def __init__(self, words: Sequence[tuple[str, float, float]], stretches: Stretches) -> None:
-        self._stretches = stretches
-        self.amounts = tuple(self._of_word(start, end) for _, start, end in words)
-
-    def _of_word(self, start: float, end: float) -> float:
-        least = OWN_SHARE * max(end - start, 1e-3)
-        found = [s[2] for s in self._stretches if min(end, s[1]) - max(start, s[0]) >= least - 1e-6]
-        return float(found[-1]) if found else 0.0
-
-    def same(self, other: Tone) -> bool:
-        """Whether another tone of the same words asks for the same."""
-        if self.amounts or other.amounts:
-            return self.amounts == other.amounts
-        return [s for s in self._stretches if s[2]] == [s for s in other._stretches if s[2]]
-
-    def at(self, word: int, time: float) -> float:
-        """The amount of a word, of what hangs on no word (-1) that of its moment."""
-        if 0 <= word < len(self.amounts):
-            return self.amounts[word]
-        return next((s[2] for s in reversed(self._stretches) if s[0] <= time < s[1]), 0.0)
-
-    def of(self, entry: GesturePhrase | Event) -> float:
-        """The amount of a gesture or an event."""
-        return self.at(entry.word, entry.apex)
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """From one tone of a plan to another."""
-
-    old: Tone
-    new: Tone
-
-    def at(self, word: int, time: float) -> float:
-        """The new amount of a word or a moment; 0 where it is what it was."""
-        amount = self.new.at(word, time)
-        return amount if amount != self.old.at(word, time) else 0.0
-
-    def of(self, entry: GesturePhrase | Event) -> float:
-        """The same of a gesture or an event."""
-        return self.at(entry.word, entry.apex)
-
-    def differs(self, entry: GesturePhrase | Event) -> bool:
-        """Whether its amount is another one."""
-        return self.old.of(entry) != self.new.of(entry)
-
-    def raises(self, word: int, alone: bool) -> bool:
-        """Whether a word has more emphasis now; ``alone``: and neither of its neighbours has any."""
-        near = self.new.amounts[max(word - 1, 0) : word] + self.new.amounts[word + 1 : word + 2] if alone else ()
-        return self.at(word, 0.0) > 0.0 >= max(near, default=0.0)
-
-
 def _draw(ctx: Context, what: str, word: int, time: float) -> float:
     """0..1, for each word (each moment without one) by itself."""
     name = str(word) if word >= 0 else f"{time:.4f}"
     return float(ctx.rng(f"emphasis {what} {name}").random())
 
 
-def _phrases(ctx: Context, plan: GesturePlan, tone: Change) -> list[GesturePhrase]:
+def _phrases(ctx: Context, plan: GesturePlan, change: Change) -> list[GesturePhrase]:
     """The gestures that stay, and those that are added; not linked, and as large as without emphasis."""
     kept = []
     for phrase in plan.phrases:
-        goes = phrase.rule != USER and _draw(ctx, "drop", phrase.word, phrase.accent) < -tone.of(phrase)
+        goes = phrase.rule != USER and _draw(ctx, "drop", phrase.word, phrase.accent) < -change.of(phrase)
         if not goes:
             kept.append(phrase)
     dealer = Handedness(ctx)
     ranks = sorted(accent.strength for accent in ctx.accents)
-    for options in _wanted(ctx, kept, tone):
-        kept = _with_one(ctx, kept, options, tone, dealer, ranks)
+    for options in _wanted(ctx, kept, change):
+        kept = _with_one(ctx, kept, options, change, dealer, ranks)
     return kept
 
 
-def _wanted(ctx: Context, kept: Sequence[GesturePhrase], tone: Change) -> list[list[Candidate]]:
+def _wanted(ctx: Context, kept: Sequence[GesturePhrase], change: Change) -> list[list[Candidate]]:
     """For every word that shall get a gesture, or a meaning instead of its beat, its candidates; the best words first.
 
     A content word on which nobody heard an accent can still have a beat on its stressed syllable, and so can any word
@@ -182,7 +99,7 @@ def _wanted(ctx: Context, kept: Sequence[GesturePhrase], tone: Change) -> list[l
     for entry in all_candidates(ctx):
         groups.setdefault(entry.word if entry.word >= 0 else entry.accent, []).append(entry)
     for token in ctx.tokens:
-        if token.index not in groups and tone.raises(token.index, alone=not token.content):
+        if token.index not in groups and change.raises(token.index, alone=not token.content):
             accent = Accent(token.peak, token.strength, token.index, token.stress_onset, token.stress_end)
             beat = beat_on(ctx, accent, "", ctx.rng(f"emphasis beat {token.index}"))
             groups[token.index] = [beat] if fits_line(ctx, beat) else []
@@ -191,7 +108,7 @@ def _wanted(ctx: Context, kept: Sequence[GesturePhrase], tone: Change) -> list[l
     found = []
     for key, options in groups.items():
         able = [o for o in options if o.word not in meant and (key not in busy or o.semantic)]
-        if able and _draw(ctx, "add", able[0].word, able[0].accent) < tone.at(able[0].word, able[0].accent):
+        if able and _draw(ctx, "add", able[0].word, able[0].accent) < change.at(able[0].word, able[0].accent):
             found.append(sorted(able, key=lambda o: (not o.semantic, -o.value)))
     return sorted(found, key=lambda options: (-max(o.value for o in options), options[0].apex))
 
@@ -200,7 +117,7 @@ def _with_one(
     ctx: Context,
     kept: list[GesturePhrase],
     options: Sequence[Candidate],
-    tone: Change,
+    change: Change,
     dealer: Handedness,
     ranks: Sequence[float],
 ) -> list[GesturePhrase]:
@@ -210,8 +127,8 @@ def _with_one(
     """
     own = [phrase for phrase in kept if phrase.word == options[0].word >= 0]
     others = [phrase for phrase in kept if phrase not in own]
-    weight = tone.at(options[0].word, options[0].accent)
-    yielding = [phrase for phrase in others if phrase.rule != USER and tone.new.of(phrase) < weight]
+    weight = change.at(options[0].word, options[0].accent)
+    yielding = [phrase for phrase in others if phrase.rule != USER and change.new.of(phrase) < weight]
     firm = [phrase for phrase in others if phrase not in yielding]
     for around in (others, firm):
         for option in options:
@@ -278,20 +195,20 @@ def _free_id(key: int, taken: set[int]) -> int:
     return number
 
 
-def _sized(phrase: GesturePhrase, tone: Change) -> GesturePhrase:
+def _sized(phrase: GesturePhrase, change: Change) -> GesturePhrase:
     """As large as its emphasis asks for; what a person planned stays."""
-    amount = 0.0 if phrase.rule == USER else tone.of(phrase)
+    amount = 0.0 if phrase.rule == USER else change.of(phrase)
     if not amount:
         return phrase
     size = min(max(phrase.amplitude * (1.0 + SIZE * amount), SIZES[0]), SIZES[1])
     return replace(phrase, amplitude=round(size, 3))
 
 
-def _events(ctx: Context, events: Iterable[Event], tone: Change, most: float) -> list[Event]:
+def _events(ctx: Context, events: Iterable[Event], change: Change, most: float) -> list[Event]:
     """The events that stay, as large as their emphasis asks for."""
     found = []
     for event in events:
-        amount = tone.of(event)
+        amount = change.of(event)
         if amount and _draw(ctx, f"drop {event.kind}", event.word, event.apex) < -amount:
             continue
         size = max(-most, min(most, event.amount * (1.0 + SIZE * amount))) if amount else event.amount
@@ -299,14 +216,14 @@ def _events(ctx: Context, events: Iterable[Event], tone: Change, most: float) ->
     return found
 
 
-def _head(ctx: Context, events: Sequence[Event], tone: Change) -> tuple[Event, ...]:
+def _head(ctx: Context, events: Sequence[Event], change: Change) -> tuple[Event, ...]:
     """Nods and the like: where emphasis is up, what the words' rules know, and a nod on the accent."""
-    kept = _events(ctx, events, tone, 90.0)
+    kept = _events(ctx, events, change, 90.0)
     swings, tilts = ([Wish(e, KEPT) for e in kept if (e.kind == "tilt") == tilted] for tilted in (False, True))
     there = {event.word for event in kept}
     for hit in ctx.hits:
         token = ctx.tokens[hit.word]
-        amount = tone.at(hit.word, token.peak)
+        amount = change.at(hit.word, token.peak)
         for move in hit.rule.moves:
             if move.group == "head" and amount > 0.0 and hit.word not in there:
                 rng = ctx.rng(f"emphasis {move.kind} {hit.word}")
@@ -316,7 +233,7 @@ def _head(ctx: Context, events: Sequence[Event], tone: Change) -> tuple[Event, .
                     (tilts if move.kind == "tilt" else swings).append(Wish(event, hit.rule.priority))
     ends = [phrase.end for phrase in ctx.speech.prosody.phrases]
     for accent in ctx.accents:
-        amount = tone.at(accent.word, accent.time)
+        amount = change.at(accent.word, accent.time)
         if amount > 0.0 and (accent.word < 0 or accent.word not in there):
             rng = ctx.rng(f"emphasis nod {accent.time:.4f}")
             happens, size, seconds = rng.random() < amount, rng.uniform(2.0, 5.0), rng.uniform(0.25, 0.35)
@@ -326,16 +243,16 @@ def _head(ctx: Context, events: Sequence[Event], tone: Change) -> tuple[Event, .
     return _settled(ctx, (swings, tilts), HEAD_GAP)
 
 
-def _brows(ctx: Context, events: Sequence[Event], tone: Change) -> tuple[Event, ...]:
+def _brows(ctx: Context, events: Sequence[Event], change: Change) -> tuple[Event, ...]:
     """Brows, with raises on the accents of a stretch with more emphasis."""
-    wishes = [Wish(event, KEPT) for event in _events(ctx, events, tone, 1.0)]
+    wishes = [Wish(event, KEPT) for event in _events(ctx, events, change, 1.0)]
     for accent in ctx.accents:
-        amount = tone.at(accent.word, accent.time)
+        amount = change.at(accent.word, accent.time)
         if amount > 0.0:
             rng = ctx.rng(f"emphasis brow {accent.time:.4f}")
             happens, size = rng.random() < amount, rng.uniform(0.3, 0.5)
             if happens:
-                wishes.append(Wish(brow_raise(ctx, accent, size * (1.0 + SIZE * amount), rng), accent.strength))
+                wishes.append(Wish(brow_raise(accent, size * (1.0 + SIZE * amount), rng), accent.strength))
     return _settled(ctx, (wishes,), 0.1, BROW_REFRACTORY)
 
 

@@ -50,7 +50,7 @@ def _glance(start: float, end: float, rng: np.random.Generator) -> Event:
     return Event("away", start, apex, end, yaw, max(0.0, end - apex), pitch)
 
 
-def _away(ctx: Context, start: float, back: float, rng: np.random.Generator) -> Event:
+def _away(start: float, back: float, rng: np.random.Generator) -> Event:
     yaw = rng.uniform(6.0, 15.0) * (1.0 if rng.random() < 0.5 else -1.0)
     pitch = rng.uniform(-7.0, 7.0)
     apex = start + saccade_seconds(float(np.hypot(yaw, pitch)))
@@ -75,7 +75,7 @@ def _aversions(ctx: Context, rng: np.random.Generator) -> Iterator[Wish]:
         start = max(0.0, phrase.start - early)
         back = min(_rheme_time(phrase, accents), start + length)
         if back - start >= 0.25 and back < ctx.voice[1] - TURN_END:
-            yield Wish(_away(ctx, start, back, rng), 40.0)
+            yield Wish(_away(start, back, rng), 40.0)
 
 
 def _rule_gaze(ctx: Context, phrases: Sequence[GesturePhrase], rng: np.random.Generator) -> Iterator[Wish]:

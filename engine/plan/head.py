@@ -131,7 +131,7 @@ def head_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, 
     return tuple(sorted(both, key=lambda event: (event.start, event.kind)))
 
 
-def brow_raise(ctx: Context, accent: Accent, amount: float, rng: np.random.Generator) -> Event:
+def brow_raise(accent: Accent, amount: float, rng: np.random.Generator) -> Event:
     """A raise that starts 60..120 ms before the accented syllable and is highest on the accent."""
     start = accent.syllable_start - rng.uniform(*BROW_LEAD)
     seconds = rng.uniform(0.3, 0.5)
@@ -149,7 +149,7 @@ def _accent_raises(ctx: Context, rng: np.random.Generator) -> Iterator[Wish]:
         odds = ctx.style.brow if first else 0.5 * ctx.style.brow if index in nuclear else 0.0
         happens, amount = rng.random() < odds, rng.uniform(0.3, 0.5) * (1.2 if index == 0 else 1.0)
         if happens:
-            yield Wish(brow_raise(ctx, accent, amount, rng), 20.0 + 10.0 * accent.strength)
+            yield Wish(brow_raise(accent, amount, rng), 20.0 + 10.0 * accent.strength)
 
 
 def brow_events(ctx: Context, phrases: Sequence[GesturePhrase]) -> tuple[Event, ...]:

@@ -48,7 +48,7 @@ def _rests_needed(ctx: Context, chain: Sequence[Candidate], limit: float) -> set
     return needed
 
 
-def _closing(ctx: Context, entry: Candidate, latest: float, u: float) -> Ending:
+def _closing(entry: Candidate, latest: float, u: float) -> Ending:
     """Back to full rest no later than ``latest``; the hold gives way first, then the retraction (within 25 %)."""
     natural = entry.retract * (1 - STRETCH + 2 * STRETCH * u)
     hold_end = min(entry.apex + entry.hold, max(entry.apex + entry.shortest, latest - natural))
@@ -63,15 +63,15 @@ def endings(ctx: Context, chain: Sequence[Candidate]) -> list[Ending]:
     for index, entry in enumerate(chain):
         u, near = float(rng.random()), float(rng.uniform(*ctx.style.join_next))
         if index + 1 == len(chain):
-            found.append(_closing(ctx, entry, ctx.speech.seconds, u))
+            found.append(_closing(entry, ctx.speech.seconds, u))
             continue
         following = chain[index + 1].onset
         natural_end = min(entry.apex + entry.hold, following)
         gap = following - natural_end
         if index in due:
-            found.append(_closing(ctx, entry, following - ctx.style.rest_seconds, u))
+            found.append(_closing(entry, following - ctx.style.rest_seconds, u))
         elif gap >= ctx.style.join_partial:
-            found.append(_closing(ctx, entry, following, u))
+            found.append(_closing(entry, following, u))
         elif gap < near:
             found.append(Ending(following, following, "next"))
         else:

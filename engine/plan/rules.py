@@ -208,10 +208,10 @@ def find_hits(tokens: Sequence[Token], tables: Tables) -> tuple[Hit, ...]:
             kind = "list_first" if place == 0 else "list_last" if place == len(anchors) - 1 else "list_middle"
             found.append(Hit(tables.rules[kind], anchor, 2))
     found.extend(_questions(tokens, tables))
-    return _one_a_word(_after_dont_know(found, tokens))
+    return _one_a_word(_after_dont_know(found))
 
 
-def _after_dont_know(found: list[Hit], tokens: Sequence[Token]) -> list[Hit]:
+def _after_dont_know(found: list[Hit]) -> list[Hit]:
     """A shrug replaces the plain negation inside its own words."""
     shrugged = {hit.word - k for hit in found if hit.rule.id == "shrug" for k in range(hit.length)}
     return [hit for hit in found if hit.rule.id == "shrug" or hit.word not in shrugged]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.body.joints import ARMS, LOOKING, SIDES
 from engine.errors import CospeechError
-from engine.generators.base import Standing
+from engine.generators.base import SPEAK, Standing
+from engine.plan.emphasis_record import asks_for_other, kept_emphasis, recorded
 from engine.plan.history import (
     LIFE,
     STEPS,
@@ -28,10 +30,9 @@ from engine.speech.types import Speech
 
 if TYPE_CHECKING:
     from engine.hints.types import Hints
-    from engine.take.make import TakeOptions
+    from engine.take.options import TakeOptions
 
-ARM_JOINTS = {"left": (16, 18, 20), "right": (17, 19, 21)}
-HEAD_JOINTS = (12, 15, 23, 24)
+EVERYWHERE = (-np.inf, np.inf)  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +81,13 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         given = GesturePlan.from_dict(hints.base.plan)
     if given is None and options.edits:
         raise CospeechError("Plan edits need the plan that they change; give the take's plan with them")
-    options = _with_emphasis(options, given, hints)
+    if given is not None:
+        span = EVERYWHERE if hints is None or options.window == "auto" else _span(hints)
+        options = replace(options, emphasis=kept_emphasis(given, options.emphasis, options.words, span))
     steps = () if hints is None else steps_of(hints.base.provenance)
     past = Past(given) if given is None or hints is None else rewound(given, steps, hints.window)
-    toned = given is not None and _is_toned(options, given)
-    if given is None or (past.plan is None and not (options.edits or options.words or toned)):
+    emphasis_changes = given is not None and asks_for_other(given, options.emphasis, options.words)
+    if given is None or (past.plan is None and not (options.edits or options.words or emphasis_changes)):
         plan = new_plan(options, speech)
         if hints is None:
             return Decision(plan)
@@ -94,15 +97,15 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
     edited = edit_plan(timed, options.edits, speech)
     if options.gaze != edited.plan.look_at and (options.gaze is not None or hints is not None):  # a plan alone is kept
         edited = replace(edited, plan=replace(edited.plan, look_at=options.gaze))
-    if toned or timed is not given:
-        edited = replace(edited, plan=toned_plan(edited.plan, options, speech, given))
+    if emphasis_changes or timed is not given:
+        edited = replace(edited, plan=_emphasised(edited.plan, options, speech, given))
     if hints is None:
         return Decision(edited.plan, fixed=edited.ids, notes=edited.notes, given=given)
-    if options.edits or timed is not given or (toned and not _is_reseeded(options, given, hints)):
+    if options.edits or timed is not given or (emphasis_changes and not _is_reseeded(options, given, hints)):
         standing = _standing(given, hints.base.provenance or {})
         untouched = False
         if options.window == "auto":
-            window = affected_window(given, edited.plan, hints.fps, hints.frames, options.generator != "default")
+            window = affected_window(given, edited.plan, hints.fps, hints.frames, not options.abilities.plans)
             window = None if window is None else _common(window, hints.window)
             untouched = window is None
             hints = replace(hints, window=window or hints.window)
@@ -118,53 +121,24 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
 
 def new_plan(options: TakeOptions, speech: Speech) -> GesturePlan:
     """A plan of the whole line for the options' role, style, energy and seed."""
-    if options.role == "speak":
+    if options.role == SPEAK:
         from engine.plan.planner import plan_gestures
 
         plan = plan_gestures(speech, options.style, options.energy, options.seed, options.identity())
-        return toned_plan(replace(plan, look_at=options.gaze), options, speech)
+        return _emphasised(replace(plan, look_at=options.gaze), options, speech)
     from engine.plan.listener import plan_idle, plan_listener
 
     make = plan_listener if options.role == "listen" else plan_idle
     return replace(make(speech, options.style, options.energy, options.seed, options.identity()), look_at=options.gaze)
 
 
-def toned_plan(
+def _emphasised(
     plan: GesturePlan, options: TakeOptions, speech: Speech, before: GesturePlan | None = None
 ) -> GesturePlan:
-    """The plan with the emphasis of the options in it; a generator that weighs meaning by itself is only told where.
-    ``before``: the plan with the words' times to which the emphasis that it has belongs."""
-    if not options.emphasis and plan.emphasis is None:
-        return plan
-    if options.generator == "default":
-        from engine.plan.emphasis import emphasised
+    """The plan with the emphasis of the options; ``before``: the plan with the words to which its own belongs."""
+    from engine.plan.emphasis import with_emphasis
 
-        return emphasised(plan, options.emphasis, speech, before)
-    from engine.plan.emphasis import recorded
-
-    return recorded(plan, plan, tuple(stretch for stretch in options.emphasis if stretch[2]))
-
-
-def _with_emphasis(options: TakeOptions, given: GesturePlan | None, hints: Hints | None) -> TakeOptions:
-    """The options with the emphasis that shall be in the plan: that of the plan given where they name none, and of its
-    words outside a window that is to stay as it is; on the words, whose times may change."""
-    if given is None or (given.emphasis is None and not options.emphasis):
-        return options
-    from engine.plan.emphasis import Tone, tone_of
-
-    before = tone_of(given)
-    asked = Tone(given.words, options.emphasis) if options.emphasis else before
-    if not given.words:
-        kept = () if given.emphasis is None else given.emphasis.stretches
-        return replace(options, emphasis=options.emphasis or kept)
-    low, high = (-np.inf, np.inf) if hints is None or options.window == "auto" else _span(hints)
-    times = {index: (start, end) for index, start, end in options.words}
-    stretches = []
-    for index, (_, start, end) in enumerate(given.words):
-        amount = (asked if low <= 0.5 * (start + end) < high else before).amounts[index]
-        if amount:
-            stretches.append((*times.get(index, (start, end)), amount))
-    return replace(options, emphasis=tuple(stretches))
+    return with_emphasis(plan, options.emphasis, speech, before, options.abilities.plans)
 
 
 def _is_reseeded(options: TakeOptions, given: GesturePlan, hints: Hints) -> bool:
@@ -172,18 +146,6 @@ def _is_reseeded(options: TakeOptions, given: GesturePlan, hints: Hints) -> bool
     from engine.plan.revise import planned_with
 
     return options.window != "auto" and not planned_with(given, _span(hints), options.seed)
-
-
-def _is_toned(options: TakeOptions, given: GesturePlan) -> bool:
-    """Whether the emphasis asked for is another one than the given plan's."""
-    if not options.emphasis and given.emphasis is None:
-        return False
-    from engine.plan.emphasis import Tone, tone_of
-
-    words, times = given.words, {index: (start, end) for index, start, end in options.words}
-    if times:
-        words = tuple((word[0], *times.get(index, word[1:])) for index, word in enumerate(words))
-    return not tone_of(given).same(Tone(words, options.emphasis))
 
 
 def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints) -> GesturePlan:
@@ -196,10 +158,10 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     alike = (options.style, options.energy, speaker) == (given.style, given.energy, given.speaker)
     if alike and planned_with(given, span, options.seed):
         return given
-    arms = [side for side, joints in ARM_JOINTS.items() if hints.free_joints[list(joints)].any()]
+    arms = [side for side, joints in zip(SIDES, ARMS, strict=True) if hints.free_joints[list(joints)].any()]
     parts = Parts(
         arms=frozenset(arms if "upper" in options.parts else ()),
-        head=bool(hints.free_joints[list(HEAD_JOINTS)].any()),
+        head=bool(hints.free_joints[list(LOOKING)].any()),
         face=hints.free_face and "face" in options.parts,
     )
     fresh = new_plan(options, speech)
@@ -210,7 +172,6 @@ def _anew(options: TakeOptions, speech: Speech, given: GesturePlan, hints: Hints
     anew = planned_anew(given, fresh, span, options.seed, parts)
     if given.emphasis is None and fresh.emphasis is None:
         return anew
-    from engine.plan.emphasis import recorded
     from engine.plan.emphasis_undo import unemphasised
 
     plain = planned_anew(unemphasised(given), unemphasised(fresh), span, options.seed, parts)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.generators.base import Progress
 
-LISTENING = 1.5  # a line heard anew takes about as long as so many takes of it
+LISTENING = 1.5  # takes, by eye: a line heard anew takes about as long as so many takes of it
 SPEECH = "speech"
+# Shares 0..1 of a take's time at which its stages begin and end, by eye.
 STAGES: dict[str, float] = {"plan": 0.0, "body": 0.05, "face": 0.7, "pins": 0.8, "write": 0.9}
 ENDS: dict[str, float] = dict(zip(STAGES, [*list(STAGES.values())[1:], 1.0], strict=True))
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import FOOT_JOINTS
 from engine.body.motion import BETA_COUNT, EXPRESSION_COUNT, read_npz
 from engine.body.skeleton import JOINT_COUNT, default_skeleton
 from engine.errors import CospeechError
@@ -25,12 +26,12 @@ Floats = NDArray[np.float32]
 JointPlaces = Callable[[Floats, Floats, Floats, Floats], NDArray[np.float64]]
 """Poses (T, 55, 3) as stored, trans (T, 3), betas (300,), expressions (T, 100) -> world joints (T, 55, 3)."""
 
+# BEAT2 and EMAGE's release (docs/sources/emage.md, sections 2.2, 4 and 7): Hz, samples, frames, joints.
 FPS = 30
 RATE = 16000
 SAMPLES = RATE // FPS
 WINDOW, STRIDE = 64, 20
-CONTACT_JOINTS = (7, 8, 10, 11)
-CONTACT_STEP = 0.01  # metres a frame below which a joint is in contact
+CONTACT_STEP = 0.01  # m a frame below which a joint is in contact
 SPLITS = ("train", "val", "test")
 EXCLUDED = "additional"
 
@@ -145,7 +146,7 @@ def still_feet(points: NDArray[np.float64]) -> Floats:
 
     The last frame has no next one and always counts as still (docs/sources/emage.md, section 2.2).
     """
-    steps = np.linalg.norm(np.diff(points[:, list(CONTACT_JOINTS)], axis=0), axis=-1)
+    steps = np.linalg.norm(np.diff(points[:, list(FOOT_JOINTS)], axis=0), axis=-1)
     still = np.concatenate([steps < CONTACT_STEP, np.ones((1, 4), bool)])
     return np.asarray(still, dtype=np.float32)
 

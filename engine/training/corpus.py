@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
+from engine.body.joints import CHEST, FINGERS, WRISTS
 from engine.body.rotations import axis_angle_to_matrix, continuous_axis_angle, geodesic_angle, matrix_to_6d
 from engine.body.skeleton import JOINT_COUNT, default_skeleton, mirror_poses
 from engine.errors import CospeechError
@@ -24,15 +27,16 @@ from engine.models.phase_gesture import (
 )
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
-RATE = 30.0
-PAD = 15
+RATE = 30.0  # Hz, the corpus's
+PAD = 15  # frames before and after a clip, by eye: half a second for filters to settle
 ROUGH_ACTORS = ("PN", "Utah")
-ROUGH_CUTOFF = 5.5
-SNAP_DEGREES = 40.0
+ROUGH_CUTOFF = 5.5  # Hz, by eye: what an uneven time base adds lies above
+SNAP_DEGREES = 40.0  # a frame, as the corpus's flags: no finger is so fast
 SKIPPED_FLAGS = ("body_snap",)
-FINGERS = tuple(range(25, JOINT_COUNT))
 PHASE_COLUMNS = ("m_onset", "m_apex0", "m_apex1", "m_return")
+NO_GESTURE = "The corpus in {} holds no usable gesture; choose the folder of the gesture corpus"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,14 @@ class Clip:
 
 def read_corpus(folder: Path) -> tuple[Clip, ...]:
     """All usable gesture clips, in the order of clips.csv; CospeechError where the folder is not the corpus."""
+    clips = tuple(_clip(row, poses.astype(np.float64)) for row, poses, _ in recordings(folder) if usable(row))
+    if not clips:
+        raise CospeechError(NO_GESTURE.format(folder))
+    return clips
+
+
+def recordings(folder: Path) -> Iterator[tuple[dict[str, str], Floats, Floats]]:
+    """Row of clips.csv, poses (n, 55, 3) and trans (n, 3) of all clips, as stored; CospeechError where a file lacks."""
     table, arrays, index = folder / "clips.csv", folder / "poses_straightarm.npz", folder / "gestures.npz"
     for file in (table, arrays, index):
         if not file.is_file():
@@ -70,14 +82,10 @@ def read_corpus(folder: Path) -> tuple[Clip, ...]:
     with np.load(arrays, allow_pickle=False) as data:
         poses = data["poses"].reshape(-1, JOINT_COUNT, 3)
     with np.load(index, allow_pickle=False) as data:
-        offsets = data["offsets"]
-    clips = []
+        offsets, trans = data["offsets"], data["trans"]
     for number, row in enumerate(rows):
-        if usable(row):
-            clips.append(_clip(row, poses[offsets[number] : offsets[number + 1]].astype(np.float64)))
-    if not clips:
-        raise CospeechError(f"The corpus in {folder} holds no usable gesture; choose the folder of the gesture corpus")
-    return tuple(clips)
+        part = slice(int(offsets[number]), int(offsets[number + 1]))
+        yield row, poses[part], trans[part]
 
 
 def usable(row: dict[str, str]) -> bool:
@@ -139,7 +147,7 @@ def _low_pass(matrices: Array) -> Array:
 def _wrists(matrices: Array) -> tuple[Array, Array]:
     """(n, 2, 3) left and right wrist relative to the chest joint, model axes, metres; (n, 3, 3) the chest's frame."""
     points, world = default_skeleton().forward_matrices(matrices, np.zeros((len(matrices), 3)))
-    return points[:, [20, 21]] - points[:, [9]], world[:, 9]
+    return points[:, list(WRISTS)] - points[:, [CHEST]], world[:, CHEST]
 
 
 def _landmarks(row: dict[str, str], wrists: Array) -> tuple[Landmarks, float]:

@@ -34,14 +34,16 @@ from engine.training.corpus import PAD, Clip, read_corpus
 Progress = Callable[[str, float], None]
 Array = NDArray[np.float64]
 
-# Eigenposes a part: all for trunk and arms; fingers move together. Parts stay apart, so that what rests stays at rest.
+# By eye. Eigenposes a part: all for trunk and arms; fingers move together. Parts stay apart, so that what rests stays
+# at rest.
 FINGER_POSES = 28
-LATENT = 84
-# Curves over phase are smoothed by this much phase (0.08 s of a preparation) before GRID samples them.
+LATENT = 84  # principal components of the curves over phase
+# Curves are smoothed by this much phase, by eye (0.08 s of a preparation), before GRID samples them.
 PHASE_SMOOTHING = 0.2
-FINE = 601
-# Errors of the arm chain move the hand most.
+FINE = 601  # points of phase at which curves are smoothed: ten for each of GRID
+# No unit, by eye: errors of the arm chain move the hand most.
 TORSO_WEIGHT, ARM_WEIGHT, WRIST_WEIGHT, FINGER_WEIGHT = 1.4, 2.0, 1.4, 1.0
+# Places in MODEL_JOINTS.
 GROUPS = {
     "torso": tuple(range(7)),
     "left_arm": (7, 8, 9),

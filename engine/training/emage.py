@@ -17,9 +17,9 @@ from engine.training.emage_losses import EmageBatch, training_losses
 from engine.training.loop import Batch, RunOptions
 from engine.training.start import start_transformer
 
-RATE = 1.5e-4
+# EMAGE's release (docs/sources/emage.md, section 8.1).
 SCHEDULE_EPOCHS = 400
-SHARE_START, SHARE_RISE = 0.05, 0.95
+SHARE_START, SHARE_RISE = 0.05, 0.95  # of channels that are hidden
 
 
 def hidden_share(epoch: float, published: bool, step: int = 0, steps_per_epoch: int = 135) -> float:

@@ -23,9 +23,7 @@ from engine.training.options import (
     body_model,
     numbers,
     parts_named,
-    quiet,
-    report,
-    shown,
+    run,
 )
 
 
@@ -55,7 +53,7 @@ def emage_vq_command(
 
     from engine.training.emage_data import read_data
     from engine.training.emage_vq import BETAS, CODEC_PARTS, CodecTask, codec_size
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
     from engine.training.mesh import mesh_note
 
     parts = parts_named(part, CODEC_PARTS)
@@ -70,7 +68,7 @@ def emage_vq_command(
         task = CodecTask(
             found, name, size, revive=revive, body=body, published_face=published_face, published_start=published_start
         )
-        report(name, shown(train(task, options, out / name, quiet)))
+        run(name, task, options, out / name)
 
 
 def emage_command(
@@ -101,7 +99,7 @@ def emage_command(
     from engine.models.emage import EmageSize
     from engine.training.emage import TransformerTask
     from engine.training.emage_data import read_data
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
 
     found = read_data(data, "train", numbers(speakers), body=body_model(smplx))
     folders = {name: codec_folder(codecs, name) for name in ("face", "upper", "hands", "lower", "global")}
@@ -119,9 +117,8 @@ def emage_command(
     torch.manual_seed(seed)  # of the first weights
     task = TransformerTask(found, together, size, batch, published_schedule, epochs, published_start)
     options = RunOptions(steps, batch, rate, seed=seed, device=device, bf16=bf16)
-    trained = train(task, options, out, quiet)
+    run("emage", task, options, out)
     write_release(out, folders)
-    report("emage", shown(trained))
 
 
 def codec_folder(codecs: Path, part: str) -> Path:

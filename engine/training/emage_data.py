@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +40,8 @@ class EmageData:
 
     def motion(self, items: NDArray[np.int64], length: int = WINDOW) -> tuple[Tensor, Tensor]:
         """Whole-body channels (B, T, 337) and expressions (B, T, 100) of windows."""
-        places = [(self.pieces[item].clip, self.pieces[item].start) for item in items]
-        channels = torch.stack([self.channels[clip][start : start + length] for clip, start in places])
-        expressions = torch.stack([self.expressions[clip][start : start + length] for clip, start in places])
-        return channels, expressions
+        pieces = [self.pieces[item] for item in items]
+        return cut(self.channels, pieces, length), cut(self.expressions, pieces, length)
 
     def parts(self, items: NDArray[np.int64]) -> dict[str, Tensor]:
         """The codecs' inputs of windows."""
@@ -60,13 +58,20 @@ class EmageData:
 
     def speech(self, items: NDArray[np.int64], length: int = WINDOW) -> tuple[Tensor, Tensor]:
         """Waveforms (B, samples) in -1..1 and speakers (B,) of windows."""
-        waves, speakers = [], []
-        for item in items:
-            piece = self.pieces[item]
+        waves, pieces = [], [self.pieces[item] for item in items]
+        for piece in pieces:
             first = piece.start * SAMPLES
             waves.append(self.waves[piece.clip][first : first + length * SAMPLES].astype(np.float32) / 32767.0)
-            speakers.append(self.clips[piece.clip].entry.speaker)
-        return torch.from_numpy(np.stack(waves)), torch.tensor(speakers)
+        return torch.from_numpy(np.stack(waves)), self.speakers_of(pieces)
+
+    def speakers_of(self, pieces: Sequence[Piece]) -> Tensor:
+        """(B,) numbers of windows' speakers."""
+        return torch.tensor([self.clips[piece.clip].entry.speaker for piece in pieces])
+
+
+def cut(rows: Sequence[Tensor], pieces: Sequence[Piece], frames: int) -> Tensor:
+    """(B, frames, ...) windows of the clips' rows (T, ...)."""
+    return torch.stack([rows[piece.clip][piece.start : piece.start + frames] for piece in pieces])
 
 
 def read_data(

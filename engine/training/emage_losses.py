@@ -12,6 +12,7 @@ from engine.models.emage import PARTS, Emage, EmageOutput
 from engine.models.emage_motion import EmageCodecs
 from engine.models.emage_windows import SEED
 
+# No unit, EMAGE's release (docs/sources/emage.md, sections 1.1 and 8.1).
 LATENT_WEIGHT = 3.0
 CODE_WEIGHTS = {"face": 0.0, "upper": 1.0, "hands": 1.0, "lower": 1.0}
 PASSES = ("seed", "audio", "mask")

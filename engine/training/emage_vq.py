@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.body.joints import FOOT_JOINTS
 from engine.body.skeleton import default_skeleton
 from engine.body.smplx_model import BodyModel
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
@@ -26,17 +27,17 @@ from engine.training.mesh import PartBody
 from engine.training.start import start_codec
 
 CODEC_PARTS = ("face", "upper", "hands", "lower", "global")
-CHANNELS = {"face": 106, "upper": 78, "hands": 180, "lower": 61, "global": 61}
-DEPTH = {"face": 2, "upper": 2, "hands": 2, "lower": 4, "global": 4}
-BETAS = (0.5, 0.999)
-FOOT_WEIGHT, FOOT_CONTACT = 20.0, 0.95
-GLOBAL_WEIGHT = 5.0
-NEARLY_ONE = 1.0 - 1e-6
-TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)
-EXPRESSION = slice(6, None)
-CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)
-FEET = (7, 8, 10, 11)
-REVIVE_STEPS, REVIVE_WINDOWS = 20, 64
+# EMAGE's release (docs/sources/emage.md, sections 1.2, 2.2 and 8.2), where it is not said otherwise.
+CHANNELS = {"face": 106, "upper": 78, "hands": 180, "lower": 61, "global": 61}  # of a frame
+DEPTH = {"face": 2, "upper": 2, "hands": 2, "lower": 4, "global": 4}  # layers
+BETAS = (0.5, 0.999)  # Adam's
+FOOT_WEIGHT, FOOT_CONTACT = 20.0, 0.95  # no unit; contact from which a foot stands
+GLOBAL_WEIGHT = 5.0  # no unit
+NEARLY_ONE = 1.0 - 1e-6  # cosine, ours: beyond it the arc cosine has no gradient
+TRANS = slice(LOWER_ROTATIONS, LOWER_ROTATIONS + 3)  # channels
+EXPRESSION = slice(6, None)  # channels
+CONTACTS = slice(LOWER_ROTATIONS + 3, LOWER_ROTATIONS + 7)  # channels
+REVIVE_STEPS, REVIVE_WINDOWS = 20, 64  # ours, by eye: from reviving to reviving, and what is looked at
 
 
 def codec_size(part: str, latent: int = 256, codes: int = 256) -> CodecSize:
@@ -87,7 +88,7 @@ def mesh_losses(found: Tensor, wanted: Tensor, squared: bool, weight: float = 1.
 
 def foot_lock(places: Tensor, contacts: Tensor) -> Tensor:
     """How far feet of (B, T, 55, 3) go a frame while their found ``contacts`` (B, T, 4) say that they stand."""
-    steps = places[:, :, list(FEET)].diff(dim=1).norm(dim=-1)
+    steps = places[:, :, list(FOOT_JOINTS)].diff(dim=1).norm(dim=-1)
     standing = (contacts[:, :-1] > FOOT_CONTACT).float()
     lock: Tensor = FOOT_WEIGHT * (steps * standing).mean()
     return lock

@@ -23,10 +23,11 @@ from engine.speech.lexicon import dictionary
 from engine.speech.lexicon import listed as listed_phones
 
 Pair = tuple[str, tuple[str, ...]]
-ORDER = 6
-DISCOUNT = 0.8
-MIN_COUNT = {3: 1, 4: 1, 5: 2, 6: 3}
-_CHUNKS = 2
+# By eye; the error that they lead to is in assets/speech/README.md.
+ORDER = 6  # letter-and-phones pairs of the longest n-gram
+DISCOUNT = 0.8  # counts, Kneser-Ney's
+MIN_COUNT = {3: 1, 4: 1, 5: 2, 6: 3}  # times that an n-gram of this order must be seen
+_CHUNKS = 2  # phones of a letter, at most
 
 
 def training_words() -> list[tuple[str, tuple[str, ...]]]:

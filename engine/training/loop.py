@@ -27,7 +27,7 @@ from engine.errors import CospeechError
 
 Progress = Callable[[str, float], None]
 Batch = dict[str, Tensor]
-FORMAT = 1
+FORMAT = 1  # number of the checkpoint's layout
 LAST = "last"
 
 

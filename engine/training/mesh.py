@@ -18,14 +18,15 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from engine.body.joints import FIRST_FINGER
 from engine.body.skeleton import JOINT_COUNT
-from engine.body.smplx_model import HANDS, BodyModel, Shape
+from engine.body.smplx_model import BodyModel, Shape
 from engine.models.emage_motion import PART_JOINTS
 from engine.models.rotation6d import axis_angle_to_matrix
 from engine.training.beat2 import Floats, JointPlaces
 
-CHUNK = 128  # frames posed at a time: the published mesh of one frame takes 1.6 MB of transforms
-NARROW = 1e-4
+CHUNK = 128  # frames posed at a time, measured: the published mesh of one frame takes 1.6 MB of transforms
+NARROW = 1e-4  # rad, by eye: below it the series is exact in float32
 
 
 def mesh_note(model: BodyModel | None, folder: Path | None = None) -> str:
@@ -70,7 +71,7 @@ def rotation_vector(matrix: Tensor) -> Tensor:
 def whole_pose(model: BodyModel, part: str, rotations: Tensor) -> Tensor:
     """(N, 55, 3, 3) of the body whose ``part`` has the stored ``rotations`` (N, J, 3, 3), all else in its zero pose."""
     count, mean = len(rotations), model.hand_mean
-    identity = torch.eye(3, device=rotations.device).expand(count, HANDS.start, 3, 3)
+    identity = torch.eye(3, device=rotations.device).expand(count, FIRST_FINGER, 3, 3)
     body = [*identity.unbind(1), *axis_angle_to_matrix(mean).expand(count, -1, 3, 3).unbind(1)]
     turned = rotations.float()
     if part == "hands":  # the mean is added to the rotation vector, as smplx does
@@ -125,7 +126,7 @@ def model_places(model: BodyModel) -> JointPlaces:
     def places(poses: Floats, trans: Floats, betas: Floats, expressions: Floats) -> NDArray[np.float64]:
         model.cpu()
         vectors = torch.from_numpy(poses).reshape(-1, JOINT_COUNT, 3).clone()
-        vectors[:, HANDS] += model.hand_mean
+        vectors[:, FIRST_FINGER:] += model.hand_mean
         turned = axis_angle_to_matrix(vectors)
         shape = Shape.of(torch.from_numpy(betas), torch.from_numpy(expressions))
         with torch.inference_mode():

@@ -12,7 +12,7 @@ from engine.errors import CospeechError
 
 if TYPE_CHECKING:
     from engine.body.smplx_model import BodyModel
-    from engine.training.loop import Trained
+    from engine.training.loop import RunOptions, Task
 
 Data = Annotated[Path, typer.Option(help="Folder in BEAT2's layout (one language).")]
 Out = Annotated[Path, typer.Option(help="Folder of the run; started again, it goes on from its last saved step.")]
@@ -59,14 +59,13 @@ def quiet(_stage: str, _fraction: float) -> None:
     """No progress: the run's own file and TensorBoard show it."""
 
 
-def report(name: str, row: dict[str, Any]) -> None:
-    """One line of JSON."""
-    print(json.dumps({"model": name, **row}), flush=True)
+def run(name: str, task: Task, options: RunOptions, out: Path) -> None:
+    """Train, and say in one line of JSON the step, the first and the last loss."""
+    from engine.training.loop import train
 
-
-def shown(trained: Trained) -> dict[str, Any]:
-    """First and last loss of a run, and its step."""
-    if not trained.history:  # not the first process of several
-        return {"step": trained.step}
-    first, last = trained.history[0], trained.history[-1]
-    return {"step": trained.step, "first_loss": round(first["total"], 5), "last_loss": round(last["total"], 5)}
+    trained = train(task, options, out, quiet)
+    row: dict[str, Any] = {"model": name, "step": trained.step}
+    if trained.history:  # else this is not the first process of several
+        first, last = trained.history[0], trained.history[-1]
+        row |= {"first_loss": round(first["total"], 5), "last_loss": round(last["total"], 5)}
+    print(json.dumps(row), flush=True)

@@ -13,11 +13,12 @@ from engine.body.skeleton import ASSETS
 from engine.generators.base import Progress
 from engine.plan.types import GesturePlan
 from engine.speech.types import SAMPLE_RATE
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from engine.training.beat2 import FPS
 from engine.training.sample_text import write_text
 
-SPEAKER = 2
+SPEAKER = 2  # BEAT2's number of the one that the release knows
 STYLES = ("explain", "narrate", "excited", "calm")
 
 

@@ -9,6 +9,7 @@ from engine.plan.types import GesturePlan
 from engine.speech.types import Speech
 from engine.training.beat2_text import LABELS, TEXTGRIDS
 
+# Labels and scores 0..1 of BEAT2 (docs/sources/semantics.md, section 10).
 MEANING, BEAT = ("08_metaphoric_l", 0.8), ("01_beat_align", 0.1)
 NOTHING = ("00_nogesture", 0.0)
 

@@ -24,15 +24,16 @@ from engine.models.semges_windows import SMPLX_WINDOW
 from engine.models.vocabulary import Vocabulary, collected
 from engine.training.beat2 import FPS, windows
 from engine.training.beat2_text import semantic_scores, word_intervals
-from engine.training.emage_data import EmageData
+from engine.training.emage_data import EmageData, cut
 from engine.training.loop import Batch, RunOptions
 from engine.training.semges_losses import SemgesFaults, codec_losses, latent_losses
 
 PARTS = ("hands", "body")
-CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)
+# SemGes' release (docs/sources/semges.md, sections 2 and 5), where it is not said otherwise.
+CODEC_BETAS = NETWORK_BETAS = (0.5, 0.999)  # Adam's
 CODEC_RATE, CODEC_RATE_BATCH = 3e-4, 128  # the rate is for a batch of 128, and grows with it
-NETWORK_RATE, NETWORK_BATCH, NETWORK_CLIP = 5e-4, 128, 0.5
-CODEC_STRIDE, NETWORK_STRIDE = 20, 10
+NETWORK_CLIP = 0.5  # norm of a gradient
+CODEC_STRIDE, NETWORK_STRIDE = 20, 10  # frames from window to window, ours at 30 a second
 Hear = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
@@ -76,8 +77,7 @@ class SemgesCodecTask:
     def batch(self, items: NDArray[np.int64], step: int) -> Batch:
         """The part's channels of these windows."""
         del step
-        places = [(self._pieces[item].clip, self._pieces[item].start) for item in items]
-        return {"x": torch.stack([self._motion[clip][start : start + SMPLX_WINDOW] for clip, start in places])}
+        return {"x": cut(self._motion, [self._pieces[item] for item in items], SMPLX_WINDOW)}
 
 
 def parts_of(data: EmageData) -> tuple[list[Tensor], list[Tensor]]:
@@ -172,16 +172,13 @@ class SemgesTask:
         del step
         pieces = [self._pieces[item] for item in items]
 
-        def cut(rows: list[Tensor]) -> Tensor:
-            return torch.stack([rows[piece.clip][piece.start : piece.start + SMPLX_WINDOW] for piece in pieces])
-
         features = self._heard.features
         audio = [heard_at(features[piece.clip][None], piece.start, SMPLX_WINDOW, FPS) for piece in pieces]
         return {
             "audio": torch.cat(audio),
-            "words": cut(self._heard.words),
-            "speaker": torch.tensor([self._data.clips[piece.clip].entry.speaker for piece in pieces]),
-            "score": cut(self._heard.scores),
-            "hands": cut(self._hands),
-            "body": cut(self._body),
+            "words": cut(self._heard.words, pieces, SMPLX_WINDOW),
+            "speaker": self._data.speakers_of(pieces),
+            "score": cut(self._heard.scores, pieces, SMPLX_WINDOW),
+            "hands": cut(self._hands, pieces, SMPLX_WINDOW),
+            "body": cut(self._body, pieces, SMPLX_WINDOW),
         }

@@ -19,9 +19,7 @@ from engine.training.options import (
     Steps,
     numbers,
     parts_named,
-    quiet,
-    report,
-    shown,
+    run,
 )
 
 Hubert = Annotated[Path, typer.Option(help="Folder facebook/hubert-base-ls960 as the hub has it.")]
@@ -45,7 +43,7 @@ def semges_vq_command(
     import torch
 
     from engine.training.emage_data import read_data
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
     from engine.training.semges import CODEC_BETAS, CODEC_RATE, CODEC_RATE_BATCH, PARTS, SemgesCodecTask
 
     parts = parts_named(part, PARTS)
@@ -56,7 +54,7 @@ def semges_vq_command(
             steps, batch, chosen, CODEC_BETAS, decay_at=round(steps * 0.975), seed=seed, device=device, bf16=bf16
         )
         torch.manual_seed(seed)  # of the first weights
-        report(name, shown(train(SemgesCodecTask(found, name, width, codes), options, out / name, quiet)))
+        run(name, SemgesCodecTask(found, name, width, codes), options, out / name)
 
 
 def semges_command(
@@ -85,7 +83,7 @@ def semges_command(
     from engine.models.semges import PAIR, SemgesSize
     from engine.models.semges_checkpoints import BODY, HANDS, load_codec, networks_in
     from engine.training.emage_data import read_data
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
     from engine.training.semges import NETWORK_BETAS, NETWORK_CLIP, SemgesTask, read_semges
     from engine.training.semges_losses import PUBLISHED_FAULTS, SemgesFaults
 
@@ -108,7 +106,7 @@ def semges_command(
     torch.manual_seed(seed)  # of the first weights
     task = SemgesTask(found, heard, pair, size, faults)
     options = RunOptions(steps, batch, rate, NETWORK_BETAS, clip=NETWORK_CLIP, seed=seed, device=device, bf16=bf16)
-    trained = train(task, options, out, quiet)
+    run("semges", task, options, out)
     release = out / "release"
     for name, file in ((HANDS, files[HANDS].path), (BODY, files[BODY].path)):
         place = release / name / "model.safetensors"
@@ -118,4 +116,3 @@ def semges_command(
     heard.vocabulary.save(release / "vocab.json")
     if not (release / "hubert").exists():
         shutil.copytree(hubert, release / "hubert")
-    report("semges", shown(trained))

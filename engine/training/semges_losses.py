@@ -14,7 +14,7 @@ from engine.models.semges import SemgesOutput
 from engine.models.semges_codec import SemgesCodec
 from engine.models.semges_motion import joint_matrices
 
-KNEE = 0.1
+KNEE = 0.1  # of Huber's loss (docs/sources/semges.md, section 5)
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,17 @@ from engine.models.vocabulary import Vocabulary, collected
 from engine.speech.librosa_once import librosa
 from engine.training.beat2 import FPS, RATE, WINDOW
 from engine.training.beat2_text import semantic_scores, word_intervals
-from engine.training.emage_data import EmageData
+from engine.training.emage_data import EmageData, cut
 from engine.training.emage_vq import EXPRESSION, CodecLosses, geodesic, mesh_losses, moving, rotations_of
 from engine.training.loop import Batch, RunOptions
 from engine.training.semtalk_losses import SemTalkBatch, base_losses, sparse_losses
 
-CODEC_RATE, NETWORK_RATE = 1.5e-4, 5e-5  # of batches of 64
-BETAS = (0.5, 0.999)
-CLIP = 0.99
-EPOCHS = 200.0
-SHARE_START, SHARE_RISE, SHARE_EPOCHS, SHARE_UNTIL = 0.05, 0.95, 400.0, 130.0
-LEAST_SCORE = 0.1  # at or below it a stretch has no meaning
+# SemTalk's release (docs/sources/semtalk.md, sections 3.1, 4.6 and 8).
+BETAS = (0.5, 0.999)  # Adam's
+CLIP = 0.99  # norm of a gradient
+EPOCHS = 200.0  # of a training
+SHARE_START, SHARE_RISE, SHARE_EPOCHS, SHARE_UNTIL = 0.05, 0.95, 400.0, 130.0  # of channels that are hidden, and epochs
+LEAST_SCORE = 0.1  # 0..1; at or below it a stretch has no meaning
 BASE, SPARSE = "semtalk-base", "semtalk-sparse"
 Floats = NDArray[np.float32]
 Sentences = Callable[[list[str]], Tensor]
@@ -223,20 +223,17 @@ class NetworkTask:
         motion, expressions = self._data.motion(items)
         pieces = [self._data.pieces[item] for item in items]
 
-        def cut(rows: list[Tensor]) -> Tensor:
-            return torch.stack([rows[piece.clip][piece.start : piece.start + WINDOW] for piece in pieces])
-
         sentences = self._heard.sentences
         epoch = step / self._steps_per_epoch * EPOCHS / self._epochs
         return {
             "motion": motion,
             "expressions": expressions,
-            "hubert": cut(self._heard.hubert),
-            "beat": cut(self._heard.beat),
-            "words": cut(self._heard.words),
-            "score": cut(self._heard.scores),
+            "hubert": cut(self._heard.hubert, pieces, WINDOW),
+            "beat": cut(self._heard.beat, pieces, WINDOW),
+            "words": cut(self._heard.words, pieces, WINDOW),
+            "score": cut(self._heard.scores, pieces, WINDOW),
             "sentence": torch.zeros(len(pieces), 1) if sentences is None else sentences[torch.from_numpy(items)],
-            "speaker": torch.tensor([self._data.clips[piece.clip].entry.speaker for piece in pieces]),
+            "speaker": self._data.speakers_of(pieces),
             "share": torch.tensor(hidden_share(epoch)),
         }
 

@@ -24,9 +24,7 @@ from engine.training.options import (
     body_model,
     numbers,
     parts_named,
-    quiet,
-    report,
-    shown,
+    run,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +63,7 @@ def semtalk_rvq_command(
     from engine.models.rvq import RvqSize
     from engine.training.emage_data import read_data
     from engine.training.emage_vq import CHANNELS, CODEC_PARTS, CodecTask
-    from engine.training.loop import RunOptions, Task, train
+    from engine.training.loop import RunOptions, Task
     from engine.training.mesh import mesh_note
     from engine.training.semtalk import BETAS, RvqTask
 
@@ -81,7 +79,7 @@ def semtalk_rvq_command(
             task = CodecTask(found, name, CodecSize(CHANNELS[name], width, 4), body=body)
         else:
             task = RvqTask(found, name, RvqSize(CHANNELS[name], width, codes), body)
-        report(name, shown(train(task, options, out / name, quiet)))
+        run(name, task, options, out / name)
 
 
 def semtalk_base_command(
@@ -110,7 +108,7 @@ def semtalk_base_command(
     from engine.generators.published.semtalk_hearing import FITTING, MENDED
     from engine.models.semtalk import SemTalkBase
     from engine.training.emage_data import read_data
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
     from engine.training.semtalk import BETAS, CLIP, NetworkTask, network_size, read_semtalk
 
     found = read_data(data, "train", numbers(speakers))
@@ -121,7 +119,7 @@ def semtalk_base_command(
     model = SemTalkBase(network_size(together, heard, found.speakers, hidden, layers))
     task = NetworkTask(model, found, heard, together, batch, published_losses, epochs)
     options = RunOptions(steps, batch, rate, BETAS, clip=CLIP, seed=seed, device=device, bf16=bf16)
-    report("semtalk-base", shown(train(task, options, out, quiet)))
+    run("semtalk-base", task, options, out)
 
 
 def semtalk_sparse_command(
@@ -151,7 +149,7 @@ def semtalk_sparse_command(
     from engine.models.clip_folder import load_clip_text
     from engine.models.semtalk import SemTalkSparse
     from engine.training.emage_data import read_data
-    from engine.training.loop import RunOptions, train
+    from engine.training.loop import RunOptions
     from engine.training.semtalk import BETAS, CLIP, NetworkTask, network_size, read_semtalk
 
     weights = base / "last" / "model.safetensors"
@@ -166,13 +164,12 @@ def semtalk_sparse_command(
     model = SemTalkSparse(network_size(together, heard, found.speakers, hidden, layers))
     task = NetworkTask(model, found, heard, together, batch, epochs=epochs)
     options = RunOptions(steps, batch, rate, BETAS, clip=CLIP, seed=seed, device=device, bf16=bf16)
-    trained = train(task, options, out, quiet)
+    run("semtalk-sparse", task, options, out)
     if int(os.environ.get("RANK", "0")) == 0:
         release = write_release(out, weights, codec_files(codecs), {"hubert": hubert, "clip": clip})
         heard.vocabulary.save(release / "vocab.json")
         if not published_hearing:
             (release / MENDED_MARK).touch()
-    report("semtalk-sparse", shown(trained))
 
 
 def write_release(out: Path, base: Path, codecs: dict[str, Path], hub: dict[str, Path]) -> Path:

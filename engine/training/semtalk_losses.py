@@ -12,7 +12,7 @@ from engine.models.semtalk import SemTalkBase, SemTalkSparse, rhythm_loss
 from engine.models.semtalk_body import BODY, PARTS, Shown, Tokens
 from engine.models.semtalk_motion import SEED, SemTalkCodecs
 
-LATENT_WEIGHT = 3.0 / 6.0
+LATENT_WEIGHT = 3.0 / 6.0  # no unit, six levels (docs/sources/semtalk.md, section 8)
 PASSES = ("full", "self", "word")
 
 
@@ -100,8 +100,3 @@ def level_losses(
 def weighed(levels: Tensor) -> Tensor:
     """Levels (6,) summed with weights 1, 1/2, 1/3 ..."""
     return (levels / torch.arange(1, len(levels) + 1, device=levels.device)).sum()
-
-
-def gate_accuracy(gate: Tensor, meaning: Tensor) -> Tensor:
-    """Share of tokens whose gate (B, N, 2) says what the annotated score (B, N) does."""
-    return ((gate.argmax(-1) == 1) == (meaning > 0)).float().mean()

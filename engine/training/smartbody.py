@@ -20,9 +20,9 @@ from engine.errors import CospeechError
 
 Array = NDArray[np.float64]
 
-RATE = 30.0
-ON_GRID = 0.002
-WIDTHS = {"xpos": 1, "ypos": 1, "zpos": 1, "quat": 3}
+RATE = 30.0  # Hz, of the corpus
+ON_GRID = 0.002  # s, by eye: nearer to the grid, frames go through as they are
+WIDTHS = {"xpos": 1, "ypos": 1, "zpos": 1, "quat": 3}  # numbers of a channel: SmartBody's format
 POSITIONS = ("xpos", "ypos", "zpos")
 
 

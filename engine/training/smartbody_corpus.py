@@ -71,8 +71,8 @@ HANDS = {"Lf": "left", "Rt": "right", "Bt": "both", "Both": "both"}
 NAME = re.compile(r"^(?P<posture>Idle[A-Za-z]*\d\d)_?(?P<what>.*?)(?P<hands>Lf|Rt|Bt|Both)?(?P<number>\d*)$")
 # Measures, in metres, degrees, seconds: as in the corpus' README.
 UNSEEN, VERY_SMALL, SNAP, NEAR_DUPLICATE, SAME_LENGTH = 0.03, 0.06, 40.0, 0.95, 0.1
-LEAST_FRAMES = 12
-TRAVEL = 0.35
+LEAST_FRAMES = 12  # of a clip, by eye
+TRAVEL = 0.35  # m of the root, by eye: more is locomotion
 SIDES = ("left", "right")
 
 

@@ -22,11 +22,12 @@ from engine.training.smartbody import Rig
 
 Array = NDArray[np.float64]
 
-TWIST_TO_ELBOW = 0.5
-# Forearms turn further outwards (supination) than inwards: the middle of their range, radians, left arm negative.
+TWIST_TO_ELBOW = 0.5  # share of a forearm's twist, by eye; the wrist has the rest
+# Forearms turn further outwards (supination) than inwards: the middle of their range, rad, left arm negative; by eye.
 TWIST_MIDDLE = np.radians(60.0)
 FINGER_NAMES = ("Index", "Middle", "Little", "Ring", "Thumb")
-# Flexion axis of the left thumb in our rest pose; the right one's is its mirror image.
+# Flexion axes, no unit: of the left thumb in our rest pose, by eye (the right one's is its mirror image); of our knees;
+# of hinges in SmartBody's rigs.
 THUMB_HINGE = np.array([0.47, 0.88, -0.02])
 BEND = np.array([1.0, 0.0, 0.0])
 SOURCE_BEND = np.array([0.0, 0.0, 1.0])
@@ -45,7 +46,7 @@ TURNS = {
     24: ("JtEyeRt",),
 }
 FINGER_BONES = (("A", "B"), ("B", "C"), ("C", "D"))
-LOWEST = 5.0  # percent of a clip's frames whose lower foot may be below the floor
+LOWEST = 5.0  # percent of a clip's frames whose lower foot may be below the floor, by eye
 CENTIMETRES = 5.0  # a leg longer than this is not in metres
 
 
@@ -69,6 +70,7 @@ class Side:
         return f"Jt{joint}{self.name}"
 
 
+# SMPL-X joints of a side, and its sign.
 BODY_SIDES = (Side("Lf", 1, 4, 7, 10, 16, 18, 20, 25, -1.0), Side("Rt", 2, 5, 8, 11, 17, 19, 21, 40, 1.0))
 
 

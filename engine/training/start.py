@@ -22,9 +22,10 @@ from engine.models.emage import BODY, PARTS, Emage
 from engine.models.emage_motion import EmageCodecs
 from engine.models.layers import TwoLayers
 
-STILL = 0.005  # a channel that varies less does not move: it is not magnified
-NARROWEST = 0.05  # no channel is magnified more: at a window's borders convolutions see zeros beside values near 1
-SPEAKER_SPREAD = 0.02
+STILL = 0.005  # of a channel's unit, by eye: one that varies less does not move, and is not magnified
+# No channel is magnified more, by eye: at a window's borders convolutions see zeros beside values near 1.
+NARROWEST = 0.05
+SPEAKER_SPREAD = 0.02  # standard deviation, by eye: small beside what is heard
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,8 @@ from engine.speech.types import VOWELS
 from engine.training.letter_to_sound import is_held
 
 Row = tuple[str, tuple[str, ...], str]
-_EPOCHS = 40
-_DECAY = 3e-6
+_EPOCHS = 40  # by eye
+_DECAY = 3e-6  # of weights, a step, by eye
 
 
 def read_lexicon(path: Path) -> list[Row]:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from tests.places import ROOT
+from tests.places import ENGINE_PYTHON
+
+
+@pytest.fixture
+def mia(blank):
+    """The scene's character with a small face, in an empty file."""
+    import bpy
+
+    from addon.rig.armature import create_armature
+    from tests.support.addon_clips import add_face
+
+    armature = create_armature(bpy.context, "Mia")
+    add_face(armature)
+    blank.cospeech.character = armature
+    return armature
 
 
 @pytest.fixture(scope="session")
-def shot(addon, tmp_path_factory):
-    """A saved file with a generated take of the demo line on a character, beginning on frame 11."""
-    from tests.support.regenerate_shot import make_shot
+def shot(addon, kept):
+    """A saved file with a generated take of the line on a character, beginning on frame 11."""
+    from tests.support.regenerate_shot import SHOT, make_shot
 
-    if not (ROOT / ".venv/bin/python").is_file():
+    if not ENGINE_PYTHON.is_file():
         pytest.skip("the engine's environment .venv is not set up")
-    return make_shot(tmp_path_factory.mktemp("shot"))
+    return kept("shot", make_shot) / SHOT

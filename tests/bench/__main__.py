@@ -39,7 +39,8 @@ UNITS = {"mb": "MB", "1min": "ratio"}  # by a name's last word, where that is no
 BEDS = {"pins": "pins", "face": "face", "emage": "emage_mends"}
 ONE_RUN = """
 import resource, sys, time
-from engine.take.make import TakeOptions, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from pathlib import Path
 options = TakeOptions(audio=sys.argv[1], transcript=sys.argv[2])
 for _ in range(int(sys.argv[3])):

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.body.joints import TOES
 from engine.body.motion import Motion
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
@@ -25,13 +26,14 @@ from engine.evaluation.metrics import foot_slide, hand_tracks, rotation_error_de
 from engine.generators.base import Request
 from engine.generators.life.body import base_motion
 from engine.generators.published.emage import EmageGenerator
-from engine.generators.published.emage_mends import RATE, TOES, EmageOptions
+from engine.generators.published.emage_mends import RATE, EmageOptions
 from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import FRAME_RATE, HOP, MENDED, PUBLISHED, SEED, line_frames, plan_windows
 from engine.plan.listener import plan_idle
 from engine.speech.audio import load_audio
 from engine.speech.load import silence
 from engine.speech.types import SAMPLE_RATE
+from engine.take.options import TakeOptions
 from tests.bench import emage
 from tests.bench.pin_takes import lines
 
@@ -57,7 +59,7 @@ def request(audio: Path, in_place: bool = False) -> Request:
     wave, digest = load_audio(audio)
     speech = replace(silence(1.0), waveform=wave, audio_hash=digest, source=str(audio))
     plan = plan_idle(speech, "explain", 1.0, 0)
-    return Request(speech=speech, plan=plan, fps=RATE, seed=0, parts=BODY, in_place=in_place)
+    return Request(speech, plan, TakeOptions(audio="", fps=RATE, parts=BODY, in_place=in_place))
 
 
 def standing(line: Request) -> Motion:

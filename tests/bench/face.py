@@ -40,7 +40,8 @@ REACHES = tuple(
 
 def measure(folder: Path, clips: int) -> tuple[dict[str, Any], list[str]]:
     """All figures, and a line for every contact that was missed."""
-    from engine.take.make import TakeOptions, hear, make_take
+    from engine.take.make import hear, make_take
+    from engine.take.options import TakeOptions
     from tests.bench.face_mesh import Parts, close_scene, open_scene, perform
     from tests.bench.pin_keys import as_take
 

@@ -16,8 +16,9 @@ from addon.takes.span import take_span
 from addon.takes.window import Free, Window, write_window
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
-from engine.evaluation.metrics import changed_bytes_outside, rotation_error_degrees, target_residuals
+from engine.evaluation.metrics import rotation_error_degrees
 from engine.hints.types import Hints, Target
+from tests.bench.pin_metrics import changed_bytes_outside, target_residuals
 
 START = 1
 

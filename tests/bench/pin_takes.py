@@ -8,8 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.body.motion import Motion
-from engine.evaluation.pin_cases import PinCase
-from engine.evaluation.pins import Maker
 from engine.generators.base import Request
 from engine.generators.default import BUNDLED_WEIGHTS, DefaultGenerator
 from engine.generators.window import make_window
@@ -17,7 +15,10 @@ from engine.hints.types import Hints
 from engine.models.phase_gesture import GestureModel
 from engine.speech.types import Speech
 from engine.take.decide import decide
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
+from tests.bench.pin_cases import PinCase
+from tests.bench.pin_figures import Maker
 from tests.bench.speech import LJSPEECH, clips
 
 STYLE = "explain"
@@ -94,16 +95,7 @@ def generator(folder: Path) -> Maker:
     def request(case: PinCase, seed: int, hints: Hints) -> Request:
         speech, asked = heard(folder, case.line), options(folder, case.line, seed, case.fps)
         decision = decide(asked, speech, None, hints)
-        return Request(
-            speech=speech,
-            plan=decision.plan,
-            fps=case.fps,
-            seed=seed,
-            style=asked.style,
-            hints=decision.hints,
-            standing=decision.standing,
-            fixed=decision.fixed,
-        )
+        return Request(speech, decision.plan, asked, decision.hints, decision.standing, decision.fixed)
 
     def before(case: PinCase, seed: int, hints: Hints) -> Motion:
         return make_window(request(case, seed, hints), hints, model, lambda *_: None)

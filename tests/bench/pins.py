@@ -63,9 +63,9 @@ REACHES = (
 
 def work(folder: str, numbers: list[int], seconds: list[float], blender: bool, alone: bool) -> list[dict[str, Any]]:
     """One process: the figures of these cases."""
-    from engine.evaluation.pin_cases import draw_case
-    from engine.evaluation.pins import free_frames, run_case, run_diversity
     from tests.bench import pin_takes
+    from tests.bench.pin_cases import draw_case
+    from tests.bench.pin_figures import free_frames, run_case, run_diversity
 
     scratch = Path(folder)
     maker = pin_takes.exact_pass(scratch) if alone else pin_takes.generator(scratch)

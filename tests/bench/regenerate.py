@@ -83,8 +83,9 @@ def measure(run: int) -> None:
     """Regenerate the window once, with a new seed, and print what it took and what it left alone."""
     import bpy
 
-    from engine.evaluation.metrics import changed_bytes_outside, rotation_error_degrees
+    from engine.evaluation.metrics import rotation_error_degrees
     from tests.bench.pin_keys import evaluated, keys_outside
+    from tests.bench.pin_metrics import changed_bytes_outside
 
     armature = bpy.context.scene.cospeech.character
     if run == 0:

@@ -27,6 +27,7 @@ from engine.plan.tables import ClassTimes, load_tables
 from engine.plan.types import GesturePhrase, GesturePlan
 from engine.speech.load import load_speech
 from engine.speech.types import Speech
+from engine.take.options import TakeOptions
 
 Array = NDArray[np.float64]
 
@@ -70,7 +71,8 @@ class Performer:
         )  # fmt: skip
         plan = replace(self._plans[seed], phrases=(phrase,))
         parts = ("hands", "upper", "lower", "root")
-        asked = Request(self._speech, plan, FPS, seed, STYLE, parts=parts, in_place=True)
+        options = TakeOptions(audio="", style=STYLE, fps=FPS, seed=seed, parts=parts, in_place=True)
+        asked = Request(self._speech, plan, options)
         return _shown(self._generator.generate(asked, lambda *_: None), phrase)
 
 

@@ -14,6 +14,7 @@ from engine.body.motion import arkit_names
 from engine.face.curves import face_curves
 from engine.plan.planner import plan_gestures
 from engine.speech.load import load_speech
+from tests.support.mannequin_points import shaped
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def test_lips_meet_on_every_bilabial_and_part_on_vowels(line, fps):
 
     def gap(frame: int) -> float:
         amounts = {name: float(value) for name, value in zip(arkit_names(), curves[frame], strict=True) if value > 1e-4}
-        row = figure.shaped(**amounts)[figure.lips]
+        row = shaped(figure, **amounts)[figure.lips]
         return float(np.linalg.norm(row - row[::-1], axis=1)[: len(row) // 2 + 1].max())
 
     bilabials = [phone for phone in speech.phones if phone.label in ("M", "B", "P")]

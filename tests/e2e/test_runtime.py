@@ -100,14 +100,10 @@ def files_under(folder: Path) -> list[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def installed(built, tmp_path_factory):
     """Resources of a user with the extension; and the extension's folder."""
-    out = tmp_path_factory.mktemp("zip")
-    command = [sys.executable, "build.py", "package", "--allow-dirty", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    assert done.returncode == 0, done.stdout + done.stderr
     resources = tmp_path_factory.mktemp("Zoë's profile 日本")
-    said = ended(started(INSTALL, resources, str(next(out.glob("cospeech-*.zip")))))
+    said = ended(started(INSTALL, resources, str(built)))
     return resources, Path(said.split("FOLDER")[1].splitlines()[0])
 
 

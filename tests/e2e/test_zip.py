@@ -45,15 +45,6 @@ assert bpy.ops.preferences.addon_disable(module=name) == {"FINISHED"}
 """
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    out = tmp_path_factory.mktemp("zip with space")
-    command = [sys.executable, "build.py", "package", "--allow-dirty", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return next(out.glob("cospeech-*.zip"))
-
-
 def test_the_zip_holds_the_extension_and_no_rubbish(built):
     with zipfile.ZipFile(built) as archive:
         names = archive.namelist()

@@ -1,21 +1,54 @@
-"""The command line, as a process."""
+"""The command line: as a process where that is what counts, else called as a process calls it."""
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from functools import cache
+from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from engine import cli
 from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
+from engine.speech.types import Speech
+from engine.take.make import TakeOptions, hear
 from tests.limits import HANG_SECONDS
 from tests.places import DEMO, ROOT, TRANSCRIPT
 
 
-def engine(*words: object) -> subprocess.CompletedProcess[str]:
+class Done(NamedTuple):
+    """What a command said, and its status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def engine(*words: object) -> Done:
+    """The command line with these words, in this process."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    here = mock.patch.multiple(sys, argv=["engine", *map(str, words)], stdout=out, stderr=err)
+    with here, mock.patch.object(cli, "hear", lambda options, _: heard(options.audio, options.transcript)):
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+    return Done(status, out.getvalue(), err.getvalue())
+
+
+@cache
+def heard(audio: str, transcript: str) -> Speech:
+    """Heard once: what the processes below make of it shows that it is the same each time."""
+    return hear(TakeOptions(audio=audio, transcript=transcript), lambda *_: None)
+
+
+def process(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *map(str, words)],
         cwd=ROOT,
@@ -28,7 +61,7 @@ def engine(*words: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def take(tmp_path_factory):
     path = tmp_path_factory.mktemp("cli") / "take.npz"
-    done = engine("generate", DEMO, "--transcript", TRANSCRIPT, "--out", path, "--fps", 24, "--json")
+    done = process("generate", DEMO, "--transcript", TRANSCRIPT, "--out", path, "--fps", 24, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["takes"][0]["path"] == str(path)
     return path
@@ -43,7 +76,7 @@ def test_a_take_moves_and_says_where_it_came_from(take):
     assert motion.plan["words"]
 
 
-def test_the_same_request_gives_the_same_bytes_and_another_seed_another_take(take, tmp_path):
+def test_the_same_request_gives_the_same_bytes_in_another_process_and_another_seed_another_take(take, tmp_path):
     words = ("generate", DEMO, "--transcript", TRANSCRIPT, "--fps", 24)
     assert engine(*words, "--out", tmp_path / "again.npz").returncode == 0
     assert engine(*words, "--out", tmp_path / "other.npz", "--seed", 5).returncode == 0
@@ -124,7 +157,14 @@ def test_convert_goes_to_beat2_and_back(take, tmp_path):
     (("convert", "/nowhere.npz", "--out", "/tmp/x.npz"), "no file /nowhere.npz"),
 ])  # fmt: skip
 def test_bad_input_is_one_sentence_on_stderr(words, said, tmp_path):
-    done = engine(*words)
+    one_sentence(engine(*words), said)
+
+
+def test_bad_input_is_one_sentence_of_the_process_too():
+    one_sentence(process("generate", "/nowhere.wav", "--out", "x.npz"), "/nowhere.wav")
+
+
+def one_sentence(done, said: str) -> None:
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -132,6 +172,6 @@ def test_bad_input_is_one_sentence_on_stderr(words, said, tmp_path):
 
 
 def test_doctor_makes_motion():
-    report = json.loads(engine("doctor", "--json").stdout)
+    report = json.loads(process("doctor", "--json").stdout)
     assert report["ready"]
     assert "frames made" in report["self_test"]

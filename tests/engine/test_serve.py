@@ -18,10 +18,13 @@ from addon.client.jobs import CANCELLED, DONE, FAILED, Engine, Job, Workplace
 from addon.client.process import EngineError, EngineProcess
 from engine.body.motion import Motion
 from engine.hints import Hints, Target, save_hints
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.limits import HANG_SECONDS
 from tests.places import DEMO, ROOT, TRANSCRIPT
 from tests.support.faults import LONG_WORK, begun, gone, hang_limit, one_by_one, run_until, until
+from tests.support.regen import base as take_of_line
+from tests.support.regen import line
 
 pytestmark = hang_limit
 PROTOCOL = json.loads((ROOT / "assets/protocol.json").read_text())["protocol"]
@@ -34,6 +37,20 @@ def engine(monkeypatch):
     engine = Engine(ROOT, PROTOCOL)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="module")
+def started():
+    engine = Engine(ROOT, PROTOCOL)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def warm(started, monkeypatch):
+    """An engine that other tests may have used before, for what is the same whatever it did."""
+    one_by_one(monkeypatch)
+    return started
 
 
 @pytest.fixture
@@ -70,17 +87,17 @@ def test_progress_is_one_way_through_all_stages_and_listening_is_no_part_of_a_se
         job.clean_up()
 
 
-def test_the_process_is_kept_for_the_next_job(engine, place):
-    first = Job(engine, place, "generate", {"options": {"audio": "/nowhere.wav"}})
+def test_the_process_is_kept_for_the_next_job(warm, place):
+    first = Job(warm, place, "generate", {"options": {"audio": "/nowhere.wav"}})
     first.wait()
-    pid = engine.process.pid
+    pid = warm.process.pid
     assert first.state == FAILED
     assert "/nowhere.wav" in first.message
-    second = Job(engine, place, "doctor", {})
+    second = Job(warm, place, "doctor", {})
     second.wait()
     assert second.state == DONE
     assert second.result["ready"]
-    assert engine.process.pid == pid
+    assert warm.process.pid == pid
 
 
 def test_cancel_answers_and_the_engine_goes_on(engine, place, monkeypatch):
@@ -137,7 +154,7 @@ def test_end_of_input_ends_the_engine(tmp_path):
 def demo_base(tmp_path_factory):
     """A take of the demo line, its plan, and hints that pin the right arm in a window of it."""
     folder = tmp_path_factory.mktemp("base")
-    base = make_take(TakeOptions(**OPTIONS), lambda *_: None)
+    base = take_of_line()
     rotations, mask = base.poses.copy(), np.zeros((base.frames, 55), np.bool_)
     rotations[390, [17, 19]] += 0.2
     mask[390, [17, 19]] = True
@@ -152,10 +169,10 @@ def demo_base(tmp_path_factory):
 REGENERATE = {**OPTIONS, "hints": "hints.npz", "plan": "plan.json", "seed": 7}
 
 
-def test_variations_honour_the_same_hints_and_come_in_one_answer(engine, place, demo_base):
+def test_variations_honour_the_same_hints_and_come_in_one_answer(warm, place, demo_base):
     base, hints, files = demo_base
     fractions: list[float] = []
-    job = Job(engine, place, "generate", {"options": REGENERATE, "variations": 3}, files)
+    job = Job(warm, place, "generate", {"options": REGENERATE, "variations": 3}, files)
     job.wait(lambda running: fractions.append(running.fraction) if running.stage != "speech" else None)
     assert job.state == DONE, job.message
     assert [take["seed"] for take in job.result["takes"]] == [7, 8, 9]
@@ -191,42 +208,42 @@ def test_a_warm_engine_gives_the_bytes_of_a_cold_one_and_does_not_listen_again(e
     paths = {"hints": str(place.temporary / "hints.npz"), "plan": str(place.temporary / "plan.json")}
     for name, write in files.items():
         write(place.temporary / name)
-    cold = make_take(TakeOptions(**{**REGENERATE, **paths}), lambda *_: None)
+    cold = make_take(TakeOptions(**{**REGENERATE, **paths}), lambda *_: None, line())
     (place.temporary / "warm.npz").write_bytes(bytes_of[1])
     warm = Motion.load(place.temporary / "warm.npz")
     assert np.array_equal(warm.poses, cold.poses)
     assert np.array_equal(warm.blendshapes, cold.blendshapes)
 
 
-def test_plan_edits_choose_their_own_window(engine, place, demo_base):
+def test_plan_edits_choose_their_own_window(warm, place, demo_base):
     base, _, _ = demo_base
     files = {
         "hints.npz": lambda path: save_hints(path, Hints(base=base)),
         "plan.json": lambda path: path.write_text(json.dumps(base.plan)),
     }
     edits = [{"op": "move", "id": 1, "apex": 3.6}]
-    job = Job(engine, place, "generate", {"options": {**REGENERATE, "edits": edits, "window": "auto"}}, files)
+    job = Job(warm, place, "generate", {"options": {**REGENERATE, "edits": edits, "window": "auto"}}, files)
     job.wait()
     assert job.state == DONE, job.message
     first, end = job.result["window"]
     assert 0 < first < 3.2 * 30 < end < 200
-    again = Job(engine, place, "generate", {"options": {**REGENERATE, "edits": [{"op": "x"}]}}, files)
+    again = Job(warm, place, "generate", {"options": {**REGENERATE, "edits": [{"op": "x"}]}}, files)
     again.wait()
     assert again.state == FAILED
     assert "no plan edit 'x'" in again.message
 
 
-def test_a_bridge_needs_no_speech_and_lexemes_are_told(engine, place, demo_base):
+def test_a_bridge_needs_no_speech_and_lexemes_are_told(warm, place, demo_base):
     _, _, files = demo_base
-    job = Job(engine, place, "bridge", {"options": {"hints": "hints.npz", "fps": 30.0, "seed": 2}}, files)
+    job = Job(warm, place, "bridge", {"options": {"hints": "hints.npz", "fps": 30.0, "seed": 2}}, files)
     job.wait()
     assert job.state == DONE, job.message
     assert job.result["window"] == [330, 450]
     job.clean_up()
-    bare = Job(engine, place, "bridge", {"options": {"fps": 30.0}})
+    bare = Job(warm, place, "bridge", {"options": {"fps": 30.0}})
     bare.wait()
     assert "needs hints" in bare.message
-    names = Job(engine, place, "lexemes", {})
+    names = Job(warm, place, "lexemes", {})
     names.wait()
     table = json.loads((ROOT / "assets/gestures/lexemes.json").read_text())
     assert names.result["lexemes"] == table["lexemes"]

@@ -17,15 +17,12 @@ import torch
 
 from engine.evaluation.published import FPS, L1Diversity, beat_consistency, frechet_distance, semantic_recall
 from engine.models.hubert import Hubert, HubertSize, normalized
-from engine.models.rotation6d import matrix_from_6d
+from engine.models.rotation6d import matrix_from_6d, matrix_to_6d
 from engine.models.semges import paired
 from engine.models.semges_motion import (
     BODY_JOINTS,
     HAND_JOINTS,
-    euler_to_6d,
-    euler_to_matrix,
-    matrix_to_euler,
-    split_pose,
+    JOINTS,
     whole_matrices,
 )
 from engine.models.semges_windows import WINDOW, published_line, published_windows
@@ -54,6 +51,38 @@ class Vectors(VectorFile):
     def split(self) -> str:
         """The set's name, part of the names of inputs by rule."""
         return str(self.array("split"))
+
+
+def euler_to_matrix(degrees: torch.Tensor) -> torch.Tensor:
+    """(..., 3) degrees -> (..., 3, 3): Rx(a) Ry(b) Rz(c), for column vectors."""
+    sine, cosine = torch.sin(torch.deg2rad(degrees)), torch.cos(torch.deg2rad(degrees))
+    (sa, sb, sc), (ca, cb, cc) = sine.unbind(-1), cosine.unbind(-1)
+    rows = [
+        [cb * cc, -cb * sc, sb],
+        [ca * sc + sa * sb * cc, ca * cc - sa * sb * sc, -sa * cb],
+        [sa * sc - ca * sb * cc, sa * cc + ca * sb * sc, ca * cb],
+    ]
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
+
+def matrix_to_euler(matrix: torch.Tensor) -> torch.Tensor:
+    """(..., 3, 3) -> (..., 3) degrees, the inverse of :func:`euler_to_matrix` away from gimbal lock."""
+    second = torch.asin(matrix[..., 0, 2].clamp(-1.0, 1.0))
+    first = torch.atan2(-matrix[..., 1, 2], matrix[..., 2, 2])
+    third = torch.atan2(-matrix[..., 0, 1], matrix[..., 0, 0])
+    return torch.rad2deg(torch.stack([first, second, third], dim=-1))
+
+
+def euler_to_6d(degrees: torch.Tensor) -> torch.Tensor:
+    """(..., 3 J) degrees -> (..., 6 J), as the codecs see motion."""
+    matrix = euler_to_matrix(degrees.reshape(*degrees.shape[:-1], -1, 3))
+    return matrix_to_6d(matrix).flatten(-2)
+
+
+def split_pose(degrees: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(..., 141) -> degrees of the hands (..., 114) and of the body (..., 27)."""
+    joints = degrees.reshape(*degrees.shape[:-1], JOINTS, 3)
+    return joints[..., list(HAND_JOINTS), :].flatten(-2), joints[..., list(BODY_JOINTS), :].flatten(-2)
 
 
 @cache

@@ -13,7 +13,7 @@ from torch import nn
 from engine.models.codecs import CodecSize, MotionAutoencoder, MotionCodec
 from engine.models.emage import Emage, EmageSize
 from engine.models.emage_motion import PART_JOINTS, EmageCodecs
-from engine.models.fgd import PUBLISHED_WIDTHS, FeatureNetwork
+from engine.models.fgd import FeatureNetwork
 
 CODEC_SIZES = {
     "face": CodecSize(106, 256, 2, 256),
@@ -22,6 +22,8 @@ CODEC_SIZES = {
     "lower": CodecSize(61, 256, 4, 256),
     "global": CodecSize(61, 256, 4),
 }
+# Of the published feature network: (inputs, outputs, pooled) of every level.
+PUBLISHED_WIDTHS = ((330, 330, 210), (210, 210, 120), (120, 240, 240), (240, 240, 240))
 QUIET = ("feat_extractor.0.bn1.", "feat_extractor.0.downsample.1.")
 
 

@@ -1,11 +1,21 @@
-"""Made-up speech for the face's tests: phones with times, an energy curve that follows them, a plan."""
+"""For the face's tests: made-up speech with its energy and plan; when the lips, or lip and teeth, touch."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.face.lips import FUNNEL, LOWER_DOWN, Floats, column, lip_gap, pair
 from engine.plan.types import Event, GesturePlan
 from engine.speech.types import PROSODY_HOP, SAMPLE_RATE, SILENCE, VOWELS, Phone, Prosody, Speech
+
+ROLL_NEEDED = 0.79  # mouthRollLower that brings the lower lip to the upper teeth behind a nearly closed jaw
+ROLL_FREE = 0.06  # the opening up to which that is enough
+ROLL_PER_OPENING = 2.0  # more roll for a wider opening
+ROLL_GAP = 0.26  # of a whole roll
+CLOSED = 1e-3  # a gap at or below this is a closed mouth
+TEETH_SHOWN = 0.12  # mouthUpperUp that clears the upper teeth for the lower lip
+OPEN = 0.03  # a vowel whose gap stays below this is mis-closed
 
 
 def phones_of(entries: list[tuple[str, float]], start: float = 0.3) -> tuple[Phone, ...]:
@@ -47,3 +57,28 @@ def plan_of(seconds: float, style: str = "explain", **groups: tuple[Event, ...])
 def frames(seconds: float, fps: float, phase: float = 0.0) -> np.ndarray:
     """Frame times of a clip, the first one ``phase`` frames late."""
     return (np.arange(max(1, round(seconds * fps))) + phase) / fps
+
+
+def teeth_gap(curves: Floats) -> NDArray[np.float64]:
+    """Distance of the lower lip from the upper teeth (T,); 0 or less is contact.
+
+    The jaw, ``mouthLowerDown`` and ``mouthFunnel`` take the lip away, ``mouthRollLower`` tucks it in: numbers from the
+    mannequin's mesh. There is no contact while the upper lip hangs over the teeth: what ``mouthUpperUp`` lacks of 0.12
+    counts as gap.
+    """
+    opening = curves[:, column("jawOpen")].astype(np.float64) + LOWER_DOWN * pair(curves, "mouthLowerDown")
+    opening += FUNNEL * curves[:, column("mouthFunnel")]
+    needed = ROLL_NEEDED + ROLL_PER_OPENING * np.maximum(opening - ROLL_FREE, 0.0)
+    away = ROLL_GAP * (needed - curves[:, column("mouthRollLower")])
+    hidden = np.maximum(TEETH_SHOWN - pair(curves, "mouthUpperUp"), 0.0)
+    return np.asarray(np.where(hidden > 0.0, np.maximum(away, hidden), away), dtype=np.float64)
+
+
+def lips_closed(curves: Floats) -> NDArray[np.bool_]:
+    """Frames (T,) where the lips touch."""
+    return np.asarray(lip_gap(curves) <= CLOSED, dtype=np.bool_)
+
+
+def lip_on_teeth(curves: Floats) -> NDArray[np.bool_]:
+    """Frames (T,) with a labiodental contact."""
+    return np.asarray(teeth_gap(curves) <= CLOSED, dtype=np.bool_)

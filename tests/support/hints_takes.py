@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,9 +11,8 @@ from scipy.ndimage import gaussian_filter1d
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.hints import Hints
-from engine.speech.types import Speech
-from engine.take.make import TakeOptions, hear, make_take
-from tests.places import DEMO, TRANSCRIPT
+from engine.take.make import make_take
+from tests.support.regen import OPTIONS, line, silent_progress
 
 
 def small_take(seed: int, frames: int = 40, fps: float = 30.0, amount: float = 0.4) -> Motion:
@@ -35,18 +35,9 @@ def small_take(seed: int, frames: int = 40, fps: float = 30.0, amount: float = 0
 
 
 @cache
-def _demo_speech() -> Speech:
-    return hear(_options(0, 30.0), lambda stage, fraction: None)
-
-
-def _options(seed: int, fps: float) -> TakeOptions:
-    return TakeOptions(str(DEMO), str(TRANSCRIPT), style="excited", seed=seed, fps=fps)
-
-
-@cache
 def real_take(seed: int, fps: float = 30.0) -> Motion:
     """The demo line by the default generator."""
-    return make_take(_options(seed, fps), lambda stage, fraction: None, _demo_speech())
+    return make_take(replace(OPTIONS, style="excited", seed=seed, fps=fps), silent_progress, line())
 
 
 def same_bytes(first: np.ndarray, second: np.ndarray) -> bool:

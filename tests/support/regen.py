@@ -19,7 +19,8 @@ from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times
 from engine.plan.types import GesturePhrase, GesturePlan
 from engine.speech.types import Speech
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 
 OPTIONS = TakeOptions(audio=str(DEMO), transcript=str(TRANSCRIPT))

@@ -14,10 +14,11 @@ from addon.setup.engine import SESSION
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path
 from addon.takes.rows import key_field
-from tests.places import DEMO
+from tests.places import LINE
 from tests.support.addon_clips import add_face, curves_of, key_values
 
 FIRST, LAST = 60, 130
+SHOT = "shot.blend"
 
 
 def everything(action, *, first: int, end: int, inside: bool = False) -> dict[object, bytes]:
@@ -34,8 +35,8 @@ def keys_at(action, frame: int) -> dict[object, bytes]:
     return everything(action, first=frame, end=frame + 1, inside=True)
 
 
-def make_shot(folder: Path, *, fps: int = 24, base: float = 1.0, rest=None, mode: str = "QUATERNION") -> Path:
-    """A saved file with a generated take of the demo line on a character, beginning on frame 11."""
+def make_shot(folder: Path, *, fps: int = 24, base: float = 1.0, rest=None, mode: str = "QUATERNION") -> None:
+    """The file SHOT with a generated take of the line on a character, beginning on frame 11; it stays open."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = fps, base
@@ -43,12 +44,10 @@ def make_shot(folder: Path, *, fps: int = 24, base: float = 1.0, rest=None, mode
     add_face(mia)
     for bone in mia.pose.bones:
         bone.rotation_mode = mode
-    scene.cospeech.character, scene.cospeech.audio = mia, str(DEMO)
+    scene.cospeech.character, scene.cospeech.audio = mia, str(LINE)
     scene.cospeech.start_frame = 11
     assert bpy.ops.cospeech.generate() == {"FINISHED"}
-    path = folder / f"shot_{fps}_{mode}.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True)
-    return path
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / SHOT), copy=True)
 
 
 def mia() -> bpy.types.Object:

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.models.codecs import CodecSize, MotionAutoencoder
-from engine.models.fgd import PUBLISHED_WIDTHS, FeatureAutoencoder
+from engine.models.fgd import FeatureNetwork
+from engine.models.layers import CODEC_SLOPE, ResidualConv
 from engine.models.rvq import Rvq, RvqSize
 from engine.models.semtalk import SemTalkBase, SemTalkSparse
 from engine.models.semtalk_body import SemTalkSize
@@ -87,9 +88,31 @@ def codecs() -> SemTalkCodecs:
     return SemTalkCodecs(parts, filled(empty(MotionAutoencoder, CodecSize(61, 256, 4))))
 
 
+class FeatureAutoencoder(nn.Module):
+    """The network with the decoder it was trained with: rotations (B, T, 330) -> features, and rotations again."""
+
+    def __init__(self, widths: tuple[tuple[int, int, int], ...]) -> None:
+        super().__init__()
+        self.encoder = FeatureNetwork(widths)
+        features, channels = widths[-1][2], widths[0][0]
+        steps: list[nn.Module] = [ResidualConv(features), ResidualConv(features)]
+        for index in range(len(widths)):
+            outputs = channels if index == len(widths) - 1 else features
+            steps += [nn.Upsample(scale_factor=2.0, mode="nearest"), nn.Conv1d(features, outputs, 3, 1, 1)]
+            steps.append(nn.LeakyReLU(CODEC_SLOPE))
+        self.decoder = nn.Module()
+        self.decoder.main = nn.Sequential(*steps, nn.Conv1d(channels, channels, 3, 1, 1))
+
+    def forward(self, rotations: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, 330) -> features (B, T' / 16, 240) and the reconstruction (B, T', 330)."""
+        features = self.encoder(rotations)
+        found: Tensor = self.decoder.main(features.transpose(1, 2))  # type: ignore[operator]
+        return features, found.transpose(1, 2)
+
+
 @cache
 def feature_autoencoder() -> FeatureAutoencoder:
     """The network of FGD with its decoder by rule, masks and pools from the published topology."""
-    network = FeatureAutoencoder(PUBLISHED_WIDTHS)
+    network = FeatureAutoencoder(emage_rule.PUBLISHED_WIDTHS)
     emage_rule.with_topology(network.encoder, ROOT / "tests/golden/emage")
     return filled(network)

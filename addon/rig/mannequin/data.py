@@ -37,14 +37,6 @@ class Mannequin:
     lips: np.ndarray
     lids: np.ndarray
 
-    def shaped(self, **amounts: float) -> np.ndarray:
-        """(n, 3) points with shape keys applied as Blender does: linear, relative to the basis."""
-        out = self.points.astype(np.float64)
-        for name, amount in amounts.items():
-            ids, moves = self.shapes[name]
-            out[ids] += amount * moves
-        return out
-
 
 def names_of_shapes() -> list[str]:
     """The 52 ARKit names in order."""

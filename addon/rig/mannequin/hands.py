@@ -16,7 +16,6 @@ FINGERS = ("index", "middle", "ring", "pinky")
 # By eye, lengths in m.
 ACROSS = 4  # cells over the back of one finger
 WEB = 2  # vertices between back and palm on a finger's side
-SIDE = 3  # cells on the palm's two edges
 UP = np.array([0.0, 0.0, 1.0])  # no unit
 # Radii at the joints 1, 2, 3 and the tip; length of the last phalanx.
 RADII = {

@@ -18,7 +18,6 @@ from .data import Mannequin, load, names_of_shapes
 FILE = "mannequin/landmarks.npz"
 # No unit: Blender's axes to SMPL-X's (docs/sources/smplx.md, section 1), and the mirror.
 TO_SMPLX = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-FLIP = np.array([-1.0, 1.0, 1.0])
 # Metres from the eyes, and shares, by eye on the mesh.
 BROW = ((0.0125, 0.0235), (0.0225, 0.0260), (0.0325, 0.0270), (0.0425, 0.0265), (0.0510, 0.0240))  # x, height
 NOSE = ((-0.078, 0.0040), (-0.085, -0.0080), (-0.092, -0.0215), (-0.106, -0.0365))  # y, height: bridge to tip

@@ -49,7 +49,7 @@ def pieces(joints: dict[str, np.ndarray]) -> list[Piece]:
     skin = head_form.form()
     out = []
     body = mirror(suit.build())
-    out.append(Piece("suit", body, weights.suit(body.points, body.faces, joints)))
+    out.append(Piece("suit", body, weights.suit(body.points, body.faces)))
     face = mirror(head.build())
     out.append(Piece("head", face, weights.head(face.points, face.faces)))
     for name, part in (("hand", hands.build(joints)), ("shoe", shoes.build(joints))):

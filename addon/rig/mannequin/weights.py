@@ -57,7 +57,7 @@ def _trunk(p: np.ndarray) -> Weights:
     return _sum(spine, _scaled(upper, top))
 
 
-def suit(p: np.ndarray, faces: list[tuple[int, ...]], joints: Joints) -> Weights:
+def suit(p: np.ndarray, faces: list[tuple[int, ...]]) -> Weights:
     """Weights of torso, sleeves and trousers, both sides."""
     trunk = _trunk(p)
     x, z = np.abs(p[:, 0]), p[:, 2]

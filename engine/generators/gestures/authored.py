@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import ARMS
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
@@ -49,11 +50,12 @@ Array = NDArray[np.float64]
 
 TIMES_FILE = ASSETS / "gestures" / "authored_times.json"
 RESTS = ("sides", "low_clasp", "loose_front")  # of assets/postures/arms.json: low, low in front, in front
-RATE = 60.0
-TEMPO = 0.08
-UNLIKE, TOUCH_UNLIKE = 0.14, 0.08  # how much larger one of two hands' ways is
-APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other
-STROKE_SHOWS = 0.2  # of its time: a tenth of its way
+# By eye.
+RATE = 60.0  # Hz at which arms are built
+TEMPO = 0.08  # share by which a performance is faster or slower
+UNLIKE, TOUCH_UNLIKE = 0.14, 0.08  # shares: how much larger one of two hands' ways is
+APART, LEADING = "sides", 2.4  # one of two hands that rest apart comes well before the other: times the lag
+STROKE_SHOWS = 0.2  # share of its time: a tenth of its way
 LEFT_COLLAR, RIGHT_COLLAR = TORSO.index(13), TORSO.index(14)
 
 
@@ -278,7 +280,7 @@ def _mirror_aside(offset: Array) -> Array:
 def _rest_wrist(name: str, side: int) -> Array:
     """(3,) wrist of a rest posture, metres in the upright body."""
     skeleton, pose = default_skeleton(), spine_rest()
-    joints = ((16, 18, 20), (17, 19, 21))[side]
+    joints = ARMS[side]
     pose[list(joints)] = rest_posture(name, False).arms[side][:9].reshape(3, 3)
     points, _ = skeleton.forward(pose[None], -skeleton.rest[None, 0])
     return np.asarray(points[0, joints[-1]])

@@ -13,8 +13,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import saturated, soft_clamp
+from engine.body.joints import CHEST, COLLARED_ARMS, SHOULDERS
 from engine.body.kinematics import hinge_limb, look_frame, normalized, rotation_y, swing_twist
-from engine.body.limits import soft_clamp
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
 from engine.generators.gestures.authored_table import Key
@@ -22,22 +23,23 @@ from engine.generators.life.postures import spine_rest
 
 Array = NDArray[np.float64]
 
+# Parts of an arm's state; SMPL-X joints; axes of our rest pose.
 PLACE, POLE, TURN, BEND, TILT = slice(0, 3), slice(3, 6), 6, 7, 8
 STATE = 9
-CHEST, COLLAR, SHOULDER, ELBOW, WRIST = 9, 13, 16, 18, 20
+COLLAR, SHOULDER, ELBOW, WRIST = COLLARED_ARMS[0]
 ALONG, PALM_DOWN = np.array([1.0, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
 HINGE = np.array([0.0, -1.0, 0.0])
 # W of gesture space (docs/sources/semantics.md, section 6): from acromion to acromion, over the distance of the
-# shoulder joints.
+# shoulder joints; by eye, as what follows where no source is named.
 WIDTH_SHARE = 1.15
-STERNUM_DOWN, STERNUM_AHEAD = 0.25, 0.10  # in W below the shoulders; metres in front of them
-ELBOW_DOWN = np.array([0.18, -1.0, -0.30])  # where an elbow points when nothing else is wished
-SWIVELS = np.radians(np.arange(-36.0, 78.0, 2.0))
-# Comfortable angles of the hand against the forearm, and the firm ones (degrees): turn, flexion, deviation.
+STERNUM_DOWN, STERNUM_AHEAD = 0.25, 0.10  # in W below the shoulders (as there); metres in front of them
+ELBOW_DOWN = np.array([0.18, -1.0, -0.30])  # W: where an elbow points when nothing else is wished
+SWIVELS = np.radians(np.arange(-36.0, 78.0, 2.0))  # rad, that are tried for an elbow
+# Comfortable angles of the hand against the forearm, and the firm ones (rad, from degrees): turn, flexion, deviation.
 COMFORT = np.radians([[-78.0, 78.0], [-48.0, 42.0], [-12.0, 20.0]])
 FIRM = np.radians([[-100.0, 100.0], [-66.0, 62.0], [-22.0, 30.0]])
-STRAIN = np.radians([14.0, 14.0, 9.0])
-SWIVEL_WIDTH = np.radians(34.0)
+STRAIN = np.radians([14.0, 14.0, 9.0])  # rad beyond comfort that cost one
+SWIVEL_WIDTH = np.radians(34.0)  # rad from the wished elbow that cost one
 # Collars of the recordings against where their wrist is: least squares over all clips (R2 .29, .38, .46), degrees of
 # the rotation vector for the terms of place_terms. Known for wrists in this box, and not past so many degrees.
 COLLAR_BY_PLACE = np.array(
@@ -56,7 +58,8 @@ COLLAR_BY_PLACE = np.array(
 LOW_HAND = np.array([[0.24, -0.30, 0.10]])
 KNOWN, KNOWN_MARGIN = np.array([[0.0, 0.45], [-0.38, 0.25], [0.0, 0.42]]), 0.05
 COLLAR_MOST = np.array([8.0, 14.0, 14.0])
-DRAG, DRAG_LAG, DRAG_MOST = 0.12, 0.06, np.radians(16.0)  # rad per m/s: the hand trails behind the forearm
+# Radians per m/s, seconds, radians; by eye: the hand trails behind the forearm.
+DRAG, DRAG_LAG, DRAG_MOST = 0.12, 0.06, np.radians(16.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ def space() -> Space:
     skeleton = default_skeleton()
     rest = spine_rest()
     points, world = skeleton.forward(rest[None], -skeleton.rest[None, 0])
-    shoulders = points[0, [16, 17]]
+    shoulders = points[0, list(SHOULDERS)]
     width = WIDTH_SHARE * float(np.linalg.norm(shoulders[0] - shoulders[1]))
     sternum = shoulders.mean(axis=0) + np.array([0.0, -STERNUM_DOWN * width, STERNUM_AHEAD])
     return Space(width, sternum, world[0, CHEST], points[0, CHEST], rest[COLLAR], points[0, COLLAR])
@@ -100,7 +103,7 @@ def collar_turns(place: Array) -> Array:
     here = space()
     wrist = soft_clamp((place - here.chest_place) @ here.chest, KNOWN[:, 0], KNOWN[:, 1], KNOWN_MARGIN)
     turn = (place_terms(wrist) - place_terms(LOW_HAND)) @ COLLAR_BY_PLACE
-    return axis_angle_to_matrix(here.collar_rest + np.radians(COLLAR_MOST * np.tanh(turn / COLLAR_MOST)))
+    return axis_angle_to_matrix(here.collar_rest + np.radians(saturated(turn, COLLAR_MOST)))
 
 
 def _reach(place: Array, pole: Array) -> tuple[Array, Array, Array, Array]:
@@ -168,7 +171,7 @@ def arm_rotations(state: Array, trailing: Array) -> tuple[Array, Array]:
     collar, world, upper, hinge = _reach(state[:, PLACE], state[:, POLE])
     forearm = upper @ rotation_y(-hinge)
     drift = (np.swapaxes(forearm, -1, -2) @ trailing[..., None])[..., 0]
-    drag = DRAG_MOST * np.tanh(DRAG * drift / DRAG_MOST)
+    drag = saturated(DRAG * drift, DRAG_MOST)
     zero = np.zeros(len(state))
     swing = axis_angle_to_matrix(np.stack([zero, state[:, TILT] + drag[:, 2], -state[:, BEND] - drag[:, 1]], axis=-1))
     half = axis_angle_to_matrix(-0.5 * state[:, TURN, None] * ALONG)

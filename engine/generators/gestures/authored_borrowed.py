@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import CHEST, WRISTS
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.generators.gestures.authored_track import eased
@@ -29,18 +30,18 @@ from engine.models.phase_gesture import (
 
 Array = NDArray[np.float64]
 
+# Places in the model's joints; by eye from KINDRED on: shares, where no other unit is named.
 FIRST_ARM = len(TORSO)  # of MODEL_JOINTS, the left one's shoulder
 UPPER = 5  # of TORSO: spine 1 to 3, neck, head
-KINDRED = 6
+KINDRED = 6  # recordings that come into question
 # A hand that has come to the head, or lies on the other one, keeps its place: neck and head move less.
 TOUCHED = np.array([1.3, 1.3, 1.3, 0.3, 0.3])
 # Performing takes half of a recorded head, and authored arms are tidier than recorded ones: beside them a trunk that is
 # borrowed only whole looks still.
 FREE = np.array([1.45, 1.45, 1.45, 1.45, 1.6])
-# Of what recorded arms do beside their keys, for a hand that touches; and how far it may turn a joint (soft, radians).
+# Of what recorded arms do beside their keys, for a hand that touches; and how far it may turn a joint (soft, rad).
 TOUCHED_LOOSE, DETAIL_MOST = 0.35, np.radians(16.0)
-LEAST_SHARE, MOST_SHARE = 0.75, 1.2
-CHEST, WRISTS = 9, (20, 21)
+LEAST_SHARE, MOST_SHARE = 0.75, 1.2  # by size, own over recorded
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.body.limits import soft_clamp
+from engine.body.curves import minimum_jerk_terms, soft_clamp
 from engine.body.rotations import axis_angle_to_matrix
 from engine.generators.gestures.authored_arm import (
     BEND,
@@ -25,12 +25,12 @@ from engine.generators.gestures.authored_arm import (
 )
 from engine.generators.gestures.authored_table import Form, Hands, Key, Shake
 from engine.generators.gestures.authored_track import Loop, Move, Track, Wave, eased
-from engine.generators.life.noise import min_jerk
 
 Array = NDArray[np.float64]
 
-HOME = np.array([0.45, -0.75, 0.35])  # about this point an amplitude enlarges a gesture
-LEAST_GROWTH, MOST_GROWTH = 0.78, 1.25
+# By eye; W is gesture space's unit, angles are radians where degrees are not named.
+HOME = np.array([0.45, -0.75, 0.35])  # W: about this point an amplitude enlarges a gesture
+LEAST_GROWTH, MOST_GROWTH = 0.78, 1.25  # times the authored size
 # A hand that rests near comes sooner: least share of the way's time, and the way in metres that takes all of it.
 NEAREST, FAR_WAY = 0.72, 0.42
 OUTWARD = np.array([0.05, -0.03, 0.12])  # bow of the way from and to rest, W
@@ -41,18 +41,18 @@ CLASP_ASIDE, CLASP_AHEAD, CLASP_APART, CLASP_OUT = 0.3, 0.2, 1.8, 0.08
 # Two hands that are nearer to the middle than this open before they sink, by this share of what they are nearer (W).
 MIDDLE, OPENING = 0.34, 0.8
 PLACE_SPREAD, TOUCH_SPREAD = 0.045, 0.008  # W
-SECOND_PLACE, TOUCH_SECOND = 0.07, 0.004
+SECOND_PLACE, TOUCH_SECOND = 0.07, 0.004  # W, of the places after the first
 ANGLE_SPREAD = np.radians([5.0, 3.5, 2.5])
 TOUCH_SHARE = 0.3  # of the spread of angles and fingers where a hand touches: a hand's length makes much of little
 ELBOW_SPREAD = 10.0  # degrees that an elbow likes to be further out, a third of it further in
 FIRM_MARGIN = float(np.radians(5.0))
 # The parts of an arm do not move as one: seconds after the wrist (the elbow leads).
 LEADS = np.array([0.0] * 3 + [-0.025] * 3 + [0.04, 0.075, 0.065])
-OVERSHOOT = np.array([0.035] * 3 + [0.0] * 3 + [0.06, 0.14, 0.10])
-SETTLE = 0.34
-FINGER_LAG = 0.035
+OVERSHOOT = np.array([0.035] * 3 + [0.0] * 3 + [0.06, 0.14, 0.10])  # shares of the last way
+SETTLE = 0.34  # s
+FINGER_LAG = 0.035  # s after the wrist
 FINGER_SHARE = (0.10, 0.74)  # of a move: when fingers begin, and how long they take
-FINGER_SPREAD = 0.12
+FINGER_SPREAD = 0.12  # of a finger's bend
 # Fingers that mean nothing by their shape hang as they like: so far they bend more than written (degrees).
 LOOSE_HANDS, DROOP, TIDY = frozenset(["open", "open_soft", "spread", "relaxed", "loose_cup"]), 26.0, 6.0
 # While a pose is held the hand sinks and turns a little: W, radians.
@@ -62,8 +62,9 @@ RELAX = (0.08, 0.3)  # of the way to the resting hand that loose fingers go in t
 FINGER_DRIFT = np.radians(2.8)
 BACK_AROUND = (0.0, 1.0)  # of the bow of the way from rest, on the way back
 LOW_BACK = 0.24  # W: a hand falls before it comes home
-BACK_BEGINS_EARLY, HAND_BACK = 0.06, 0.72  # fingers and wrist relax a little before the hand goes; the wrist sooner
-FLOWING = 0.09  # seconds more that ways overlap: a hand that is raised does not wait
+# Seconds, share of the way back: fingers and wrist relax a little before the hand goes; the wrist sooner.
+BACK_BEGINS_EARLY, HAND_BACK = 0.06, 0.72
+FLOWING = 0.09  # s more that ways overlap: a hand that is raised does not wait
 STRUCK = 0.8  # of a way's time, when three tenths of its top speed are left
 
 
@@ -118,7 +119,7 @@ class ArmCurves:
 
     def _fingers(self, times: Array) -> Array:
         vectors = np.empty((len(times), 15, 3))
-        awake = min_jerk(times / 0.5) * min_jerk((self.spans.end - times) / 0.5)
+        awake = minimum_jerk_terms(times / 0.5) * minimum_jerk_terms((self.spans.end - times) / 0.5)
         for finger in range(5):
             joints = slice(3 * finger, 3 * finger + 3)
             late = self.fingers(times - self.lags[finger])
@@ -294,7 +295,7 @@ def _loop(key: Key, start: float, one: Variation) -> Loop:
 # come by themselves with the hand's way: pitch and yaw a W forward, yaw and roll a W to the side.
 LEAN_SHARES = np.array([0.30, 0.35, 0.35, -0.25, -0.35, 0.0, 0.0])
 PITCH_AHEAD, YAW_AHEAD, YAW_ASIDE, ROLL_ASIDE = 1.2, 2.6, 2.2, 1.1
-LEAN_LAG = 0.06
+LEAN_LAG = 0.06  # s after the hand
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from engine.errors import CospeechError
 Array = NDArray[np.float64]
 
 FOLDER = ASSETS / "gestures" / "authored"
-TRACE = 0.55  # seconds: a longer last way is a line drawn, not a stroke
+TRACE = 0.55  # s, by eye: a longer last way is a line drawn, not a stroke
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")  # as SMPL-X orders them
 
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.generators.life.noise import min_jerk
+from engine.body.curves import minimum_jerk_terms
 
 Array = NDArray[np.float64]
 
-SKEW = 0.14  # moves peak at 45 % of their time (docs/sources/semantics.md, section 2)
-RAMP = 0.3  # share of a round path spent getting up to speed, and the same to slow down
+SKEW = 0.14  # no unit: moves peak at 45 % of their time (docs/sources/semantics.md, section 2)
+RAMP = 0.3  # share of a round path spent getting up to speed, and the same to slow down; by eye
 
 
 def eased(phase: Array) -> Array:
     """0 to 1 for phase 0 to 1: minimum jerk with its peak a little before the middle."""
     s = np.clip(phase, 0.0, 1.0)
-    return min_jerk(s * (1.0 + SKEW * (1.0 - s)))
+    return minimum_jerk_terms(s * (1.0 + SKEW * (1.0 - s)))
 
 
 def even(phase: Array) -> Array:
@@ -54,7 +54,9 @@ class Wave:
     def __call__(self, times: Array) -> Array:
         """(n, C) at (n,) seconds."""
         end = self.start + self.count * self.every
-        gate = min_jerk((times - self.start) / (0.4 * self.every)) * min_jerk((end - times) / (0.5 * self.every))
+        gate = minimum_jerk_terms((times - self.start) / (0.4 * self.every)) * minimum_jerk_terms(
+            (end - times) / (0.5 * self.every)
+        )
         turn = 2.0 * np.pi * (times - self.start) / self.every
         swing = 0.5 - 0.5 * np.cos(turn) if self.lifted else np.sin(turn)
         unlike = 1.0 + 0.13 * np.sin(0.61 * turn + self.uneven)

@@ -14,12 +14,13 @@ from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
 
-VISIBLE_EXCURSION = 0.18
-MOST_GAIN = 1.8
-NEAR_START = 0.15
+# By eye.
+VISIBLE_EXCURSION = 0.18  # m of a wrist: a movement that everybody sees
+MOST_GAIN = 1.8  # times, to which a small clip is enlarged
+NEAR_START = 0.15  # m between two wrists at the onset
 FAST_PACE = 1.5  # mean m/s to the apex above which a clip is unlikely
-REPEAT_WEIGHT = 0.12
-MEMORY = 3
+REPEAT_WEIGHT = 0.12  # factor on a clip that was used lately
+MEMORY = 3  # gestures
 # How strongly a style prefers large movements (exponent on the excursion).
 STYLE_SIZE = {"calm": 0.0, "explain": 1.0, "narrate": 1.4, "excited": 2.0}
 
@@ -45,12 +46,6 @@ class _Candidate:
 def anchor(gclass: str, marks: Landmarks) -> float:
     """Clip time that lands on the planned apex: the reversal of a beat, else the arrival."""
     return marks.beat if gclass in BEAT_CLASSES else marks.apex0
-
-
-def known_classes(source: GestureSource) -> tuple[str, ...]:
-    """The gesture classes that a source can perform, sorted."""
-    names = {clip.gclass for clip in source.clips}
-    return tuple(sorted(names | {mirror_class(name) for name in names}))
 
 
 def choose(

@@ -11,25 +11,29 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_power
 from engine.generators.gestures.authored_table import authored
 from engine.generators.gestures.performance import rotation_exp
-from engine.generators.gestures.timing import Slot, smooth
+from engine.generators.gestures.timing import Slot
 from engine.generators.life.postures import MIRROR
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times
 
 Array = NDArray[np.float64]
 
-LONG_HOLD = 0.6  # seconds from the apex: shorter ones need no life of their own
-HOLD_DRIFT, DRIFT_RATES = np.radians(0.5), (0.31, 0.73)
-TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4
+# By eye.
+LONG_HOLD = 0.6  # s from the apex: shorter ones need no life of their own
+HOLD_DRIFT, DRIFT_RATES = np.radians(0.5), (0.31, 0.73)  # rad, Hz
+TREMOR, TREMOR_RATES, RAISED = np.radians(0.006), (8.7, 10.6), 0.4  # rad, Hz, seconds until it is there
 # Hands that touch the body, of the recorded classes: they come as recorded, and lie still.
 TOUCHING = frozenset(["me", "think", "plea"])
-# A beat while holding: extension of the elbow and flexion of the wrist, the swing up before it, and when (seconds).
+# A beat while holding, by eye: extension of the elbow and flexion of the wrist (rad), the swing up before it (share),
+# and
+# when (s).
 BEAT_ELBOW, BEAT_WRIST, UPSWING = np.radians(5.0), np.radians(6.0), 0.4
 BEFORE_BEAT, DOWN, BACK = 0.34, 0.16, 0.36
 AFTER_APEX, BEFORE_END, APART = 0.34, 0.24, 0.42
-FADING = 0.8  # every beat of a hold is so much as large as the one before
+FADING = 0.8  # every beat of a hold is so much as large as the one before, by eye
 
 
 @cache
@@ -66,13 +70,13 @@ def beat(moved: Array, beats: Sequence[float], side: str, times: Array, sizes: A
     extended, flexed = np.zeros(len(times)), np.zeros(len(times))
     for number, time in enumerate(beats):
         size = FADING**number * (1.0 + 0.25 * np.sin(sizes.ravel()[number % sizes.size]))
-        up = smooth((times - time + BEFORE_BEAT) / (BEFORE_BEAT - 0.5 * DOWN))
-        down = smooth((times - time + DOWN) / DOWN)
-        back = smooth((times - time) / BACK)
+        up = minimum_jerk_power((times - time + BEFORE_BEAT) / (BEFORE_BEAT - 0.5 * DOWN))
+        down = minimum_jerk_power((times - time + DOWN) / DOWN)
+        back = minimum_jerk_power((times - time) / BACK)
         swing = -UPSWING * (up - down) + down - back
-        later = smooth((times - time + 0.6 * DOWN) / DOWN)
+        later = minimum_jerk_power((times - time + 0.6 * DOWN) / DOWN)
         extended += size * swing
-        flexed += size * (-UPSWING * (up - later) + later - smooth((times - time - 0.4 * DOWN) / BACK))
+        flexed += size * (-UPSWING * (up - later) + later - minimum_jerk_power((times - time - 0.4 * DOWN) / BACK))
     mirror = MIRROR if side == "right" else np.ones(3)
     turns = (np.array([0.0, BEAT_ELBOW, 0.0]) * mirror, np.array([0.0, 0.0, -BEAT_WRIST]) * mirror)
     for joint, turn, share in zip((1, 2), turns, (extended, flexed), strict=True):
@@ -85,7 +89,7 @@ def sway(moved: Array, slot: Slot, side: str, phases: Array, times: Array) -> No
     stop = held_until(slot)
     if stop - slot.apex < LONG_HOLD:
         return
-    bump = smooth((times - slot.apex) / 0.4) * smooth((stop - times) / 0.4)
+    bump = minimum_jerk_power((times - slot.apex) / 0.4) * minimum_jerk_power((stop - times) / 0.4)
     phases = phases[: min(3, moved.shape[1])]
     slow, fast = (2.0 * np.pi * rate * times[:, None, None] for rate in DRIFT_RATES)
     waves = np.sin(slow + phases[..., 0]) + 0.6 * np.sin(fast + phases[..., 1])
@@ -99,7 +103,7 @@ def tremble(moved: Array, slot: Slot, side: str, phases: Array, times: Array) ->
     Nobody sees it; a motion without it is smoother than any that was ever recorded.
     """
     stop = slot.until if slot.fall == 0.0 else slot.finish
-    raised = smooth((times - slot.begin) / RAISED) * smooth((stop - times) / RAISED)
+    raised = minimum_jerk_power((times - slot.begin) / RAISED) * minimum_jerk_power((stop - times) / RAISED)
     turns = 2.0 * np.pi * times[:, None, None]
     waves = np.sin(TREMOR_RATES[0] * turns + phases[:2, ..., 0]) + np.sin(TREMOR_RATES[1] * turns + phases[:2, ..., 1])
     waves = waves * (MIRROR if side == "left" else 1.0)

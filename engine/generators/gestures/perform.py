@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_power
+from engine.body.joints import ARMS_WITH_HANDS, SIDES
 from engine.generators.gestures.authored import Repertoire, authored_classes
 from engine.generators.gestures.choice import anchor, choose
 from engine.generators.gestures.holds import TOUCHING, beat, hold_beats, sway, tremble
 from engine.generators.gestures.performance import (
     ARM_OF,
-    COLLARS,
-    SIDES,
+    COLLAR_IN_TORSO,
     Performance,
     decode,
     rotation_exp,
@@ -35,29 +36,28 @@ from engine.generators.gestures.timing import (
     opening,
     return_time,
     reversal_time,
-    smooth,
 )
-from engine.models.phase_gesture import BEAT_CLASSES, LEFT_ARM, RIGHT_ARM, TORSO, GestureSource
+from engine.models.phase_gesture import BEAT_CLASSES, TORSO, GestureSource
 from engine.plan.links import class_times
 from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
 
 TRUNK = "trunk"
-ARMS = {"left": LEFT_ARM, "right": RIGHT_ARM}
-FIRST_FINGER = 25
-# How much of a clip's trunk movement is laid over the base: spine 1-3, neck, head, collars.
+FIRST_FINGER = 25  # SMPL-X joint
+# By eye from here on. How much of a clip's trunk movement is laid over the base: spine 1-3, neck, head, collars.
+ARM_JOINTS = dict(zip(SIDES, ARMS_WITH_HANDS, strict=True))
 TORSO_SHARE = np.array([1.0, 1.0, 1.0, 0.6, 0.5, 1.0, 1.0])
-IDLE_COLLAR_SHARE = 0.3
-GATE = 0.12
-ROUNDS = 4
+IDLE_COLLAR_SHARE = 0.3  # share of the collar whose hand does not gesture
+GATE = 0.12  # s in which a layer comes and goes
+ROUNDS = 4  # of looking for the apex
 # How far the clip moment at the apex may move, as a share of the preparation: more would change its pace.
 LEAST_SHIFT, MOST_SHIFT = 0.6, 1.5
-FINGER_POWER = 2.0
+FINGER_POWER = 2.0  # exponent: fingers leave the pose before sooner than arms
 # The pose before fades with an exponent of 1 plus this: the hand falls a little on its way from gesture to gesture,
 # but only where the new apex is nearer than some CLEAR_WAY metres, so that there is a stroke to see.
 DIP, BEAT_DIP, CLEAR_WAY = 0.4, 0.8, 0.12
-LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5
+LEAST_AMPLITUDE, MOST_AMPLITUDE = 0.5, 1.5  # times the recorded size
 # Hands that touch the body come as recorded: enlarged, they would go into it.
 MOST_TOUCHING = 1.08
 # A hand that is recorded high has little room to rise before it stands in front of the face: the factor on top of 1 a
@@ -133,7 +133,7 @@ def wrists_at(local: Array) -> Array:
     points = []
     for side in SIDES:
         upper, fore, _ = ARM_OF[side]
-        points.append(wrist_track(local[TORSO[COLLARS[side]]], local[upper], local[fore], side))
+        points.append(wrist_track(local[TORSO[COLLAR_IN_TORSO[side]]], local[upper], local[fore], side))
     return np.array(points)
 
 
@@ -221,7 +221,7 @@ def _wrists(layer: _Layer, base: Array, current: Array, torso: Array, times: Arr
     trunk = _trunk(layer, torso, times)
     points = []
     for side in used_sides(layer.phrase):
-        place = COLLARS[side]
+        place = COLLAR_IN_TORSO[side]
         collar = base[:, TORSO[place]] @ rotation_exp(trunk[:, place])
         arm = _arm(layer, side, ARM_OF[side][:2], base, current, times)
         points.append(wrist_track(collar, arm[:, 0], arm[:, 1], side))
@@ -235,7 +235,7 @@ def _lay(layer: _Layer, base: Array, current: Array, torso: Array, times: Array)
         if part == TRUNK:
             torso[span] = _trunk(layer, torso[span], times[span])
         else:
-            joints = ARMS[part]
+            joints = ARM_JOINTS[part]
             current[span, joints] = _arm(layer, part, joints, base[span], current[span], times[span])
 
 
@@ -308,13 +308,13 @@ def _scaled(
 
 def _gated(moved: Array, before: Array, resting: Array, slot: Slot, times: Array) -> Array:
     """Ease the first and last GATE seconds into what was there, so that velocities meet."""
-    start = smooth((times - slot.begin) / GATE)
+    start = minimum_jerk_power((times - slot.begin) / GATE)
     early = start < 1.0
     moved[early] = before[early] @ rotation_exp(
         start[early, None, None] * rotation_log(transposed(before[early]) @ moved[early])
     )
     if slot.join == "rest":
-        end = smooth((slot.finish - times) / GATE)
+        end = minimum_jerk_power((slot.finish - times) / GATE)
         late = end < 1.0
         moved[late] = resting[late] @ rotation_exp(
             end[late, None, None] * rotation_log(transposed(resting[late]) @ moved[late])
@@ -330,9 +330,9 @@ def _trunk(layer: _Layer, torso: Array, times: Array) -> Array:
     share = TORSO_SHARE * layer.size
     for side in SIDES:
         if side not in used_sides(layer.phrase):
-            share[COLLARS[side]] *= IDLE_COLLAR_SHARE
+            share[COLLAR_IN_TORSO[side]] *= IDLE_COLLAR_SHARE
     into, out = _weights(layer, TRUNK, seconds)
     moved = rotation_log(transposed(performance.ends(TORSO)[0]) @ own) * share[:, None]
     moved *= (1.0 - out)[:, None, None]
-    moved *= smooth((times - slot.begin) / GATE)[:, None, None]
+    moved *= minimum_jerk_power((times - slot.begin) / GATE)[:, None, None]
     return np.asarray(moved + into[:, None, None] * torso)

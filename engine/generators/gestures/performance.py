@@ -10,6 +10,7 @@ from scipy.interpolate import BSpline, make_interp_spline
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import ARMS, SIDES
 from engine.body.rotations import continuous_axis_angle, matrix_to_6d
 from engine.body.skeleton import default_skeleton
 from engine.generators.gestures.choice import Choice
@@ -25,15 +26,14 @@ from engine.models.phase_gesture import (
 
 Array = NDArray[np.float64]
 
-DECODE_RATE = 30.0
-LEAD = 0.1
+DECODE_RATE = 30.0  # Hz, of the recordings
+LEAD = 0.1  # s before and after a clip that are decoded too, by eye
 # Sigma in seconds. Planned preparations are shorter than recorded ones, which adds jerk above 4 Hz; this takes it out
 # again (6 Hz: half) and leaves the stroke (1 Hz: 2 %).
 SMOOTHING = 0.023
-SIDES = ("left", "right")
-ARM_OF = {"left": (16, 18, 20), "right": (17, 19, 21)}
-COLLARS = {"left": 5, "right": 6}  # positions in TORSO
-# An arm that moves less than this share of the other one takes over the other one's progress.
+ARM_OF = dict(zip(SIDES, ARMS, strict=True))
+# An arm that moves less than this share of the other one takes over the other one's progress; by eye.
+COLLAR_IN_TORSO = {"left": 5, "right": 6}  # positions in TORSO
 STILL_SHARE = 0.25
 MIRRORED = tuple(MODEL_JOINTS.index(default_skeleton().mirror[joint]) for joint in MODEL_JOINTS)
 IN_MODEL = {joint: place for place, joint in enumerate(MODEL_JOINTS)}
@@ -68,7 +68,7 @@ class Performance:
         """(2, 3) left and right wrist at a clip time, metres from the chest joint in its frame."""
         points = []
         for side in SIDES:
-            arm = self.at(np.array([seconds]), (TORSO[COLLARS[side]], *ARM_OF[side][:2]))[0]
+            arm = self.at(np.array([seconds]), (TORSO[COLLAR_IN_TORSO[side]], *ARM_OF[side][:2]))[0]
             points.append(wrist_track(arm[0], arm[1], arm[2], side))
         return np.array(points)
 
@@ -115,7 +115,7 @@ def wrist_track(collar: Array, shoulder: Array, elbow: Array, side: str) -> Arra
     upper, fore, hand = ARM_OF[side]
     reach = offsets[fore] + elbow @ offsets[hand]
     out = offsets[upper] + np.einsum("...ij,...j->...i", shoulder, reach)
-    return np.asarray(offsets[TORSO[COLLARS[side]]] + np.einsum("...ij,...j->...i", collar, out))
+    return np.asarray(offsets[TORSO[COLLAR_IN_TORSO[side]]] + np.einsum("...ij,...j->...i", collar, out))
 
 
 def _progress(rotations: Array, seconds: Array, marks: Landmarks) -> tuple[Array, float]:
@@ -124,7 +124,7 @@ def _progress(rotations: Array, seconds: Array, marks: Landmarks) -> tuple[Array
     columns, ways, peak = [], [], 0.0
     arrived, leaving = max(marks.settle, marks.apex0 + 0.1), min(marks.leave, marks.back - 0.1)
     for side in SIDES:
-        collar, shoulder, elbow = (rotations[:, IN_MODEL[j]] for j in (TORSO[COLLARS[side]], *ARM_OF[side][:2]))
+        collar, shoulder, elbow = (rotations[:, IN_MODEL[j]] for j in (TORSO[COLLAR_IN_TORSO[side]], *ARM_OF[side][:2]))
         track = wrist_track(collar, shoulder, elbow, side)
         speed = np.linalg.norm(np.gradient(track, seconds, axis=0), axis=1)
         peak = max(peak, float(speed[seconds <= arrived].max()))

@@ -13,11 +13,12 @@ from engine.plan.types import GesturePhrase
 
 Array = NDArray[np.float64]
 
-LEAST_RATIO, MOST_RATIO = 0.9, 1.3
-LEAST_HOLD = 0.6
+# By eye, where no source is named.
+LEAST_RATIO, MOST_RATIO = 0.9, 1.3  # times a preparation's own time
+LEAST_HOLD = 0.6  # share of the clip's own hold
 # From gesture to gesture: least pace, seconds kept after the apex before, least seconds to the next apex.
 CHAIN_RATIO, SHORTEST_HOLD, SHORTEST_WAY = 1.0, 0.15, 0.3
-ARRIVAL = 0.9
+ARRIVAL = 0.9  # share of the way: what an apex is (docs/sources/contracts.md, section 3)
 # Where a hand waits for the next gesture: half-way, and deeper the longer it waits (seconds, share): no arm stays out.
 READY, DEEPEST, SOON, LATE = 0.5, 0.62, 0.5, 1.6
 # A layer outlives the apex of its follower by this much, while the follower still fades it out (seconds).
@@ -44,12 +45,6 @@ class Slot:
     anchor: float
     join: str
     fall: float
-
-
-def smooth(x: ArrayLike) -> Array:
-    """Quintic smoothstep: 0 below 0, 1 above 1, C2."""
-    t = np.clip(np.asarray(x, dtype=np.float64), 0.0, 1.0)
-    return np.asarray(t**3 * (10.0 + t * (6.0 * t - 15.0)))
 
 
 def opening(phrase: GesturePhrase, marks: Landmarks, previous: Slot | None) -> tuple[float, float]:

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from engine.body.curves import saturated
+from engine.body.joints import ARMS_WITH_HANDS, COLLARS, EYES, HEAD, LEG_JOINTS, NECK, TOES, TRUNK
 from engine.body.kinematics import rotation_x, rotation_y, rotation_z, steady_arctan2
-from engine.body.legs import LEG_JOINTS, SOFT_KNEE, TOES, Feet, highest_pelvis, solve_legs
+from engine.body.legs import SOFT_KNEE, Feet, highest_pelvis, solve_legs
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import JOINT_COUNT, default_skeleton
 from engine.generators.life.footsteps import choose_feet, footsteps
@@ -30,7 +32,6 @@ from engine.generators.life.headgaze import (
 )
 from engine.generators.life.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.life.postures import (
-    ARM_JOINTS,
     MIRROR,
     RestTracks,
     life_style,
@@ -43,12 +44,11 @@ from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-TRUNK = (0, 3, 6, 9)
-NECK, HEAD, EYES = 12, 15, (23, 24)
-COLLARS = (13, 14)
-_CHUNK = 4096
-_FIDGET_CURL = 0.45
-_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])
+# By eye.
+_CHUNK = 4096  # frames at a time
+_FIDGET_CURL = 0.45  # share of a finger's bend
+_ARM_NOISE = np.array([0.45, 0.45, 0.35, 0.5, 0.6, 0.2, 0.9, 0.7, 0.9])  # degrees of shoulder, elbow, wrist
+# Degrees of pelvis, spine 1-3.
 _TRUNK_NOISE = np.array([0.45, 1.1, 0.35, 0.45, 0.45, 0.4, 0.45, 0.45, 0.4, 0.4, 0.4, 0.4])
 
 
@@ -248,7 +248,7 @@ def _add_arms(vectors: Array, life: BodyLife, times: Array) -> None:
                 scale += _FIDGET_CURL * event.amount * stir
         fingers = arm[:, 9:].reshape(-1, 5, 9) * scale[:, :, None]
         arm[:, 9:] = fingers.reshape(-1, 45)
-        vectors[:, ARM_JOINTS[side]] = arm.reshape(-1, 18, 3)
+        vectors[:, ARMS_WITH_HANDS[side]] = arm.reshape(-1, 18, 3)
 
 
 def _add_head(local: Array, chest: Array, angles: Array, breath: Array) -> Array:
@@ -272,8 +272,8 @@ def _add_eyes(local: Array, facing: Array, gaze: Array) -> None:
     yaw, pitch = np.radians(gaze[:, 0]), np.radians(gaze[:, 1])
     direction = np.stack([np.sin(yaw) * np.cos(pitch), -np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=-1)
     seen = (np.swapaxes(facing, -1, -2) @ direction[:, :, None])[:, :, 0]
-    turn = _soft_limit(steady_arctan2(seen[:, 0], seen[:, 2]), np.radians(EYE_YAW_LIMIT))
-    tilt = _soft_limit(-np.arcsin(np.clip(seen[:, 1], -1.0, 1.0)), np.radians(EYE_PITCH_LIMIT))
+    turn = saturated(steady_arctan2(seen[:, 0], seen[:, 2]), np.radians(EYE_YAW_LIMIT))
+    tilt = saturated(-np.arcsin(np.clip(seen[:, 1], -1.0, 1.0)), np.radians(EYE_PITCH_LIMIT))
     local[:, EYES] = (rotation_y(turn) @ rotation_x(tilt))[:, None]
 
 
@@ -313,10 +313,6 @@ def aimed(local: Array, head: HeadTracks, times: Array, trans: Array, stance: St
     gaze = head.gaze_angles(times) if head.target is None else head.gaze_along(times, away)
     _add_eyes(out, facing, gaze)
     return out
-
-
-def _soft_limit(angle: Array, limit: float) -> Array:
-    return np.asarray(limit * np.tanh(angle / limit), dtype=np.float64)
 
 
 def _load_track(plan: GesturePlan, rng: np.random.Generator) -> Steps:

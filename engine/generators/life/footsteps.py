@@ -15,21 +15,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_terms
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_x, rotation_y
-from engine.body.legs import ANKLES, TOES, Feet
+from engine.body.legs import Feet
 from engine.body.skeleton import ASSETS, Skeleton
-from engine.generators.life.noise import min_jerk, seeded
+from engine.generators.life.noise import seeded
 from engine.plan.types import Event
 
 Array = NDArray[np.float64]
 
-FREED = 0.5  # of a shift's time: the other leg carries more than half
-SECONDS = (0.44, 0.62)
-LEAST, MOST = 0.025, 0.075  # metres of a step; a foot that would go less, or more, stays
-NARROWEST = 0.185  # metres from ankle to ankle, sideways
-LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # metres; how far the heel comes up first
-GOES = (0.14, 0.78)  # of a step's time: when the foot begins to travel, and how long
-_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4
+# By eye.
+FREED = 0.5  # share of a shift's time: the other leg carries more than half
+SECONDS = (0.44, 0.62)  # of a step
+LEAST, MOST = 0.025, 0.075  # m of a step; a foot that would go less, or more, stays
+NARROWEST = 0.185  # m from ankle to ankle, sideways
+LIFT, PEEL = (0.012, 0.022), float(np.radians(13.0))  # m; rad by which the heel comes up first
+GOES = (0.14, 0.78)  # shares of a step's time: when the foot begins to travel, and how long
+_PEAK = (3.0 / 7.0) ** 3 * (4.0 / 7.0) ** 4  # no unit, the highest value of PEEL's curve
 
 
 @cache
@@ -92,7 +95,7 @@ def walked(feet: Feet, taken: Sequence[Footstep], times: Array) -> Feet:
     turns, peels = np.zeros((len(times), 2)), np.zeros((len(times), 2))
     for step in taken:
         phase = np.clip((times - step.start) / step.seconds, 0.0, 1.0)
-        gone = min_jerk((phase - GOES[0]) / GOES[1])
+        gone = minimum_jerk_terms((phase - GOES[0]) / GOES[1])
         peel = PEEL * phase**3 * (1.0 - phase) ** 4 / _PEAK
         down, ahead = step.lever
         ankles[:, step.side] += gone[:, None] * step.way

@@ -16,22 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_terms, saturated
+from engine.body.joints import EYES
 from engine.body.kinematics import rotation_y, steady_arctan2
 from engine.body.skeleton import Skeleton, default_skeleton
-from engine.generators.life.noise import Steps, Wander, min_jerk, rise_and_fall, seeded, steps, wander
+from engine.generators.life.noise import Steps, Wander, rise_and_fall, seeded, steps, wander
 from engine.generators.life.stance import Stance
 from engine.plan.gaze import saccade_seconds
 from engine.plan.types import Event, GesturePlan
 
 Array = NDArray[np.float64]
 
-EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0
-_HEAD_LAG = 0.07
-_SPEECH_FADE = 0.25
-_PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # of the sideways scanning range
-EYE_JOINTS = (23, 24)
-FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # a place behind is looked at as far as a standing body turns
-NEAREST = 0.25  # metres from the eyes: what is nearer lies in the head, or swings about with every sway
+# By eye.
+EYE_YAW_LIMIT, EYE_PITCH_LIMIT = 26.0, 20.0  # degrees in the head
+_HEAD_LAG = 0.07  # s after the eyes
+_SPEECH_FADE = 0.25  # s in which what belongs to speaking comes
+_PITCH_SHARE, _ROLL_SHARE = 0.42, 0.36  # shares of the sideways scanning range
+FURTHEST_YAW, FURTHEST_PITCH = 75.0, 35.0  # degrees: a place behind is looked at as far as a standing body turns
+NEAREST = 0.25  # m from the eyes: what is nearer lies in the head, or swings about with every sway
 _STEEP = 0.35  # the level share of a direction below which a place is more over (or under) the head than beside it
 _ON_TARGET = 0.16  # fixations on one place scatter this much of those over an audience: about its eyes and mouth
 _HEAD_ALONE, _BODILY = 20.0, 0.07  # degrees to a side that the trunk stays out of, and the share of each spine joint
@@ -102,7 +104,7 @@ def _direction(away: Array, side: float = 0.0) -> Array:
 def resting_eyes(skeleton: Skeleton | None = None) -> Array:
     """(3,) metres: between the eyes of the upright body; of our own skeleton where none is given."""
     body = default_skeleton() if skeleton is None else skeleton
-    middle = body.rest[list(EYE_JOINTS)].mean(axis=0)
+    middle = body.rest[list(EYES)].mean(axis=0)
     return np.asarray(middle + np.array([0.0, body.standing_height, 0.0]))
 
 
@@ -137,8 +139,8 @@ def centre_of(look_at: Sequence[float] | None, stance: Stance | None = None) -> 
 
 def _pulse(times: Array, start: float, length: float) -> Array:
     """A quick move out (40 %) and a slower one back (60 %)."""
-    out = min_jerk((times - start) / (0.4 * length))
-    out -= min_jerk((times - start - 0.4 * length) / (0.6 * length))
+    out = minimum_jerk_terms((times - start) / (0.4 * length))
+    out -= minimum_jerk_terms((times - start - 0.4 * length) / (0.6 * length))
     return out
 
 
@@ -180,7 +182,7 @@ def shake_curve(times: Array, event: Event) -> Array:
     span = max(event.end - event.start, 0.2)
     phase = np.clip((times - event.start) / span, 0.0, 1.0)
     cycles = max(event.cycles, 1.0)
-    envelope = min_jerk(phase / 0.22) - min_jerk((phase - 0.62) / 0.38)
+    envelope = minimum_jerk_terms(phase / 0.22) - minimum_jerk_terms((phase - 0.62) / 0.38)
     return np.asarray(envelope * np.sin(2.0 * np.pi * cycles * phase), dtype=np.float64)
 
 
@@ -325,7 +327,7 @@ def _follow(targets: Sequence[_Target], head: dict[str, Any], rng: np.random.Gen
     """
     share = (float(head["follow_audience"]), float(head["follow_aversion"]))
     most = np.array(_EYES_ALONE)
-    turned = centre - most * np.tanh((1.0 - share[0]) * centre / most)
+    turned = centre - saturated((1.0 - share[0]) * centre, most)
     first_away = np.array(targets[0][1:3]) - centre
     last = np.array([*(turned + share[0] * first_away), targets[0][3]])
     first, moves = last, []

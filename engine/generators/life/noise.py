@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.body.curves import minimum_jerk_terms
+
 Array = NDArray[np.float64]
 
 
@@ -16,12 +18,6 @@ def seeded(*keys: object) -> np.random.Generator:
     """A generator that depends on the keys alone, equal on every machine and in every process."""
     digest = hashlib.blake2b("|".join(str(key) for key in keys).encode(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))
-
-
-def min_jerk(phase: ArrayLike) -> Array:
-    """0 -> 1 for phase 0 -> 1 with zero velocity and acceleration at both ends; constant outside."""
-    s = np.clip(np.asarray(phase, dtype=np.float64), 0.0, 1.0)
-    return np.asarray(s**3 * (10.0 - 15.0 * s + 6.0 * s**2), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +72,7 @@ class Steps:
         done = self.starts + self.durations <= begin
         out += self.deltas[done].sum(axis=0)
         for index in np.flatnonzero(~done & (self.starts < end)):
-            part = min_jerk((times - self.starts[index]) / self.durations[index])
+            part = minimum_jerk_terms((times - self.starts[index]) / self.durations[index])
             out += part[:, None] * self.deltas[index]
         return out
 
@@ -108,7 +104,7 @@ def steps(first: ArrayLike, moves: Sequence[tuple[float, float, ArrayLike]]) -> 
 
 def rise_and_fall(times: Array, start: float, apex: float, hold: float, end: float) -> Array:
     """0 -> 1 over start..apex, held, back to 0 at ``end``, minimum jerk both ways; (T,) -> (T,)."""
-    up = min_jerk((times - start) / max(apex - start, 0.05))
+    up = minimum_jerk_terms((times - start) / max(apex - start, 0.05))
     fall = min(apex + hold, end - 0.05)
-    down = min_jerk((times - fall) / max(end - fall, 0.05))
+    down = minimum_jerk_terms((times - fall) / max(end - fall, 0.05))
     return up - down

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.body.joints import ARMS_WITH_HANDS, COLLARS
 from engine.body.kinematics import hinge_limb, look_frame, rotation_x, rotation_y, swing_twist
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import ASSETS, default_skeleton
@@ -22,14 +23,13 @@ from engine.plan.types import GesturePhrase, GesturePlan
 
 Array = NDArray[np.float64]
 
-ARM_JOINTS = ((16, 18, 20, *range(25, 40)), (17, 19, 21, *range(40, 55)))
-COLLARS = (13, 14)
-MIRROR = np.array([1.0, -1.0, -1.0])
-REST_LEAD = 0.3  # the rest posture stands still from this long before a phrase's onset, seconds
-_MIRROR_POINT = np.array([-1.0, 1.0, 1.0])
-_SHORTEST_GAP = 1.5
-_TOUCHING = 0.25
-_CLEAR_METRES = 0.02
+MIRROR = np.array([1.0, -1.0, -1.0])  # no unit: of a rotation vector, in the plane x = 0
+# By eye.
+REST_LEAD = 0.3  # s: the rest posture stands still from this long before a phrase's onset
+_MIRROR_POINT = np.array([-1.0, 1.0, 1.0])  # no unit: of a point, in the plane x = 0
+_SHORTEST_GAP = 1.5  # s of rest in which hands find another one
+_TOUCHING = 0.25  # times its weight: a rest in which hands touch, after one where they do not
+_CLEAR_METRES = 0.02  # from which drawn rests are let be
 _NEW_REST = 0.75  # how often a gesture ends in another rest than it began from
 
 
@@ -90,7 +90,7 @@ def _solve_arm(goal: dict[str, Any], side: int, flip: bool) -> Array:
     corpus."""
     skeleton = default_skeleton()
     points, world = skeleton.forward(spine_rest()[None], -skeleton.rest[None, 0])
-    shoulder, elbow, wrist = ARM_JOINTS[side][:3]
+    shoulder, elbow, wrist = ARMS_WITH_HANDS[side][:3]
     sign = 1.0 if side == 0 else -1.0
     mirror = _MIRROR_POINT if flip else np.ones(3)
     along, palm_rest = np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0])
@@ -279,6 +279,6 @@ def _clearance(arms_bytes: bytes) -> float:
     skeleton = default_skeleton()
     pose = spine_rest()
     for side in (0, 1):
-        pose[list(ARM_JOINTS[side])] = arms[side].reshape(18, 3)
+        pose[list(ARMS_WITH_HANDS[side])] = arms[side].reshape(18, 3)
     points, world = skeleton.forward(pose[None], np.zeros((1, 3)))
     return min(float(body_distance(arm_samples(skeleton, points, s), points, world)[0].min()) for s in (0, 1))

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.curves import minimum_jerk_terms
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_y, steady_arctan2
-from engine.body.legs import ANKLES, SOFT_KNEE, TOES, Feet, leg_length
+from engine.body.legs import SOFT_KNEE, Feet, leg_length
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.generators.life.footsteps import Footstep, walked
-from engine.generators.life.noise import min_jerk
 
 Array = NDArray[np.float64]
 
-SAME_FOOT = (0.001, 0.004)  # metres and radians below which a base's foot is the drawn one
-SAME_PLACE = (0.003, 0.009)  # metres and radians below which its pelvis is where life has it
+SAME_FOOT = (0.001, 0.004)  # m and rad below which a base's foot is the drawn one, by eye
+SAME_PLACE = (0.003, 0.009)  # m and rad below which its pelvis is where life has it, by eye
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Stance:
 
     def way(self, times: Array) -> Array:
         """(T,) from 0 at the span's start to 1 at its end."""
-        return min_jerk((times - self.span[0]) / max(self.span[1] - self.span[0], 1e-6))
+        return minimum_jerk_terms((times - self.span[0]) / max(self.span[1] - self.span[0], 1e-6))
 
     def heading(self, times: Array) -> Array | None:
         """(T, 3, 3) turn of the whole body; None where there is none."""

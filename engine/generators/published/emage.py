@@ -14,20 +14,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.body.motion import Motion, frame_count
+from engine.body.motion import Motion
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.errors import CospeechError
+from engine.generators.abilities import EMAGE
 from engine.generators.base import Progress, Request
 from engine.generators.default import for_parts
 from engine.generators.published.emage_mends import RATE, EmageOptions, mended
 from engine.generators.published.network_audio import published_wave
 from engine.generators.published.network_hints import Piece, piece_around
 from engine.generators.published.network_takes import (
-    face_of,
     fitted,
-    only_parts,
     speaker_number,
     standing_seed,
+    take_of,
     window_filled,
 )
 from engine.generators.published.release_folder import fingerprint
@@ -45,15 +45,11 @@ from engine.models.emage_windows import (
 if TYPE_CHECKING:
     from engine.hints.types import Hints
 
-Array = NDArray[np.float64]
-
 
 class EmageGenerator:
     """Motion by EMAGE; the same request gives the same bytes on the same machine."""
 
-    name = "emage"
-    performs_plan = False
-    performs_head = False
+    abilities = EMAGE
 
     def __init__(self, models: EmageModels, weights_hash: str, options: EmageOptions | None = None) -> None:
         self._models, self._weights_hash = models, weights_hash
@@ -71,16 +67,14 @@ class EmageGenerator:
         With hints only their window is made anew, with what surrounds it and the pins in it as the network's visible
         motion; the pins hold exactly in what comes back.
         """
-        self._speaker(request.speaker)
+        self._speaker(request.options.speaker)
         progress("body", 0.0)
         wave = request.speech.waveform if self._options.clean_speech else published_wave(request.speech)
         if request.hints is not None:
-            return self._regenerate(request, for_parts(request.hints, request.parts), wave, progress)
+            return self._regenerate(request, for_parts(request.hints, request.options.parts), wave, progress)
         seen = standing_seed(request) if self._options.resting_seed else None
         clip = self._perform(Piece(wave, seen, None, np.zeros(3)), default_skeleton(), request, progress)
-        motion = only_parts(fitted(clip, request.fps, frame_count(request.speech.seconds, request.fps)), request.parts)
-        shapes = face_of(request, motion) if "face" in request.parts else None
-        return replace(motion, blendshapes=shapes, provenance={"weights": self._weights_hash})
+        return replace(take_of(request, clip), provenance={"weights": self._weights_hash})
 
     def _regenerate(self, request: Request, hints: Hints, wave: NDArray[np.float32], progress: Progress) -> Motion:
         from engine.hints import satisfy
@@ -102,7 +96,7 @@ class EmageGenerator:
         mask = None if piece.hidden is None else torch.from_numpy(piece.hidden)[None].to(device)
         if motion is not None and mask is None:
             mask = torch.zeros_like(motion, dtype=torch.bool)
-        speaker = torch.tensor([self._speaker(request.speaker)], device=device)
+        speaker = torch.tensor([self._speaker(request.options.speaker)], device=device)
 
         def heard(fraction: float) -> None:
             progress("body", 0.9 * fraction)
@@ -119,7 +113,7 @@ class EmageGenerator:
             codes = choose_codes(models.codecs, joined(pieces, frames, cutting))
             found, trans = decode_line(models.codecs, codes, start)
         place = trans[0].cpu().numpy().astype(np.float64)
-        return mended(found, place, skeleton, self._options, request.in_place)
+        return mended(found, place, skeleton, self._options, request.options.in_place)
 
     def _speaker(self, name: str) -> int:
         return speaker_number("EMAGE", name, self._models.model.size.speakers)

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from engine.body.cleanup import foot_lock
-from engine.body.legs import ANKLES
-from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.joints import ANKLES, FIRST_FINGER, HIPS, KNEES, TOES
+from engine.body.motion import Motion, hand_mean
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.models.emage_motion import DecodedMotion
@@ -21,10 +21,9 @@ from engine.models.emage_windows import FRAME_RATE, MENDED, PUBLISHED, Cutting
 Array = NDArray[np.float64]
 
 RATE = float(FRAME_RATE)
-TOES = (10, 11)
-LEG = (1, 4, 7)
-CONTACT = 0.5
-ANCHOR_SECONDS = 0.2  # deviation of the low pass: sway of the body, not single frames
+LEG = (HIPS[0], KNEES[0], ANKLES[0])
+CONTACT = 0.5  # 0..1, the network's word for a planted foot: more likely than not
+ANCHOR_SECONDS = 0.2  # deviation of the low pass, by eye: sway of the body, not single frames
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def mended(found: DecodedMotion, trans: Array, skeleton: Skeleton, options: Emag
     ``in_place``: the pelvis stays over its first place, and both feet where they stand on the average.
     """
     poses = found.axis_angle[0].cpu().numpy().astype(np.float64)
-    poses[:, LEFT_HAND.start :] += hand_mean()
+    poses[:, FIRST_FINGER:] += hand_mean()
     place = Proportions.of(skeleton).to_rig(trans)
     if in_place:
         place[:, [0, 2]] = place[:1, [0, 2]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 CACHE_VARIABLE = "COSPEECH_CACHE"
-BYTES_IN_MEMORY, KEPT_ON_DISK = 256 << 20, 64
+BYTES_IN_MEMORY, KEPT_ON_DISK = 256 << 20, 64  # and audios on disk, by eye
 
 
 class FeatureCache:

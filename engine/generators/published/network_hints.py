@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.joints import FIRST_FINGER
+from engine.body.motion import Motion, hand_mean
 from engine.generators.published.emage_mends import RATE, Proportions
 from engine.models.emage_motion import CHANNELS, whole_body
 from engine.models.emage_windows import MENDED, WINDOW, line_frames
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-CONTEXT = 16  # frames of the base before a window: the decoders look 9 frames to each side
+CONTEXT = 16  # frames of the base before a window, by eye: the decoders look 9 frames to each side
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def piece_around(hints: Hints, wave: NDArray[np.float32]) -> tuple[Piece, int]:
 def network_channels(motion: Motion) -> Array:
     """(T, 337) as the network sees a take at 30 frames a second: hands against the mean pose, planted feet."""
     poses = motion.poses.astype(np.float64)
-    poses[:, LEFT_HAND.start :] -= hand_mean()
+    poses[:, FIRST_FINGER:] -= hand_mean()
     angles = torch.from_numpy(poses.astype(np.float32))[None]
     place = torch.from_numpy(motion.trans)[None]
     return whole_body(angles, place, torch.ones(1, motion.frames, 4))[0].numpy().astype(np.float64)

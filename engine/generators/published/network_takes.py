@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.body.motion import Motion
+from engine.body.curves import smooth_step
+from engine.body.joints import PART_JOINTS
+from engine.body.motion import Motion, frame_count
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.generators.base import Request
-from engine.generators.default import PART_JOINTS
 from engine.generators.face import perform_face
 from engine.generators.life.body import base_motion
 from engine.generators.published.emage_mends import RATE
@@ -24,7 +25,7 @@ from engine.models.emage_windows import SEED
 if TYPE_CHECKING:
     from engine.hints.types import Hints
 
-FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it
+FADE_SECONDS = 0.8  # of a window at both ends, at most a third of it; by eye
 
 
 def speaker_number(system: str, name: str, count: int, plain: int = 0) -> int:
@@ -38,7 +39,7 @@ def speaker_number(system: str, name: str, count: int, plain: int = 0) -> int:
 
 def standing_seed(request: Request) -> NDArray[np.float64]:
     """(4, 337) channels of the standing body with which the default generator would start this line."""
-    local, trans = base_motion(request.plan, np.arange(SEED) / RATE, request.seed, request.in_place)
+    local, trans = base_motion(request.plan, np.arange(SEED) / RATE, request.options.seed, request.options.in_place)
     poses = matrix_to_axis_angle(local).astype(np.float32)
     return network_channels(Motion(poses=poses, trans=trans.astype(np.float32), fps=RATE))
 
@@ -47,6 +48,13 @@ def face_of(request: Request, motion: Motion) -> NDArray[np.float32]:
     """ARKit curves (T, 52) for a take whose network knows none."""
     local = axis_angle_to_matrix(motion.poses.astype(np.float64))
     return perform_face(request, request.plan, np.arange(motion.frames) / motion.fps, local)
+
+
+def take_of(request: Request, clip: Motion) -> Motion:
+    """A whole line's clip as a take: the output's frames, the parts asked for, and a face where it is one of them."""
+    options = request.options
+    motion = only_parts(fitted(clip, options.fps, frame_count(request.speech.seconds, options.fps)), options.parts)
+    return replace(motion, blendshapes=face_of(request, motion) if "face" in options.parts else None)
 
 
 def window_filled(request: Request, hints: Hints, made: Motion) -> Motion:
@@ -81,7 +89,7 @@ def _faded_into_base(made: Motion, hints: Hints) -> Motion:
         away = np.minimum(away, end - at)
     way = np.clip(away / reach, 0.0, 1.0)
     rows = np.flatnonzero(way < 1.0)
-    share = (way**2 * (3.0 - 2.0 * way))[rows]
+    share = smooth_step(way)[rows]
     old, new = (axis_angle_to_matrix(motion.poses[rows].astype(np.float64)) for motion in (base, made))
     turn = share[:, None, None] * matrix_to_axis_angle(np.swapaxes(old, -1, -2) @ new)
     poses, trans, expressions = made.poses.copy(), made.trans.copy(), made.expressions.copy()

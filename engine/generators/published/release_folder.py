@@ -11,7 +11,7 @@ from engine.models.checkpoints import CheckpointError
 from engine.models.vocabulary import FILES
 from engine.models.weight_search import SUFFIXES
 
-HEAD_AND_TAIL = 1 << 20
+HEAD_AND_TAIL = 1 << 20  # bytes of a large file that its hash reads at both ends, by eye
 
 
 def hub_folder(folder: Path, kinds: tuple[str, ...], what: str, source: str) -> Path:

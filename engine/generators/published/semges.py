@@ -17,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.body.cleanup import clean
-from engine.body.motion import LEFT_HAND, Motion, hand_mean
+from engine.body.joints import FIRST_FINGER, HEAD, NECK
+from engine.body.motion import Motion, hand_mean
 from engine.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
+from engine.generators.abilities import SEMGES
 from engine.generators.base import Progress, Request
 from engine.generators.default import DefaultGenerator, for_parts
 from engine.generators.face import perform_face
@@ -50,10 +52,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-BEAT_RATE, SMPLX_RATE = 15, 30
-HEAD = (12, 15)  # neck and head stay with gaze and nods
-JOINTS = tuple(joint for joint in (*SMPLX_BODY, *SMPLX_HANDS) if joint not in HEAD)
-PAD = 1.0  # seconds beside a window in which the cleanup's pushes may begin
+BEAT_RATE, SMPLX_RATE = 15, 30  # Hz (docs/sources/semges.md, section 10)
+JOINTS = tuple(joint for joint in (*SMPLX_BODY, *SMPLX_HANDS) if joint not in (NECK, HEAD))
+PAD = 1.0  # s beside a window in which the cleanup's pushes may begin, by eye
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ class SemgesOptions:
 class SemgesGenerator:
     """Motion by SemGes; the same request gives the same bytes on the same machine."""
 
-    name = "semges"
-    performs_plan = False
-    performs_head = True
+    abilities = SEMGES
 
     def __init__(
         self, models: SemgesModels, hubert: Path, weights_hash: str, options: SemgesOptions | None = None
@@ -111,23 +110,24 @@ class SemgesGenerator:
     @torch.inference_mode()
     def generate(self, request: Request, progress: Progress) -> Motion:
         """The motion of the request. With hints only their window is made anew, and the pins hold in it."""
-        speaker = self._speaker(request.speaker)
+        speaker = self._speaker(request.options.speaker)
         progress("body", 0.0)
         if request.hints is not None:
-            return self._regenerate(request, for_parts(request.hints, request.parts), speaker, progress)
-        around = self._body.generate(replace(request, parts=tuple(p for p in request.parts if p != "face")), _silent)
-        arms = self._arms(request.speech, speaker, around.frames, request.fps, progress)
-        taken = self._joints(request.parts)
+            return self._regenerate(request, for_parts(request.hints, request.options.parts), speaker, progress)
+        faceless = tuple(part for part in request.options.parts if part != "face")
+        around = self._body.generate(request.asking(parts=faceless), _silent)
+        arms = self._arms(request.speech, speaker, around.frames, request.options.fps, progress)
+        taken = self._joints(request.options.parts)
         poses = around.poses.astype(np.float64)
         poses[:, taken] = arms[:, taken]
         local, trans = axis_angle_to_matrix(poses), around.trans.astype(np.float64)
-        times = np.arange(around.frames) / request.fps
+        times = np.arange(around.frames) / request.options.fps
         if self._options.clean:
-            local, trans = clean(local, trans, request.fps, default_skeleton())
+            local, trans = clean(local, trans, request.options.fps, default_skeleton())
             poses = matrix_to_axis_angle(local)
         shapes = None
-        if "face" in request.parts:
-            local = aim_eyes(local, request.plan, times, request.seed)
+        if "face" in request.options.parts:
+            local = aim_eyes(local, request.plan, times, request.options.seed)
             poses = matrix_to_axis_angle(local)
             shapes = perform_face(request, request.plan, times, local)
         return replace(
@@ -147,7 +147,7 @@ class SemgesGenerator:
         first, end = hints.window
         pad = round(PAD * hints.fps)
         wide = slice(max(0, first - pad), min(hints.frames, end + pad))
-        taken = self._joints(request.parts)
+        taken = self._joints(request.options.parts)
         poses = made.poses[wide].astype(np.float64)
         poses[:, taken] = arms[wide][:, taken]
         trans = made.trans[wide].astype(np.float64)
@@ -179,7 +179,7 @@ class SemgesGenerator:
             line = published_line(models.model, models.codecs, features, words, number)
         poses = smplx_pose(line.hands, line.body)[0].cpu().numpy().astype(np.float64)
         if not models.beat:  # our own weights know hands against the mean hand, as BEAT2 keeps them
-            poses[:, LEFT_HAND.start :] += hand_mean()
+            poses[:, FIRST_FINGER:] += hand_mean()
         progress("body", 0.9)
         clip = Motion(poses=poses.astype(np.float32), trans=np.zeros((len(poses), 3), np.float32), fps=float(rate))
         if clip.fps != fps or clip.frames != frames:
@@ -226,8 +226,8 @@ class SemgesGenerator:
         return _hubert(self._hubert_folder, str(next(self.models.model.parameters()).device))
 
     def _joints(self, parts: tuple[str, ...]) -> list[int]:
-        chosen = [joint for joint in JOINTS if joint >= LEFT_HAND.start] if "hands" in parts else []
-        return chosen + ([joint for joint in JOINTS if joint < LEFT_HAND.start] if "upper" in parts else [])
+        chosen = [joint for joint in JOINTS if joint >= FIRST_FINGER] if "hands" in parts else []
+        return chosen + ([joint for joint in JOINTS if joint < FIRST_FINGER] if "upper" in parts else [])
 
     def _speaker(self, name: str) -> int:
         return speaker_number("SemGes", name, self.models.model.size.speakers)

@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.body.motion import Motion, frame_count
+from engine.body.motion import Motion
 from engine.body.skeleton import Skeleton, default_skeleton
 from engine.errors import CospeechError
+from engine.generators.abilities import SEMTALK
 from engine.generators.base import Progress, Request
 from engine.generators.default import for_parts
 from engine.generators.published.emage_mends import RATE, EmageOptions, mended
 from engine.generators.published.feature_cache import FeatureCache
 from engine.generators.published.network_hints import piece_around
 from engine.generators.published.network_takes import (
-    face_of,
     fitted,
-    only_parts,
     speaker_number,
     standing_seed,
+    take_of,
     window_filled,
 )
 from engine.generators.published.semtalk_folder import Release, load_release
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-SCOTT = 1  # the row of the speaker whom all released weights were trained on
-HEARING_SHARE = 0.5
-EMPHASIS_LOGITS = 6.0  # full emphasis: a gate that says 5 % meaning opens, one that says 95 % closes
+SCOTT = 1  # row of the speaker whom all released weights were trained on (docs/sources/semtalk.md, section 4.7)
+HEARING_SHARE = 0.5  # of a take's time, by eye
+EMPHASIS_LOGITS = 6.0  # no unit, by eye. Full emphasis: a gate that says 5 % meaning opens, one that says 95 % closes
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ class Stretch:
 class SemTalkGenerator:
     """Motion by SemTalk; the same request gives the same bytes on the same machine."""
 
-    name = "semtalk"
-    performs_plan = False
-    performs_head = False
+    abilities = SEMTALK
 
     def __init__(self, release: Release, options: SemTalkOptions | None = None, cache: FeatureCache | None = None):
         self._release, self._options = release, options or SemTalkOptions()
@@ -118,16 +116,14 @@ class SemTalkGenerator:
         With hints only their window is made anew, with what surrounds it and the pins in it as the networks' visible
         motion; the pins hold exactly in what comes back. ``provenance["semantic"]`` says how much meaning shows when.
         """
-        speaker = self._speaker(request.speaker)
+        speaker = self._speaker(request.options.speaker)
         progress("body", 0.0)
         line = self._line(request, progress)
         if request.hints is not None:
-            return self._regenerate(request, for_parts(request.hints, request.parts), line, speaker, progress)
+            return self._regenerate(request, for_parts(request.hints, request.options.parts), line, speaker, progress)
         stretch = Stretch(0, None, standing_seed(request), None, np.zeros(3))
         clip, scores = self._perform(stretch, line, default_skeleton(), request, speaker, progress)
-        motion = only_parts(fitted(clip, request.fps, frame_count(request.speech.seconds, request.fps)), request.parts)
-        shapes = face_of(request, motion) if "face" in request.parts else None
-        return replace(motion, blendshapes=shapes, provenance=self._provenance(request, scores))
+        return replace(take_of(request, clip), provenance=self._provenance(request, scores))
 
     def _regenerate(
         self, request: Request, hints: Hints, line: SpeechFeatures, speaker: int, progress: Progress
@@ -175,7 +171,7 @@ class SemTalkGenerator:
             hidden=None if stretch.hidden is None else torch.from_numpy(stretch.hidden)[None].to(device),
             emphasis=torch.from_numpy(emphasis_of(request, line.frames)[part])[None].to(device),
         )
-        drawing = Drawing(self._options.temperature if request.seed else 0.0, request.seed)
+        drawing = Drawing(self._options.temperature if request.options.seed else 0.0, request.options.seed)
 
         def done(fraction: float) -> None:
             progress("body", HEARING_SHARE + (0.9 - HEARING_SHARE) * fraction)
@@ -185,7 +181,7 @@ class SemTalkGenerator:
         place = trans[0].cpu().numpy().astype(np.float64)
         scores = windows.frame_scores(windows.meaning(pieces), frames)[0].cpu().numpy()
         return mended(
-            first_frames(found, frames), place[:frames], skeleton, self._options.body, request.in_place
+            first_frames(found, frames), place[:frames], skeleton, self._options.body, request.options.in_place
         ), scores
 
     def _line(self, request: Request, progress: Progress) -> SpeechFeatures:
@@ -231,9 +227,10 @@ def first_frames(found: DecodedMotion, frames: int) -> DecodedMotion:
 
 
 def emphasis_of(request: Request, frames: int) -> Floats:
-    """(T,) what the request's emphasis adds to the gate's logit for meaning, at 30 frames a second."""
+    """(T,) what the emphasis in the request's plan adds to the gate's logit for meaning, at 30 frames a second."""
     out = np.zeros(frames, dtype=np.float32)
-    for start, end, amount in request.emphasis:
+    stretches = () if request.plan.emphasis is None else request.plan.emphasis.stretches
+    for start, end, amount in stretches:
         out[max(0, round(start * RATE)) : max(0, round(end * RATE))] = EMPHASIS_LOGITS * amount
     return out
 

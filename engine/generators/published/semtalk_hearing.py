@@ -24,9 +24,9 @@ from engine.speech.types import SAMPLE_RATE, Speech
 
 Floats = NDArray[np.float32]
 
-SLOWED_RATE = 22050
+SLOWED_RATE = 22050  # Hz, the release's fault (docs/sources/semtalk.md, section 4.1)
 MEL_HOP = SAMPLE_RATE // FRAME_RATE
-BEAT_HOP, BEAT_FRAME = 512, 1024
+BEAT_HOP, BEAT_FRAME = 512, 1024  # samples (docs/sources/semtalk.md, section 4.2)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from addon.client.take_file import arkit_names
-from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS, REST
 from addon.takes.apply import apply_take
-from tests.support.addon_clips import add_face, expected_joints, lively_take, seen_joints, snapshot
+from tests.support.addon_clips import expected_joints, lively_take, seen_joints, snapshot
 from tests.support.fbx_reader import read_back
 from tests.support.rigs import model_space_rig
 
@@ -23,14 +22,6 @@ BONES = ["root", *JOINTS]
 MM = 1e-3
 FRAMES = 100
 START = 3
-
-
-@pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    return armature
 
 
 def job(path: Path, frames: range, **more: object) -> dict:

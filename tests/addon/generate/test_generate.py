@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from tests.places import DEMO, needs_engine
+from tests.places import LINE, needs_engine
 from tests.support.faults import begun, one_by_one
 
 pytestmark = needs_engine
@@ -20,7 +20,7 @@ def scene(addon):
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 24, 1.0
     bpy.ops.cospeech.add_character()
-    scene.cospeech.audio = str(DEMO)
+    scene.cospeech.audio = str(LINE)
     return scene
 
 
@@ -81,7 +81,7 @@ def test_grey_buttons_say_why(scene):
     scene.cospeech.audio = ""
     with pytest.raises(RuntimeError, match="Choose the audio"):
         bpy.ops.cospeech.generate()
-    scene.cospeech.audio = str(DEMO)
+    scene.cospeech.audio = str(LINE)
     scene.cospeech.character = None
     with pytest.raises(RuntimeError, match="Choose a character"):
         bpy.ops.cospeech.generate()
@@ -122,7 +122,7 @@ class _Plain:
 def test_loading_a_file_ends_the_job(scene):
     from addon.setup.engine import SESSION
 
-    job = SESSION.start("generate", {"options": {"audio": str(DEMO)}})
+    job = SESSION.start("generate", {"options": {"audio": str(LINE)}})
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     assert SESSION.job is None
     assert not job.folder.exists()

@@ -22,7 +22,6 @@ from tests.support.regenerate_shot import (
     everything,
     inside,
     keys_at,
-    make_shot,
     mia,
     outside,
     pin,
@@ -41,12 +40,6 @@ def weights(tmp_path_factory) -> Path:
     return write_weights("emage", tmp_path_factory.mktemp("weights") / "emage áudio")
 
 
-@pytest.fixture(scope="module")
-def shots(addon, weights, tmp_path_factory) -> dict[str, Path]:
-    """Saved files with a take of the demo line, one of each generator."""
-    return {"default": make_shot(tmp_path_factory.mktemp("default"))}
-
-
 @pytest.fixture
 def preferences(addon, weights):
     """The add-on's preferences with the folder set, as where it is installed."""
@@ -59,9 +52,9 @@ def preferences(addon, weights):
 
 
 @pytest.fixture(scope="module")
-def emage_shot(shots, weights, tmp_path_factory) -> Path:
+def emage_shot(shot, weights, tmp_path_factory) -> Path:
     """A saved file whose take is by EMAGE, beside the default one."""
-    bpy.ops.wm.open_mainfile(filepath=str(shots["default"]))
+    bpy.ops.wm.open_mainfile(filepath=str(shot))
     entry = bpy.context.preferences.addons.new()
     entry.module = BASE_PACKAGE
     entry.preferences.emage_weights = str(weights)
@@ -75,9 +68,9 @@ def emage_shot(shots, weights, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def scene(shots, preferences):
+def scene(shot, preferences):
     """The default's take, with EMAGE chosen."""
-    bpy.ops.wm.open_mainfile(filepath=str(shots["default"]))
+    bpy.ops.wm.open_mainfile(filepath=str(shot))
     bpy.context.scene.cospeech.generator = "emage"
     return bpy.context.scene
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 import pytest
 
@@ -11,17 +9,11 @@ from addon.setup.engine import BASE_PACKAGE
 from addon.setup.weights_ops import FINDING
 from addon.takes.apply import action_meta
 from tests.places import needs_engine
-from tests.support.regenerate_shot import everything, make_shot, outside, pin, regenerate, take
+from tests.support.regenerate_shot import everything, outside, pin, regenerate, take
 from tests.support.small_weights import write_weights
 
 SYSTEMS = {"semtalk": "SemTalk", "semges": "SemGes"}
 pytestmark = needs_engine
-
-
-@pytest.fixture(scope="module")
-def shot(addon, tmp_path_factory) -> Path:
-    """A saved file with a take of the demo line by the default generator."""
-    return make_shot(tmp_path_factory.mktemp("shot"))
 
 
 @pytest.fixture(params=SYSTEMS)

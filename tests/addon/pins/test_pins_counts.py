@@ -12,21 +12,17 @@ from addon.pins import counts as counts_module
 from addon.pins import menus
 from addon.pins.collect import collect
 from addon.pins.counts import COUNTS, Count, Counts, count_text
-from addon.rig.armature import create_armature
 from addon.takes.apply import apply_take
 from addon.takes.span import take_span
-from tests.support.addon_clips import add_face, curves_of, lively_take, pose
+from tests.support.addon_clips import curves_of, lively_take, pose
 
 FRAMES = 30
 
 
 @pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    apply_take(bpy.context, armature, lively_take(FRAMES, 24.0), start_frame=1)
-    return armature
+def mia(mia):
+    apply_take(bpy.context, mia, lively_take(FRAMES, 24.0), start_frame=1)
+    return mia
 
 
 def test_texts():

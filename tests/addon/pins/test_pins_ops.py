@@ -17,7 +17,7 @@ from addon.rig.skeleton import JOINTS, REST
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.span import take_span
-from tests.support.addon_clips import action_hash, add_face, curves_of, key_values, lively_take, pose, snapshot
+from tests.support.addon_clips import action_hash, curves_of, key_values, lively_take, pose, snapshot
 from tests.support.rigs import model_space_rig
 
 FRAMES, START = 40, 11
@@ -26,14 +26,11 @@ EXTREME = 1
 
 
 @pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    apply_take(bpy.context, armature, lively_take(FRAMES, 24.0), start_frame=START)
+def mia(mia, blank):
+    apply_take(bpy.context, mia, lively_take(FRAMES, 24.0), start_frame=START)
     blank.frame_set(20)
-    pose(armature)
-    return armature
+    pose(mia)
+    return mia
 
 
 def found(armature):

@@ -17,7 +17,7 @@ from addon.takes.curves import read_curves
 from addon.takes.span import take_span
 from engine.body.skeleton import default_skeleton
 from engine.hints.types import REACHING
-from tests.support.addon_clips import add_face, lively_take, snapshot
+from tests.support.addon_clips import lively_take, snapshot
 from tests.support.rigs import model_space_rig
 
 FRAMES, START = 12, 5
@@ -25,12 +25,9 @@ PLACED = Matrix.LocRotScale((1.0, -2.0, 0.3), Matrix.Rotation(0.7, 3, "Z") @ Mat
 
 
 @pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    apply_take(bpy.context, armature, lively_take(FRAMES, 24.0), start_frame=START)
-    return armature
+def mia(mia):
+    apply_take(bpy.context, mia, lively_take(FRAMES, 24.0), start_frame=START)
+    return mia
 
 
 def empty(name: str, parent=None) -> bpy.types.Object:

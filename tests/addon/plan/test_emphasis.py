@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 import pytest
 
@@ -18,21 +16,15 @@ from addon.takes.apply import action_meta
 from addon.takes.chained import merged_plan
 from addon.takes.meaning import SHOWN, word_emphasis, word_scores, word_title
 from tests.places import needs_engine
-from tests.support.regenerate_shot import FIRST, LAST, everything, make_shot, mia, regenerate, take, window
+from tests.support.regenerate_shot import FIRST, LAST, everything, mia, regenerate, take, window
 from tests.support.small_weights import write_weights
 
 pytestmark = needs_engine
 
 
-@pytest.fixture(scope="module")
-def saved(addon, tmp_path_factory) -> Path:
-    """A saved file with a take of the demo line by the default generator."""
-    return make_shot(tmp_path_factory.mktemp("shot"))
-
-
 @pytest.fixture
-def group(saved):
-    bpy.ops.wm.open_mainfile(filepath=str(saved))
+def group(shot):
+    bpy.ops.wm.open_mainfile(filepath=str(shot))
     return take().cospeech_plan
 
 

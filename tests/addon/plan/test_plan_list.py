@@ -15,9 +15,8 @@ from addon.plan.changes import plan_edits, seconds_of, sync, word_at, word_times
 from addon.plan.lexemes import label_of, lexeme_of, lexemes
 from addon.plan.markers import moved_markers
 from addon.plan.stale import stale_reasons, stale_text
-from addon.rig.armature import create_armature
 from addon.takes.apply import action_meta, apply_take
-from tests.support.addon_clips import add_face, curves_of, lively_take
+from tests.support.addon_clips import curves_of, lively_take
 
 FPS = 24.0
 START = 11
@@ -53,12 +52,9 @@ def planned_take(frames: int = 96, options: dict[str, object] | None = None) -> 
 
 
 @pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
+def mia(mia, blank):
     blank.cospeech.seed = 7
-    return armature
+    return mia
 
 
 @pytest.fixture

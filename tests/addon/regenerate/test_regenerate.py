@@ -29,12 +29,6 @@ from tests.support.regenerate_shot import (
 )
 
 
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
-
-
 def test_a_window_changes_and_nothing_outside_of_it_does(scene):
     scene.frame_set(33)
     before, within, look = outside(), inside(), snapshot()
@@ -252,11 +246,11 @@ def test_a_hand_reaches_its_target_and_one_out_of_reach_is_told_in_mm(scene):
 
 
 def test_a_take_made_anew_as_a_whole_is_named_with_its_seed_unless_it_was_renamed(scene):
-    assert take().name == "Mia_demo_0"
+    assert take().name == "Mia_demo_start_0"
     scene.cospeech.style = "excited"
     regenerate(range="TAKE", seed=7)
     meta = action_meta(take())
-    assert (take().name, meta["provenance"]["seed"]) == ("Mia_demo_7", 7)
+    assert (take().name, meta["provenance"]["seed"]) == ("Mia_demo_start_7", 7)
     assert meta["provenance"]["options"]["style"] == "excited"
     take().name = "Final"
     regenerate(range="TAKE")

@@ -15,7 +15,7 @@ from addon.scene import by_uid
 from addon.setup.engine import SESSION
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path
-from tests.places import DEMO
+from tests.places import LINE
 from tests.support.addon_clips import curves_of, snapshot
 from tests.support.regenerate_shot import (
     FIRST,
@@ -30,12 +30,6 @@ from tests.support.regenerate_shot import (
     take,
     window,
 )
-
-
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
 
 
 def test_what_is_in_the_way_is_a_sentence_and_changes_nothing(scene, tmp_path):
@@ -67,7 +61,7 @@ def test_grey_buttons_say_why(scene, tmp_path):
     take()["cospeech"] = json.dumps(meta)
     with pytest.raises(RuntimeError, match=r"The take's audio gone.wav is gone; choose it again as Audio"):
         bpy.ops.cospeech.regenerate()
-    shutil.copyfile(DEMO, tmp_path / "gone.wav")
+    shutil.copyfile(LINE, tmp_path / "gone.wav")
     assert bpy.ops.cospeech.regenerate.poll()
     take()["cospeech"] = kept
     scene.cospeech.audio = str(line)

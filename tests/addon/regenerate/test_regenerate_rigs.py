@@ -12,15 +12,9 @@ from addon.takes.apply import take_meta
 from addon.takes.curves import read_curves
 from addon.takes.keys import bone_path
 from addon.takes.span import take_span
-from tests.places import DEMO
+from tests.places import LINE
 from tests.support.addon_clips import curves_of
 from tests.support.regenerate_shot import FIRST, LAST, keys_at, make_shot, mia, outside, regenerate, take, toes
-
-
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
 
 
 @pytest.mark.parametrize(
@@ -61,16 +55,16 @@ def test_a_listener_stays_a_listener_and_another_line_is_another_line(scene, tmp
     from addon.client.provenance import Provenance
     from addon.takes.line import LineError, find_line, is_of_line
 
-    made = {"audio": DEMO.name, "options": {"audio": str(DEMO), "role": "listen"}}
+    made = {"audio": LINE.name, "options": {"audio": str(LINE), "role": "listen"}}
     assert find_line(scene, Provenance(made)).role == "listen"
-    assert find_line(scene, Provenance(made)).transcript == DEMO.with_suffix(".txt")
+    assert find_line(scene, Provenance(made)).transcript == LINE.with_suffix(".txt")
     assert find_line(scene, Provenance({"options": {"role": "idle", "audio": ""}})).audio is None
-    assert find_line(scene, Provenance()).audio == DEMO
-    moved = {"audio": DEMO.name, "options": {"audio": f"C:\\elsewhere\\{DEMO.name}"}}
-    assert find_line(scene, Provenance(moved)).audio == DEMO  # the shot lies on another machine now
+    assert find_line(scene, Provenance()).audio == LINE
+    moved = {"audio": LINE.name, "options": {"audio": f"C:\\elsewhere\\{LINE.name}"}}
+    assert find_line(scene, Provenance(moved)).audio == LINE  # the shot lies on another machine now
     assert is_of_line(scene, take())
     scene.cospeech.audio = str(tmp_path / "other.wav")
     assert not is_of_line(scene, take())
-    assert find_line(scene, take_meta(take()).provenance).audio == DEMO
+    assert find_line(scene, take_meta(take()).provenance).audio == LINE
     with pytest.raises(LineError, match="does not say which audio it was made from"):
         find_line(scene, Provenance())

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import bpy
-import pytest
 
 from addon.regenerate.variations import place_among, variations_of
 from addon.takes.shelf import takes_of
 from tests.support.regenerate_shot import FIRST, LAST, changed, everything, mia, outside, regenerate, take
-
-
-@pytest.fixture
-def scene(shot):
-    bpy.ops.wm.open_mainfile(filepath=str(shot))
-    return bpy.context.scene
 
 
 def test_variations_lie_beside_the_take_and_differ_only_in_the_window(scene):

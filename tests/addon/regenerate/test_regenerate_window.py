@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addon.compat import KEY_FIELDS
 from addon.rig.armature import create_armature
 from addon.rig.convert import (
     axis_angle_to_quaternion,
@@ -23,23 +22,16 @@ from addon.takes.continuity import continue_quaternions
 from addon.takes.curves import read_curves
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.read import read_performance
-from addon.takes.rows import key_field
 from addon.takes.span import take_span
 from addon.takes.window import ARMATURE, Free, Window, write_window
+from tests.support import regenerate_shot
 from tests.support.addon_clips import add_face, curves_of, key_values, lively_take, wild_take
+from tests.support.regenerate_shot import keys_at
 
 FRAMES, START = 40, 11
 FIRST, END = 21, 31
 EVERYTHING = Free(np.ones(55, bool))
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
-
-
-@pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    return armature
 
 
 def take_on(armature, **asked):
@@ -54,17 +46,7 @@ def other(seed: int = 1, first: int = FIRST, end: int = END) -> Window:
 
 
 def everything(action, *, first: int = FIRST, end: int = END, inside: bool = False) -> dict[object, bytes]:
-    """All fields of the keys outside the window, or inside of it, as bytes."""
-    found = {}
-    for name, curve in curves_of(action).items():
-        frames = key_values(curve)[:, 0]
-        rows = ((frames >= first) & (frames < end)) == inside
-        found[name] = b"".join(key_field(curve, field, width)[rows].tobytes() for field, width in KEY_FIELDS)
-    return found
-
-
-def keys_at(action, frame: int) -> dict[object, bytes]:
-    return everything(action, first=frame, end=frame + 1, inside=True)
+    return regenerate_shot.everything(action, first=first, end=end, inside=inside)
 
 
 @pytest.mark.parametrize("order", ORDERS)

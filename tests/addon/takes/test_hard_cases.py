@@ -10,22 +10,13 @@ import pytest
 
 from addon.client.take_file import read_take, write_take
 from addon.generate.ops import COSPEECH_OT_generate
-from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise, warnings
 from addon.speech.strip import place_speech
 from addon.takes.apply import ApplyError, action_meta, apply_take
 from tests.places import DEMO
-from tests.support.addon_clips import add_face, lively_take, snapshot
+from tests.support.addon_clips import lively_take, snapshot
 
 FRAMES = 12
-
-
-@pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    return armature
 
 
 def keyed(armature):

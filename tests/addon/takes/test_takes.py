@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from addon.client.take_file import Take, TakeFileError, arkit_names, read_take, write_take
-from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import PART_JOINTS, PARTS
 from addon.takes.apply import ApplyError, action_meta, apply_take, take_name
@@ -15,7 +14,6 @@ from addon.takes.keys import bone_path, shape_path
 from addon.takes.shelf import takes_of
 from tests.support.addon_clips import (
     action_hash,
-    add_face,
     curves_of,
     expected_joints,
     key_values,
@@ -26,14 +24,6 @@ from tests.support.addon_clips import (
 )
 
 GENERATED = 5
-
-
-@pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    return armature
 
 
 def test_a_take_is_one_action_with_two_slots_and_generated_keys(mia):

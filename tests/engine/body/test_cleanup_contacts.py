@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from engine.body.cleanup import clean, foot_lock, push_arms
+from engine.body.joints import ARMS_WITH_HANDS
 from engine.body.kinematics import two_bone_delta
 from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
 from engine.body.skeleton import default_skeleton
 from engine.body.solids import arm_samples, body_distance, hand_distance
 from engine.generators.life.body import base_motion
 from engine.generators.life.noise import rise_and_fall
-from engine.generators.life.postures import ARM_JOINTS, rest_posture, spine_rest
+from engine.generators.life.postures import rest_posture, spine_rest
 from engine.plan.types import GesturePlan
 
 SKELETON = default_skeleton()
@@ -24,14 +25,14 @@ def standing(name: str = "loose_front", frames: int = 120) -> tuple[np.ndarray, 
     pose = spine_rest()
     arms = rest_posture(name, False).arms
     for side in (0, 1):
-        pose[list(ARM_JOINTS[side])] = arms[side].reshape(18, 3)
+        pose[list(ARMS_WITH_HANDS[side])] = arms[side].reshape(18, 3)
     local = axis_angle_to_matrix(np.tile(pose, (frames, 1, 1)))
     return local, np.tile([0.0, SKELETON.standing_height, 0.0], (frames, 1))
 
 
 def reach(local: np.ndarray, trans: np.ndarray, side: int, offset: tuple[float, float, float]) -> np.ndarray:
     """The arm carried by ``offset`` and back in the middle of the clip, hand orientation kept in the world."""
-    shoulder, elbow, wrist = ARM_JOINTS[side][:3]
+    shoulder, elbow, wrist = ARMS_WITH_HANDS[side][:3]
     points, world = SKELETON.forward_matrices(local, trans)
     push = rise_and_fall(np.arange(len(local)) / FPS, 1.0, 1.6, 0.5, 2.8)[:, None] * np.array(offset)
     s, e, w = points[:, shoulder], points[:, elbow], points[:, wrist]
@@ -101,9 +102,9 @@ def test_a_hand_inside_the_body_is_pushed_out_smoothly(side: int, offset: tuple[
     changed = (out != wrong).any(axis=(2, 3))
     assert not changed[:25].any()
     assert not changed[-25:].any()
-    other = [joint for joint in range(55) if joint not in ARM_JOINTS[side][:3]]
+    other = [joint for joint in range(55) if joint not in ARMS_WITH_HANDS[side][:3]]
     assert not changed[:, other].any()
-    before, after = (SKELETON.forward_matrices(x, trans)[1][:, ARM_JOINTS[side][2]] for x in (wrong, out))
+    before, after = (SKELETON.forward_matrices(x, trans)[1][:, ARMS_WITH_HANDS[side][2]] for x in (wrong, out))
     assert np.degrees(geodesic_angle(before, after)).max() < 0.01  # the hand keeps its orientation
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from engine.body.curves import soft_clamp
 from engine.body.kinematics import (
     hinge_limb,
     look_frame,
@@ -17,7 +18,7 @@ from engine.body.kinematics import (
     swing_twist,
     two_bone_delta,
 )
-from engine.body.limits import joint_limits, limit_rotations, soft_clamp
+from engine.body.limits import joint_limits, limit_rotations
 from engine.body.rotations import axis_angle_to_matrix, geodesic_angle, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from tests.places import CORPUS

@@ -6,10 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.body.joints import ARMS_WITH_HANDS
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.clearance import ALLOWED_M, arm_capsules, penetration, segment_gap
-from engine.generators.life.postures import ARM_JOINTS, _solve_arm, arm_table, rest_posture, spine_rest
+from engine.generators.life.postures import _solve_arm, arm_table, rest_posture, spine_rest
 from tests.support.regen import base
 
 SKELETON = default_skeleton()
@@ -31,7 +32,7 @@ def test_the_gap_of_two_segments_is_the_least_over_both(p, q, r, s) -> None:
 
 def test_a_capsule_arm_is_as_long_as_the_arm() -> None:
     points, _ = SKELETON.forward(np.zeros((1, 55, 3)), np.zeros((1, 3)))
-    limb = arm_capsules(SKELETON, points, 0)
+    limb = arm_capsules(points, 0)
     assert np.allclose(limb.ends[0, 1], points[0, 20])
     assert limb.hand.sum() == 19
     assert np.all(limb.radii > 0.0)
@@ -48,7 +49,7 @@ def posed(left: list[float], right: list[float]) -> np.ndarray:
             "palm": [0, -1, 0],
             "hand": "flat_soft",
         }
-        pose[list(ARM_JOINTS[side])] = _solve_arm(goal, side, False).reshape(18, 3)
+        pose[list(ARMS_WITH_HANDS[side])] = _solve_arm(goal, side, False).reshape(18, 3)
     return axis_angle_to_matrix(pose[None])
 
 
@@ -77,7 +78,7 @@ def test_every_rest_posture_is_clear() -> None:
             pose = spine_rest()
             posture = rest_posture(name, mirrored)
             for side in (0, 1):
-                pose[list(ARM_JOINTS[side])] = posture.arms[side].reshape(18, 3)
+                pose[list(ARMS_WITH_HANDS[side])] = posture.arms[side].reshape(18, 3)
             local = axis_angle_to_matrix(pose[None])
             assert penetration(local, np.zeros((1, 3)), SKELETON)[0] <= ALLOWED_M, name
 

@@ -11,18 +11,15 @@ from scipy.spatial.transform import Rotation
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import (
     FEET,
-    changed_bytes_outside,
-    diversity,
     foot_slide,
     hand_tracks,
     low_passed,
     mean_jerk,
     planted_feet,
     rotation_error_degrees,
-    target_residuals,
-    velocity_steps,
 )
 from engine.hints.types import Target
+from tests.bench.pin_metrics import changed_bytes_outside, diversity, target_residuals, velocity_steps
 
 FPS = 60.0
 

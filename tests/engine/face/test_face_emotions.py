@@ -11,9 +11,9 @@ from engine.body.skeleton import ASSETS
 from engine.errors import CospeechError
 from engine.face.curves import face_curves
 from engine.face.emotions import NEUTRAL, emotions, find_emotion
-from engine.face.lips import column, lip_on_teeth, lips_closed, pair
-from engine.take.make import TakeOptions
-from tests.support.face_speech import frames, phones_of, plan_of, speech_of
+from engine.face.lips import column, pair
+from engine.take.options import TakeOptions
+from tests.support.face_speech import frames, lip_on_teeth, lips_closed, phones_of, plan_of, speech_of
 
 PHONES = phones_of([("M", 0.07), ("AA", 0.14), ("F", 0.08), ("IY", 0.12), ("B", 0.07), ("UW", 0.16), ("V", 0.07)] * 3)
 FELT = [name for name in emotions() if name != NEUTRAL]

@@ -21,7 +21,7 @@ from engine.face.expressions import (
     with_expressions,
 )
 from engine.hints.types import Hints
-from engine.take.make import TakeOptions
+from engine.take.options import TakeOptions
 from tests.support.small_smplx import COUNT, NAME, small_arrays
 
 WIDER = 1.08  # the model's face against our mannequin's

@@ -16,11 +16,11 @@ from engine.body.motion import arkit_names
 from engine.errors import CospeechError
 from engine.face.coarticulation import covered
 from engine.face.curves import face_curves
-from engine.face.lips import OPEN, column, lip_gap, lip_on_teeth, lips_closed, pair
+from engine.face.lips import column, lip_gap, pair
 from engine.face.visemes import viseme_table
 from engine.speech.types import VOWELS, Phone
 from tests.places import SHARED
-from tests.support.face_speech import frames, phones_of, plan_of, speech_of
+from tests.support.face_speech import OPEN, frames, lip_on_teeth, lips_closed, phones_of, plan_of, speech_of
 
 RATES = (24.0, 24000.0 / 1001.0, 25.0, 30.0, 60.0)
 CONSONANTS = ("M", "B", "P", "F", "V", "T", "S", "SH", "W", "K", "L", "R", "TH", "HH")

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from engine.face.curves import face_curves
 from engine.face.eyes import EYE_CHANNELS, eye_channels
-from engine.face.lips import column, lips_closed, pair
+from engine.face.lips import column, pair
 from engine.plan.types import Event
-from tests.support.face_speech import frames, phones_of, plan_of, speech_of
+from tests.support.face_speech import frames, lips_closed, phones_of, plan_of, speech_of
 
 QUIET = speech_of(phones_of([("AA", 0.1)]), seconds=6.0)
 

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.body.skeleton import default_skeleton
-from engine.evaluation.metrics import hand_tracks, mean_jerk, velocity_steps
-from engine.evaluation.minimum_jerk import reference
+from engine.evaluation.metrics import hand_tracks, mean_jerk
 from engine.hints import Hints, HintsError, satisfy
 from engine.hints.channels import turned
+from tests.bench.minimum_jerk import reference
+from tests.bench.pin_metrics import velocity_steps
 from tests.support.hints_takes import check_exact, real_take, same_bytes, small_take
 
 FRAMES = 40

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.evaluation.minimum_jerk import minimum_jerk as discrete
 from engine.hints.spline import Knots, correction, minimum_jerk
+from tests.bench.minimum_jerk import minimum_jerk as discrete
 
 
 def test_it_is_the_curve_of_least_jerk() -> None:

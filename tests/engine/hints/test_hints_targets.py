@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from engine.body.motion import Motion
 from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
 from engine.body.skeleton import default_skeleton
-from engine.evaluation.metrics import hand_tracks, target_residuals, velocity_steps
+from engine.evaluation.metrics import hand_tracks
 from engine.hints import Hints, Target, satisfy
 from engine.hints.limbs import LIMBS
+from tests.bench.pin_metrics import target_residuals, velocity_steps
 from tests.support.hints_takes import check_exact, real_take, small_take
 
 SKELETON = default_skeleton()

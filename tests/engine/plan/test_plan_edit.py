@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from engine.errors import CospeechError
 from engine.generators.default import DefaultGenerator
 from engine.generators.gestures.authored import Repertoire
-from engine.generators.gestures.choice import known_classes
 from engine.hints import Hints
 from engine.plan.edit import affected_window, edit_plan
 from engine.plan.lexemes import LEXEMES_FILE, lexemes, write_lexemes
@@ -21,6 +20,7 @@ from engine.plan.links import USER, class_times, linked
 from engine.plan.planner import plan_gestures
 from engine.plan.retime import retimed
 from engine.take.make import hear
+from tests.support.gesture_classes import known_classes
 from tests.support.plan_speech import say
 from tests.support.regen import OPTIONS, apex_of, base, line, plan_of, regenerated, silent_progress
 

@@ -16,16 +16,19 @@ from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError
 from engine.hints import Hints, save_hints
-from engine.plan.emphasis import IDS, emphasised, tone_of
+from engine.plan.emphasis import IDS, emphasised
+from engine.plan.emphasis_record import amounts_of
 from engine.plan.emphasis_undo import unemphasised
 from engine.plan.history import rewound, step_between
 from engine.plan.links import USER
 from engine.plan.planner import plan_gestures
 from engine.plan.revise import Parts, planned_anew
 from engine.plan.types import GesturePlan
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import TALK, build, say
+from tests.support.regen import OPTIONS, base, line
 
 SPEECH = say(TALK, 3)
 PLANS = {style: plan_gestures(SPEECH, style, 1.0, 4) for style in ("calm", "explain", "excited")}
@@ -54,7 +57,7 @@ def test_it_can_be_taken_back_and_changed_in_any_order(style, first, second):
     assert GesturePlan.from_dict(json.loads(json.dumps(made.to_dict()))) == made
     assert emphasised(made, one, SPEECH) == made
     other = emphasised(made, two, SPEECH)
-    assert tone_of(other).same(tone_of(emphasised(plan, two, SPEECH)))
+    assert amounts_of(other).same(amounts_of(emphasised(plan, two, SPEECH)))
     assert emphasised(other, (), SPEECH) == plan
     assert unemphasised(other) == plan
 
@@ -181,10 +184,8 @@ def replace_amount(stretch: tuple[float, float, float]) -> tuple[float, float, f
 
 
 @pytest.fixture(scope="module")
-def take(tmp_path_factory) -> tuple[TakeOptions, object, Motion]:
-    options = TakeOptions(audio=str(DEMO), transcript=str(TRANSCRIPT), fps=24.0, device="cpu")
-    speech = hear(options, lambda *_: None)
-    return options, speech, make_take(options, lambda *_: None, speech)
+def take() -> tuple[TakeOptions, object, Motion]:
+    return replace(OPTIONS, fps=24.0, device="cpu"), line(), base(fps=24.0)
 
 
 def again(take, base: Motion, tmp_path: Path, **asked) -> Motion:

@@ -17,7 +17,7 @@ from engine.plan.planner import plan_gestures
 from engine.plan.speakers import FACTORS, NOBODY, Speaker, bundled_speakers, find_speaker
 from engine.plan.tables import load_tables
 from engine.plan.types import GesturePlan
-from engine.take.make import TakeOptions
+from engine.take.options import TakeOptions
 from tests.support.plan_speech import TALK, say
 
 PRESETS = ("ines", "marlow", "tobias")

@@ -41,7 +41,8 @@ import torch
 from engine.models.checkpoints import load_emage
 from engine.models.emage import BODY
 from engine.models.emage_windows import choose_codes, infer, joined, line_frames
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from engine.plan.types import STYLES
 
 out, weights = Path(sys.argv[1]), sys.argv[2]

@@ -13,7 +13,8 @@ from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
 from engine.hints import Hints, load_hints, save_hints
 from engine.take.bridge import checked_windows, hints_for
-from engine.take.make import TakeOptions, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 
 FPS, FRAMES = 24.0, 120
 WINDOWS = ((0, 24), (60, 84))

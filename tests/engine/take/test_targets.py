@@ -15,7 +15,9 @@ from addon.client.take_file import Take, TakeFileError, read_take, write_take
 from engine.body.motion import Motion
 from engine.cli import app
 from engine.errors import CospeechError, TakeError
-from engine.take.make import TakeOptions, make_take, read_plan
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
+from engine.take.plan_file import read_plan
 from tests.places import DEMO
 
 

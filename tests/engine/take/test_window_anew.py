@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import ANKLES, TOES
 from engine.body.kinematics import rotation_y
-from engine.body.legs import ANKLES, SOFT_KNEE, TOES, leg_length
+from engine.body.legs import SOFT_KNEE, leg_length
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
@@ -25,6 +26,7 @@ from engine.plan.links import class_times, linked
 from engine.plan.types import Event, GesturePhrase, GesturePlan
 from engine.speech.load import silence
 from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from tests.support.regen import OPTIONS, base, line, plan_of, regenerated, silent_progress
 
 WINDOWS = ((0, 120), (60, 180), (200, 320), (330, 450), (552, 672))
@@ -250,7 +252,7 @@ def long_plan(seconds: float) -> GesturePlan:
 
 def test_a_window_of_a_long_line_costs_its_own_gestures_and_gives_the_same():
     plan, generator = long_plan(90.0), DefaultGenerator.bundled()
-    whole = Request(speech=silence(90.0), plan=plan, fps=30.0, seed=0)
+    whole = Request(silence(90.0), plan, TakeOptions(audio=""))
     take = replace(generator.generate(whole, lambda *_: None), plan=plan.to_dict())
     for start in (150, 1100, 1777, 2300):
         hints = Hints(base=take, window=(start, start + 120))

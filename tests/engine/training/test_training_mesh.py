@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,6 @@ from engine.models.rotation6d import axis_angle_to_6d, axis_angle_to_matrix, mat
 from engine.training.beat2 import read_clip, read_list, still_feet
 from engine.training.emage_vq import CodecLosses, GlobalLosses, codec_size, foot_lock, mesh_losses
 from engine.training.mesh import PartBody, mesh_note, model_places, rotation_vector, whole_pose
-from engine.training.sample_data import write_sample
 from tests.support.small_smplx import COUNT, HEAD, JAW, small_arrays, write_small
 
 PARTS = {"face": 1, "upper": 13, "hands": 30, "lower": 9}
@@ -218,10 +218,10 @@ class Sliding(torch.nn.Module):
         return self.out
 
 
-def test_contacts_come_from_the_users_feet(tmp_path, model):
-    write_sample(tmp_path, 1, lambda *_: None)
-    entry = read_list(tmp_path)[0]
-    ours, theirs = read_clip(tmp_path, entry), read_clip(tmp_path, entry, model_places(model))
+def test_contacts_come_from_the_users_feet(one_take, tmp_path, model):
+    data = shutil.copytree(one_take, tmp_path / "data", symlinks=True)
+    entry = read_list(data)[0]
+    ours, theirs = read_clip(data, entry), read_clip(data, entry, model_places(model))
     points = model_places(model)(theirs.poses, theirs.trans, theirs.betas, theirs.expressions)
     assert np.array_equal(theirs.contacts, still_feet(points))
     assert np.mean(ours.contacts == theirs.contacts) > 0.98  # its rest joints are ours
@@ -231,15 +231,14 @@ def test_contacts_come_from_the_users_feet(tmp_path, model):
     moving = still_feet(model_places(model)(slid.poses, slid.trans, slid.betas, slid.expressions))
     assert moving[:-1].mean() < 0.1
     assert (moving[-1] == 1.0).all()
-    (tmp_path / "footcontact").mkdir()
-    np.save(tmp_path / "footcontact" / f"{entry.name}.npy", np.zeros((len(theirs.poses), 4)))
-    assert not read_clip(tmp_path, entry, model_places(model)).contacts.any()
+    (data / "footcontact").mkdir()
+    np.save(data / "footcontact" / f"{entry.name}.npy", np.zeros((len(theirs.poses), 4)))
+    assert not read_clip(data, entry, model_places(model)).contacts.any()
 
 
-def test_the_command_trains_with_a_model_and_says_so(tmp_path):
-    folder, data = write_small(tmp_path / "model"), tmp_path / "data"
-    write_sample(data, 1, lambda *_: None)
-    words = ["train", "emage-vq", "--data", str(data), "--part", "face", "--steps", "2", "--batch", "2"]
+def test_the_command_trains_with_a_model_and_says_so(one_take, tmp_path):
+    folder = write_small(tmp_path / "model")
+    words = ["train", "emage-vq", "--data", str(one_take), "--part", "face", "--steps", "2", "--batch", "2"]
     words += ["--latent", "16", "--out"]
     done = CliRunner().invoke(app, [*words, str(tmp_path / "with"), "--smplx", str(folder)], catch_exceptions=False)
     assert f"on: {COUNT} vertices" in done.output
@@ -250,11 +249,10 @@ def test_the_command_trains_with_a_model_and_says_so(tmp_path):
     assert "are off" in mesh_note(None)
 
 
-def test_the_same_command_gives_the_same_weights_cut_or_not(tmp_path):
+def test_the_same_command_gives_the_same_weights_cut_or_not(one_take, tmp_path):
     """First weights follow from the seed too, and a mesh changes nothing about resuming."""
-    folder, data = write_small(tmp_path / "model"), tmp_path / "data"
-    write_sample(data, 1, lambda *_: None)
-    words = ["train", "emage-vq", "--data", str(data), "--part", "hands", "--batch", "2", "--latent", "16"]
+    folder = write_small(tmp_path / "model")
+    words = ["train", "emage-vq", "--data", str(one_take), "--part", "hands", "--batch", "2", "--latent", "16"]
     words += ["--smplx", str(folder), "--steps"]
     for steps, out in (("3", "whole"), ("2", "cut"), ("3", "cut"), ("3", "other seed")):
         seed = "5" if out == "other seed" else "222"

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from engine.body.motion import Motion
-from engine.cli import app
 from engine.errors import CospeechError
 from engine.models.codecs import Quantized
 from engine.models.semges import SemgesOutput
 from engine.models.semges_checkpoints import load_semges
 from engine.models.semges_codec import SemgesCodec, SemgesCodecSize
 from engine.training.beat2_text import semantic_scores, word_intervals
-from engine.training.sample_data import write_sample
 from engine.training.semges_losses import PUBLISHED_FAULTS, SemgesFaults, codec_losses, latent_losses
+from tests.support.commands import run
 from tests.support.small_semges import HUBERT
 from tests.support.small_semtalk import small_hubert
 
@@ -27,30 +24,17 @@ NAME = "2_sample_0_1_1"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("beat2")
-    write_sample(made, 2, lambda *_: None)
-    return made
-
-
-def run(*words: str) -> list[dict[str, object]]:
-    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
-
-
-@pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
+def trained(beat2, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
     """Codecs and second stage after a few steps, and what the commands said."""
     out = tmp_path_factory.mktemp("run")
     small_hubert(out / "hubert", HUBERT)
     small = ("--batch", "16", "--seed", "1")
     said = run(
-        "train", "semges-vq", "--data", folder, "--out", out / "vq", "--steps", "60", "--rate", "2e-3",
+        "train", "semges-vq", "--data", beat2, "--out", out / "vq", "--steps", "60", "--rate", "2e-3",
         "--width", "16", "--codes", "16", *small,
     )  # fmt: skip
     said += run(
-        "train", "semges", "--data", folder, "--codecs", out / "vq", "--hubert", out / "hubert", "--out", out / "net",
+        "train", "semges", "--data", beat2, "--codecs", out / "vq", "--hubert", out / "hubert", "--out", out / "net",
         "--steps", "40", "--width", "32", "--blocks", "1", "--rate", "2e-3", *small,
     )  # fmt: skip
     return out, said
@@ -66,10 +50,10 @@ def test_losses_fall_and_a_release_is_written(trained):
     assert models.words.row("hello") >= 4
 
 
-def test_the_same_command_gives_the_same_weights(folder, tmp_path):
+def test_the_same_command_gives_the_same_weights(beat2, tmp_path):
     for name in ("first", "second"):
         run(
-            "train", "semges-vq", "--data", folder, "--out", tmp_path / name, "--part", "body", "--steps", "3",
+            "train", "semges-vq", "--data", beat2, "--out", tmp_path / name, "--part", "body", "--steps", "3",
             "--batch", "4", "--width", "16", "--codes", "16",
         )  # fmt: skip
     first, second = (tmp_path / name / "body/last/model.safetensors" for name in ("first", "second"))
@@ -85,11 +69,11 @@ def test_the_release_performs(trained, tmp_path):
     assert np.ptp(motion.poses[:, 17], axis=0).max() > 0.01
 
 
-def test_words_and_labels_of_a_sample_take(folder):
-    intervals = word_intervals(folder, NAME)
+def test_words_and_labels_of_a_sample_take(beat2):
+    intervals = word_intervals(beat2, NAME)
     assert intervals[0][0] == 0.0
     assert {"hello", ""} <= {mark for _, _, mark in intervals}
-    scores = semantic_scores(folder, NAME, 400)
+    scores = semantic_scores(beat2, NAME, 400)
     assert set(np.unique(scores)) <= {np.float32(0.0), np.float32(0.1), np.float32(0.8)}
     assert 0.0 < scores.mean() < 0.8
 

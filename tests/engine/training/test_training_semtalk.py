@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from engine.body.motion import Motion
-from engine.cli import app
 from engine.errors import CospeechError
 from engine.generators.published.semtalk_folder import load_release
 from engine.generators.published.semtalk_hearing import MENDED
@@ -19,33 +16,20 @@ from engine.models.semtalk import SemTalkBase
 from engine.models.semtalk_body import PARTS
 from engine.models.semtalk_checkpoints import load_codecs
 from engine.training.emage_data import read_data
-from engine.training.sample_data import write_sample
 from engine.training.semtalk import NetworkTask, hidden_share, network_size, read_semtalk
 from engine.training.semtalk_losses import SemTalkBatch, base_losses, level_losses
+from tests.support.commands import run
 from tests.support.small_semtalk import small_clip, small_hubert
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    made = tmp_path_factory.mktemp("beat2")
-    write_sample(made, 2, lambda *_: None)
-    return made
-
-
-def run(*words: object) -> list[dict[str, object]]:
-    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
-
-
-@pytest.fixture(scope="module")
-def trained(folder, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
+def trained(one_take, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
     """Codecs and networks after a few steps, and what the commands said."""
     out = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     small_hubert(out / "hubert")
     small_clip(out / "clip")
-    small = ("--data", folder, "--batch", "4", "--seed", "1")
+    small = ("--data", one_take, "--batch", "4", "--seed", "1")
     said = run(
         "train", "semtalk-rvq", *small, "--out", out / "rvq", "--steps", "40", "--rate", "3e-3", "--width", "16",
         "--codes", "16",
@@ -80,8 +64,8 @@ def test_the_release_performs(trained, tmp_path):
     assert np.ptp(motion.poses[:, 17], axis=0).max() > 0.01
 
 
-def test_a_resumed_codec_is_the_same_to_the_bit(folder, tmp_path):
-    small = ("--data", folder, "--batch", "4", "--seed", "1", "--part", "face", "--width", "8", "--codes", "8")
+def test_a_resumed_codec_is_the_same_to_the_bit(one_take, tmp_path):
+    small = ("--data", one_take, "--batch", "4", "--seed", "1", "--part", "face", "--width", "8", "--codes", "8")
     run("train", "semtalk-rvq", *small, "--out", tmp_path / "whole", "--steps", "6")
     run("train", "semtalk-rvq", *small, "--out", tmp_path / "cut", "--steps", "3")
     run("train", "semtalk-rvq", *small, "--out", tmp_path / "cut", "--steps", "6")
@@ -93,10 +77,10 @@ def test_the_mask_grows_and_then_stays():
     assert [hidden_share(epoch) for epoch in (0.0, 130.0, 200.0)] == pytest.approx([0.05, 0.35875, 0.35875])
 
 
-def test_without_speech_all_levels_count_and_as_published_the_finest_alone(trained, folder):
+def test_without_speech_all_levels_count_and_as_published_the_finest_alone(trained, one_take):
     out, _ = trained
-    data, codecs = read_data(folder, "train"), load_codecs(out / "rvq")
-    heard = read_semtalk(folder, data, lambda wave: np.zeros(((len(wave) - 80) // 320, 24), np.float32), MENDED)
+    data, codecs = read_data(one_take, "train"), load_codecs(out / "rvq")
+    heard = read_semtalk(one_take, data, lambda wave: np.zeros(((len(wave) - 80) // 320, 24), np.float32), MENDED)
     torch.manual_seed(0)
     model = SemTalkBase(network_size(codecs, heard, data.speakers, 32, 1)).eval()
     rows = NetworkTask(model, data, heard, codecs, 4).batch(np.arange(2), 0)
@@ -117,14 +101,14 @@ def test_without_speech_all_levels_count_and_as_published_the_finest_alone(train
     assert set(mended) == set(published)
 
 
-def test_what_is_missing_is_a_sentence(folder, trained, tmp_path):
+def test_what_is_missing_is_a_sentence(one_take, trained, tmp_path):
     out, _ = trained
     with pytest.raises(CospeechError, match="semtalk-base"):
         run(
-            "train", "semtalk-sparse", "--data", folder, "--codecs", out / "rvq", "--hubert", out / "hubert", "--clip",
-            out / "clip", "--base", tmp_path, "--out", tmp_path,
+            "train", "semtalk-sparse", "--data", one_take, "--codecs", out / "rvq", "--hubert", out / "hubert",
+            "--clip", out / "clip", "--base", tmp_path, "--out", tmp_path,
         )  # fmt: skip
     with pytest.raises(CospeechError, match="the codec of the face"):
         load_codecs(tmp_path)
     with pytest.raises(CospeechError, match="no part 'feet'"):
-        run("train", "semtalk-rvq", "--data", folder, "--out", tmp_path, "--part", "feet")
+        run("train", "semtalk-rvq", "--data", one_take, "--out", tmp_path, "--part", "feet")

@@ -6,7 +6,8 @@ import numpy as np
 
 from addon.paths import root
 from addon.rig.mannequin.data import load, names_of_shapes
-from addon.rig.mannequin.landmarks import FILE, FLIP, make
+from addon.rig.mannequin.landmarks import FILE, make
+from addon.rig.mannequin.mesh import FLIP
 
 # each landmark's partner on the other side, in SMPL-X's order
 PARTNER = [

@@ -9,6 +9,7 @@ from addon.rig.mannequin import build_mannequin, data, head_form, make
 from addon.rig.mannequin.looks import PLAIN, looks, thick
 from addon.rig.skeleton import JOINTS
 from addon.speakers.presets import bundled
+from tests.support.mannequin_points import shaped
 
 MM = 1e-3
 FLIP = np.array([-1.0, 1.0, 1.0])
@@ -26,7 +27,7 @@ def made() -> dict[str, np.ndarray]:
 
 def lip_gap(figure: data.Mannequin, **amounts: float) -> np.ndarray:
     """(13,) distance of the lips' meeting line, from the middle to the corner, metres."""
-    points = figure.shaped(**amounts)[figure.lips]
+    points = shaped(figure, **amounts)[figure.lips]
     return np.linalg.norm(points - points[::-1], axis=1)[: len(points) // 2 + 1]
 
 
@@ -71,7 +72,7 @@ def test_left_and_right_mirror_each_other(figure):
         other = name.replace("Left", "Right") if "Left" in name else name.replace("Right", "Left")
         if name in ("mouthLeft", "mouthRight", "jawLeft", "jawRight"):
             other = {"mouthLeft": "mouthRight", "jawLeft": "jawRight"}.get(name, other)
-        a, b = figure.shaped(**{name: 1.0}), figure.shaped(**{other: 1.0})
+        a, b = shaped(figure, **{name: 1.0}), shaped(figure, **{other: 1.0})
         np.testing.assert_allclose(a[figure.mirror], b * FLIP, atol=5e-6, err_msg=name)
 
 
@@ -124,14 +125,14 @@ def test_blink_shuts_the_lids_in_front_of_the_eyeball(figure):
     eye = head_form.EYE
     n = len(figure.lids)
     for amount in (0.0, 0.25, 0.5, 0.75, 1.0):
-        rim = figure.shaped(eyeBlinkLeft=amount)[figure.lids]
+        rim = shaped(figure, eyeBlinkLeft=amount)[figure.lids]
         assert np.linalg.norm(rim - eye, axis=1).min() > head_form.EYEBALL - 0.1 * MM
     # the rim runs around the eye: a vertex of the upper lid faces the one of the lower lid at the same place along it
     k = (np.arange(n) + 3) % n
     place = np.argsort(k)
     upper, lower = rim[place[1 : n // 2]], rim[place[: n // 2 : -1]]
     assert np.linalg.norm(upper - lower, axis=1).max() < 0.2 * MM
-    opened = figure.shaped()[figure.lids]
+    opened = shaped(figure)[figure.lids]
     assert np.ptp(opened[:, 2]) > 11 * MM
 
 
@@ -141,7 +142,7 @@ def test_gaze_turns_the_eyeball_by_thirty_degrees(figure):
     near = ids[np.abs(np.linalg.norm(figure.points[ids] - eye, axis=1) - head_form.EYEBALL) < 0.05 * MM]
     front = near[np.argmin(figure.points[near, 1])]
     for name, axis, sign in (("OutLeft", 0, 1), ("InLeft", 0, -1), ("UpLeft", 2, 1), ("DownLeft", 2, -1)):
-        way = figure.shaped(**{f"eyeLook{name}": 1.0})[front] - eye
+        way = shaped(figure, **{f"eyeLook{name}": 1.0})[front] - eye
         angle = np.degrees(np.arctan2(sign * way[axis], -way[1]))
         assert angle == pytest.approx(30.0, abs=0.2), name
 
@@ -234,7 +235,7 @@ def test_the_skin_follows_bones_and_keys(blank, figure):
     mesh = body.evaluated_get(graph).to_mesh()
     moved = np.empty((len(figure.points), 3), np.float32)
     mesh.vertices.foreach_get("co", moved.ravel())
-    expected = figure.shaped(jawOpen=1.0)
+    expected = shaped(figure, jawOpen=1.0)
     left_arm = figure.points[:, 0] > 0.15
     np.testing.assert_allclose(moved[~left_arm], expected[~left_arm], atol=1e-5)
     joint = figure.rest[JOINTS.index("left_elbow")]

@@ -10,11 +10,11 @@ import pytest
 from engine.body.rotations import axis_angle_to_matrix, geodesic_angle
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.generators.gestures.choice import known_classes
 from engine.generators.gestures.perform import perform
 from engine.generators.gestures.timing import arrival_time, reversal_time
 from engine.models.phase_gesture import BEAT_CLASSES, MODEL_JOINTS, GestureModel
 from engine.plan.types import GesturePhrase
+from tests.support.gesture_classes import known_classes
 
 FPS = 30.0
 SKELETON = default_skeleton()

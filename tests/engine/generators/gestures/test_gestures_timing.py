@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
+from engine.body.curves import minimum_jerk_power
 from engine.generators.gestures.timing import (
     LEAST_RATIO,
     MOST_RATIO,
@@ -17,7 +18,6 @@ from engine.generators.gestures.timing import (
     monotone_cubic,
     opening,
     reversal_time,
-    smooth,
     warp,
 )
 from engine.models.phase_gesture import Landmarks
@@ -104,7 +104,7 @@ def test_out_of_a_gesture_the_next_one_enters_its_clip_on_the_way():
 @given(onset=st.floats(0.2, 1.0), duration=st.floats(0.3, 1.2), fps=st.sampled_from([24.0, 30.0, 60.0]))
 def test_arrival_is_where_a_reach_has_covered_nine_tenths(onset, duration, fps):
     times = np.arange(0.0, 4.0, 1.0 / fps)
-    way = smooth((times - onset) / duration)
+    way = minimum_jerk_power((times - onset) / duration)
     points = np.array([0.2, -0.3, 0.1]) + way[:, None] * np.array([0.1, 0.4, 0.2])
     exact = onset + duration * 0.7534  # where the quintic passes 0.9
     assert arrival_time(points, times, onset - 0.1, onset + duration + 0.5) == pytest.approx(exact, abs=0.35 / fps)
@@ -112,7 +112,7 @@ def test_arrival_is_where_a_reach_has_covered_nine_tenths(onset, duration, fps):
 
 def test_reversal_is_where_a_strike_ends():
     times = np.arange(0.0, 3.0, 1.0 / 30.0)
-    height = smooth((times - 0.6) / 0.5) * 0.3 - smooth((times - 1.2) / 0.2) * 0.2
+    height = minimum_jerk_power((times - 0.6) / 0.5) * 0.3 - minimum_jerk_power((times - 1.2) / 0.2) * 0.2
     points = np.stack([np.zeros_like(height), height, np.zeros_like(height)], axis=1)
     assert reversal_time(points, times, 1.38) == pytest.approx(1.38, abs=0.03)
 

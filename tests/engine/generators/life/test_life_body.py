@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.body.legs import ANKLES, TOES
+from engine.body.joints import ANKLES, TOES
 from engine.body.rotations import geodesic_angle, matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
 from engine.body.solids import arm_samples, body_distance, hand_distance

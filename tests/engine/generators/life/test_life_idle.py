@@ -16,7 +16,8 @@ from engine.face.lips import column
 from engine.plan.types import GesturePlan
 from engine.speech.load import silence
 from engine.speech.types import Speech
-from engine.take.make import TakeOptions, hear, make_take
+from engine.take.make import hear, make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO
 from tests.support.regen import OPTIONS, line, plan_of, silent_progress
 

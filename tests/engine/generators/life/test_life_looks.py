@@ -21,7 +21,9 @@ from engine.generators.life.stance import Stance, default_stance
 from engine.hints import Hints
 from engine.plan.types import GesturePlan
 from engine.serve import options_in
-from engine.take.make import TakeOptions, make_take, read_plan
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
+from engine.take.plan_file import read_plan
 from tests.support.regen import OPTIONS, base, line, regenerated, silent_progress
 
 SKELETON = default_skeleton()

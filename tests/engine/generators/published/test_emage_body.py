@@ -16,8 +16,8 @@ from engine.generators.published.emage_mends import EmageOptions, Proportions, a
 from engine.generators.published.network_hints import network_channels, piece_around
 from engine.hints import Hints
 from engine.plan.listener import plan_idle
+from engine.take.options import TakeOptions
 from tests.support.plan_speech import say
-from tests.support.small_emage import standing_release
 
 SECONDS = 7.0
 WINDOW = (70, 150)
@@ -25,15 +25,8 @@ LONG_LEGS = 1.25
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("emage audio")
-    standing_release(place)
-    return place
-
-
-@pytest.fixture(scope="module")
-def generator(folder):
-    return EmageGenerator.from_folder(folder)
+def generator(standing_folder):
+    return EmageGenerator.from_folder(standing_folder)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +34,7 @@ def asked() -> Request:
     speech = say("We built this place for you, and we mean every word of it. Come in, and tell me what you see.")
     wave = np.random.default_rng(3).normal(0.0, 0.1, round(SECONDS * 16000)).astype(np.float32)
     speech = replace(speech, waveform=wave)
-    return Request(speech=speech, plan=plan_idle(speech, "explain", 1.0, 0), fps=30.0, seed=0)
+    return Request(speech, plan_idle(speech, "explain", 1.0, 0), TakeOptions(audio=""))
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +119,10 @@ def test_the_network_sees_the_pins_and_not_what_they_replace(asked, base):
     assert piece.hidden[101 - begin].all()
 
 
-def test_in_place_neither_pelvis_nor_feet_travel(folder, asked, base):
+def test_in_place_neither_pelvis_nor_feet_travel(standing_folder, asked, base):
     skeleton = default_skeleton()
-    plain = EmageGenerator.from_folder(folder, options=EmageOptions.published()).generate(asked, quiet)
-    still = EmageGenerator.from_folder(folder).generate(replace(asked, in_place=True), quiet)
+    plain = EmageGenerator.from_folder(standing_folder, options=EmageOptions.published()).generate(asked, quiet)
+    still = EmageGenerator.from_folder(standing_folder).generate(asked.asking(in_place=True), quiet)
     always = np.ones((base.frames, 2), np.bool_)
     travel = [float(np.ptp(motion.trans[:, [0, 2]], axis=0).max()) for motion in (plain, still)]
     slide = [foot_slide(skeleton.forward(m.poses, m.trans)[0], always, m.fps) for m in (plain, still)]
@@ -157,13 +150,13 @@ def test_a_root_that_drifts_over_standing_feet_is_held_and_one_that_walks_is_not
 
 
 def test_parts_that_are_not_asked_for_stay(generator, asked, base):
-    only = generator.generate(replace(asked, parts=("upper",)), quiet)
+    only = generator.generate(asked.asking(parts=("upper",)), quiet)
     assert only.poses[:, 16].tobytes() == base.poses[:, 16].tobytes()
     assert not only.poses[:, [0, 1, 22, 30]].any()
     assert not only.expressions.any()
     assert only.blendshapes is None
     assert np.ptp(only.trans, axis=0).max() == 0.0
-    made = generator.generate(replace(asked, parts=("hands",), hints=Hints(base=base, window=WINDOW)), quiet)
+    made = generator.generate(replace(asked.asking(parts=("hands",)), hints=Hints(base=base, window=WINDOW)), quiet)
     assert made.poses[:, :25].tobytes() == base.poses[:, :25].tobytes()
     assert made.trans.tobytes() == base.trans.tobytes()
     assert made.poses[:, 25:].tobytes() != base.poses[:, 25:].tobytes()

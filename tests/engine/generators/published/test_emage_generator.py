@@ -20,10 +20,10 @@ from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models.emage_windows import MENDED, PUBLISHED, plan_windows
 from engine.plan.planner import plan_gestures
-from engine.take.make import TakeOptions, make_take
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import say
-from tests.support.small_emage import small_release
 
 TEXT = (
     "We built this place for you, and we mean every single word of it. Come in, look around, and tell me what you see."
@@ -31,15 +31,8 @@ TEXT = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("emage audio")
-    small_release(place)
-    return place
-
-
-@pytest.fixture(scope="module")
-def generator(folder):
-    return EmageGenerator.from_folder(folder)
+def generator(emage_folder):
+    return EmageGenerator.from_folder(emage_folder)
 
 
 def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
@@ -47,7 +40,7 @@ def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
     wave = np.random.default_rng(3).normal(0.0, 0.1, len(speech.waveform)).astype(np.float32)
     speech = replace(speech, waveform=wave[: round(seconds * 16000)] if seconds else wave)
     plan = plan_gestures(speech, "explain", 1.0, 0)
-    return Request(speech=speech, plan=plan, fps=fps, seed=0, **options)
+    return Request(speech, plan, TakeOptions(audio="", fps=fps, **options))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
@@ -66,10 +59,10 @@ def test_a_line_of_any_rate_has_all_its_frames(generator, fps):
 
 
 @pytest.mark.parametrize("seconds", [0.35, 1.0, 2.1333, 2.2, 4.3])
-def test_short_lines_work_and_the_published_cutting_says_when_it_can_not(generator, folder, seconds):
+def test_short_lines_work_and_the_published_cutting_says_when_it_can_not(generator, emage_folder, seconds):
     asked = request(seconds)
     assert generator.generate(asked, quiet).frames == frame_count(asked.speech.seconds, 30.0)
-    published = EmageGenerator.from_folder(folder, options=EmageOptions.published())
+    published = EmageGenerator.from_folder(emage_folder, options=EmageOptions.published())
     if not plan_windows(int(seconds * 30)):
         with pytest.raises(CospeechError, match="too few"):
             published.generate(asked, quiet)
@@ -129,7 +122,7 @@ def test_a_window_is_made_anew_around_pins(generator):
     assert not hidden[: window[0]].any()
     assert not hidden[pin, 6 * wrist : 6 * wrist + 6].any()
     assert hidden[pin + 1].all()
-    made = generator.generate(replace(asked, seed=5, hints=hints), quiet)
+    made = generator.generate(replace(asked.asking(seed=5), hints=hints), quiet)
     assert made.poses[pin, wrist].tobytes() == rotations[pin, wrist].tobytes()
     outside = np.r_[0 : window[0], window[1] : base.frames]
     for name in ("poses", "trans", "blendshapes", "expressions"):
@@ -156,18 +149,18 @@ def test_flickers_of_contact_are_filled():
     assert not found[10:, 0].any()
 
 
-def options_of(folder, **changes) -> TakeOptions:
-    line = TakeOptions(str(DEMO), str(TRANSCRIPT), generator="emage", weights=str(folder))
+def options_of(emage_folder, **changes) -> TakeOptions:
+    line = TakeOptions(str(DEMO), str(TRANSCRIPT), generator="emage", weights=str(emage_folder))
     return replace(line, **changes)
 
 
-def test_the_pipeline_makes_a_take_that_claims_no_planned_gestures(folder):
-    take = make_take(options_of(folder, fps=24.0), quiet)
+def test_the_pipeline_makes_a_take_that_claims_no_planned_gestures(emage_folder):
+    take = make_take(options_of(emage_folder, fps=24.0), quiet)
     assert take.plan["phrases"] == ()
     assert take.plan["words"]
     assert take.plan["blinks"]
     assert take.provenance["generator"] == "emage"
-    assert take.provenance["options"]["weights"] == str(folder)
+    assert take.provenance["options"]["weights"] == str(emage_folder)
 
 
 @pytest.mark.parametrize("arms", [True, False])
@@ -184,7 +177,7 @@ def test_a_window_takes_the_gestures_that_it_covers_out_of_the_plan(arms):
     assert all(nod.apex >= window[1] / 24.0 for nod in plan.head)
 
 
-def test_what_a_published_system_needs_or_can_not_do_is_a_sentence(folder, tmp_path):
+def test_what_a_published_system_needs_or_can_not_do_is_a_sentence(emage_folder, tmp_path):
     for changes, words in (
         ({"weights": ""}, "needs its published weights"),
         ({"weights": str(tmp_path / "none")}, "no folder"),
@@ -193,14 +186,14 @@ def test_what_a_published_system_needs_or_can_not_do_is_a_sentence(folder, tmp_p
         ({"speaker": "9"}, "no speaker '9'"),
     ):
         with pytest.raises(CospeechError, match=words):
-            make_take(options_of(folder, **changes), quiet)
+            make_take(options_of(emage_folder, **changes), quiet)
 
 
-def test_weights_are_examined(folder):
-    found = examine_weights("emage", str(folder))
+def test_weights_are_examined(emage_folder):
+    found = examine_weights("emage", str(emage_folder))
     assert found["speakers"] == 3
     assert found["parameters"] > 10_000
     with pytest.raises(CospeechError, match="Choose the folder"):
         examine_weights("emage", "")
     with pytest.raises(CospeechError, match="no published generator"):
-        examine_weights("default", str(folder))
+        examine_weights("default", str(emage_folder))

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from engine.body.motion import LEFT_HAND, hand_mean
+from engine.body.joints import FIRST_FINGER
+from engine.body.motion import hand_mean
 from engine.errors import AudioError
 from engine.generators.base import Request
 from engine.generators.published.emage import EmageGenerator
@@ -19,16 +20,9 @@ from engine.models.checkpoints import load_emage
 from engine.models.emage_windows import choose_codes, decode_line, infer, joined, line_frames
 from engine.plan.listener import plan_idle
 from engine.speech.load import load_speech
-from tests.support.small_emage import small_release
+from engine.take.options import TakeOptions
 
 SECONDS = 5.3
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("emage audio")
-    small_release(place)
-    return place
 
 
 def recording(path: Path, rate: int = 16000, channels: int = 1) -> np.ndarray:
@@ -42,34 +36,34 @@ def recording(path: Path, rate: int = 16000, channels: int = 1) -> np.ndarray:
 
 def asked(path: Path) -> Request:
     speech = load_speech(path)
-    return Request(speech=speech, plan=plan_idle(speech, "explain", 1.0, 0), fps=30.0, seed=0)
+    return Request(speech, plan_idle(speech, "explain", 1.0, 0), TakeOptions(audio=""))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
     return
 
 
-def test_the_published_options_give_the_models_own_inference_to_the_bit(folder, tmp_path):
+def test_the_published_options_give_the_models_own_inference_to_the_bit(emage_folder, tmp_path):
     raw = recording(tmp_path / "line.wav")[:, 0]
     request = asked(tmp_path / "line.wav")
     assert np.abs(request.speech.waveform - raw).max() > 0.05  # our loader has taken something away
-    models = load_emage(folder)
+    models = load_emage(emage_folder)
     with torch.inference_mode():
         pieces = infer(models.model, models.codecs, torch.from_numpy(raw)[None], torch.zeros(1, dtype=torch.int64))
         frames = line_frames(len(raw))
         codes = choose_codes(models.codecs, joined(pieces, frames))
         wanted, trans = decode_line(models.codecs, codes, torch.zeros(1, 3))
-    made = EmageGenerator.from_folder(folder, options=EmageOptions.published()).generate(request, quiet)
+    made = EmageGenerator.from_folder(emage_folder, options=EmageOptions.published()).generate(request, quiet)
     kept = wanted.axis_angle.shape[1]
     assert 120 < kept <= made.frames
-    body = slice(0, LEFT_HAND.start)
+    body = slice(0, FIRST_FINGER)
     poses = wanted.axis_angle[0].numpy()
     assert made.poses[:kept, body].tobytes() == poses[:, body].tobytes()
-    hands = poses[:, LEFT_HAND.start :].astype(np.float64) + hand_mean()
-    assert made.poses[:kept, LEFT_HAND.start :].tobytes() == hands.astype(np.float32).tobytes()
+    hands = poses[:, FIRST_FINGER:].astype(np.float64) + hand_mean()
+    assert made.poses[:kept, FIRST_FINGER:].tobytes() == hands.astype(np.float32).tobytes()
     assert made.trans[:kept].tobytes() == trans[0].numpy().tobytes()
     assert made.expressions[:kept].tobytes() == wanted.expression[0].numpy().tobytes()
-    mended = EmageGenerator.from_folder(folder).generate(request, quiet)
+    mended = EmageGenerator.from_folder(emage_folder).generate(request, quiet)
     assert mended.poses.tobytes() != made.poses.tobytes()
 
 

@@ -11,6 +11,7 @@ from engine.generators.base import Request
 from engine.generators.published.network_takes import window_filled
 from engine.hints import Hints, satisfy
 from engine.plan.planner import plan_gestures
+from engine.take.options import TakeOptions
 from tests.support.plan_speech import say
 
 FRAMES, WINDOW, ELBOW = 150, (50, 110), 18
@@ -38,7 +39,7 @@ def test_a_window_does_not_pop_at_its_borders(apart: float) -> None:
     plan = plan_gestures(speech, "explain", 1.0, 0)
     base, made = swinging(0.0, 0.0), swinging(apart, 1.0)
     hints = Hints(base=base, window=WINDOW)
-    request = Request(speech=speech, plan=plan, fps=30.0, seed=0, hints=hints)
+    request = Request(speech, plan, TakeOptions(audio=""), hints)
     motion = satisfy(window_filled(request, hints, made), hints)
     found = steps(motion)
     borders = found[[WINDOW[0] - 1, WINDOW[1] - 1]]

@@ -29,6 +29,7 @@ from engine.models.semges_windows import (
     window_count,
 )
 from engine.plan.planner import plan_gestures
+from engine.take.options import TakeOptions
 from tests.support.plan_speech import say
 from tests.support.small_semges import small_release
 
@@ -51,9 +52,9 @@ def speech():
     return replace(made, waveform=noise)
 
 
-def request(**other) -> Request:
+def request(hints: Hints | None = None, **options) -> Request:
     plan = replace(plan_gestures(speech(), "explain", 1.0, 1), phrases=())
-    return Request(speech=speech(), plan=plan, fps=other.pop("fps", 30.0), seed=1, **other)
+    return Request(speech(), plan, TakeOptions(audio="", seed=1, **options), hints)
 
 
 def quiet(_stage: str, _fraction: float) -> None:

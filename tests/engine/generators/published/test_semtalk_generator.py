@@ -22,7 +22,9 @@ from engine.models import semtalk_windows
 from engine.models.semtalk_windows import Drawing, Networks, WindowResult, fuse, meaning, window_starts
 from engine.models.vocabulary import UNK, Vocabulary
 from engine.plan.planner import plan_gestures
-from engine.take.make import TakeOptions, make_take
+from engine.plan.types import Emphasis
+from engine.take.make import make_take
+from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import say
 from tests.support.small_semtalk import small_release
@@ -52,7 +54,7 @@ def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
     speech = say(TEXT)
     wave = np.random.default_rng(3).normal(0.0, 0.1, len(speech.waveform)).astype(np.float32)
     speech = replace(speech, waveform=wave[: round(seconds * 16000)] if seconds else wave, audio_hash=f"{seconds}" * 9)
-    return Request(speech, plan_gestures(speech, "explain", 1.0, 0), fps, **{"seed": 0, **options})
+    return Request(speech, plan_gestures(speech, "explain", 1.0, 0), TakeOptions(audio="", fps=fps, **options))
 
 
 def quiet(_stage: str, _fraction: float) -> None:
@@ -154,7 +156,9 @@ def test_leaving_the_sparse_network_out_where_its_gate_is_shut_changes_nothing(g
 def test_emphasis_raises_and_lowers_meaning_where_it_is_asked_for(generator):
     plain = np.array(generator.generate(request(), quiet).provenance["semantic"]["frames"])
     for amount in (1.0, -1.0):
-        motion = generator.generate(request(emphasis=((2.0, 3.0, amount),)), quiet)
+        asked = request()
+        emphatic = replace(asked.plan, emphasis=Emphasis(((2.0, 3.0, amount),)))
+        motion = generator.generate(replace(asked, plan=emphatic), quiet)
         found = np.array(motion.provenance["semantic"]["frames"])
         change = amount * (found - plain)
         assert change[64:86].min() > 0.0
@@ -170,7 +174,7 @@ def test_a_window_is_made_anew_around_pins(generator):
     rotations[pin, wrist] += 0.3
     mask[pin, wrist] = True
     hints = Hints(base=base, window=window, rotations=rotations, rotation_mask=mask)
-    made = generator.generate(replace(asked, seed=5, hints=hints), quiet)
+    made = generator.generate(replace(asked.asking(seed=5), hints=hints), quiet)
     assert made.poses[pin, wrist].tobytes() == rotations[pin, wrist].tobytes()
     outside = np.r_[0 : window[0], window[1] : base.frames]
     for name in ("poses", "trans", "blendshapes", "expressions"):
@@ -228,7 +232,7 @@ def test_features_are_made_once_an_audio_and_kept_on_disk(release, tmp_path, mon
     takes = []
     for _ in range(2):
         maker = SemTalkGenerator(release, SemTalkOptions(hearing=MENDED), FeatureCache(tmp_path))
-        takes += [maker.generate(asked, quiet), maker.generate(replace(asked, seed=3), quiet)]
+        takes += [maker.generate(asked, quiet), maker.generate(asked.asking(seed=3), quiet)]
     assert len(calls) == 1
     assert takes[0].poses.tobytes() == takes[2].poses.tobytes()
     kept = next(tmp_path.glob("hubert-*.npy"))

@@ -11,8 +11,9 @@ import pytest
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.evaluation.metrics import rotation_error_degrees
-from engine.evaluation.minimum_jerk import reference
-from engine.evaluation.pin_cases import (
+from engine.hints.types import Hints
+from tests.bench.minimum_jerk import reference
+from tests.bench.pin_cases import (
     APART_SECONDS,
     KINDS,
     MOST_PINS,
@@ -22,8 +23,7 @@ from engine.evaluation.pin_cases import (
     draw_case,
     small_hints,
 )
-from engine.evaluation.pins import Figures, Generate, Maker, run_case, run_diversity
-from engine.hints.types import Hints
+from tests.bench.pin_figures import Figures, Generate, Maker, run_case, run_diversity
 from tests.bench.pins import REACHES, show, tables
 
 SECONDS = (5.0, 8.0, 3.0)

@@ -9,30 +9,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.body.joints import COLLARED_ARMS
 from engine.body.motion import Motion
 from engine.body.skeleton import Skeleton
 from engine.evaluation.metrics import (
-    changed_bytes_outside,
-    diversity,
     foot_slide,
     hand_tracks,
     low_passed,
     mean_jerk,
     planted_feet,
     rotation_error_degrees,
-    target_residuals,
-    velocity_steps,
 )
-from engine.evaluation.minimum_jerk import reference
-from engine.evaluation.pin_cases import ARMS, PinCase, Takes, bare_hints, build_hints, small_hints
 from engine.hints.types import Hints
+from tests.bench.minimum_jerk import reference
+from tests.bench.pin_cases import PinCase, Takes, bare_hints, build_hints, small_hints
+from tests.bench.pin_metrics import changed_bytes_outside, diversity, target_residuals, velocity_steps
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Generate = Callable[[PinCase, int, Hints], Motion]  # of a case's line, for a seed
 
-FREE_SECONDS = 0.5
-REACH_MARGIN_M = 0.001
+FREE_SECONDS = 0.5  # from a pin, by eye: frames that are farther are free
+REACH_MARGIN_M = 0.001  # by eye: a target is within reach where a limb has this much to spare
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def smoothest(raw: Motion, hints: Hints, result: Motion, *, support: bool) -> Mo
     """The minimum-jerk correction of ``raw`` through the same pins; a target counts as a pin of the result's arm."""
     mask = hints.rotation_mask.copy()
     for target in hints.targets:
-        mask[target.frame, list(ARMS[0] if target.joint == ARMS[0][3] else ARMS[1])] = True
+        mask[target.frame, list(COLLARED_ARMS[0] if target.joint == COLLARED_ARMS[0][3] else COLLARED_ARMS[1])] = True
     return reference(raw, replace(hints, rotation_mask=mask, rotations=result.poses), result, support)
 
 
@@ -161,7 +159,7 @@ def reached_targets(
     far: list[bool] = []
     right: list[bool] = []
     for target, residual in zip(hints.targets, residuals, strict=True):
-        _, shoulder, elbow, wrist = ARMS[0] if target.joint == ARMS[0][3] else ARMS[1]
+        _, shoulder, elbow, wrist = COLLARED_ARMS[0] if target.joint == COLLARED_ARMS[0][3] else COLLARED_ARMS[1]
         lengths = np.linalg.norm(skeleton.offsets[[elbow, wrist]], axis=-1)
         distance = float(np.linalg.norm(np.asarray(target.xyz) - points[target.frame, shoulder]))
         room = abs(lengths[0] - lengths[1]) + REACH_MARGIN_M <= distance <= lengths.sum() - REACH_MARGIN_M

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from engine.body.motion import Motion
 from engine.evaluation.metrics import rotation_error_degrees
-from engine.evaluation.minimum_jerk import minimum_jerk, reference
 from engine.hints.types import Hints
+from tests.bench.minimum_jerk import minimum_jerk, reference
 
 
 def flags(frames: int, *given_frames: int) -> np.ndarray:

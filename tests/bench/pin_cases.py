@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from engine.body.joints import COLLARED_ARMS, COLLARS, HANDS, HEAD, NECK, PART_JOINTS
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.hints.types import Hints, Target
@@ -16,21 +17,19 @@ from engine.hints.types import Hints, Target
 Array = NDArray[np.float64]
 Takes = Callable[[int, int, float], Motion]  # (line, seed, fps) -> the unpinned take
 
-RATES = (24.0, 30.0, 24000.0 / 1001.0, 60.0)
+# Drawn by eye, to cover what animators ask for.
+RATES = (24.0, 30.0, 24000.0 / 1001.0, 60.0)  # Hz of scenes
 KINDS = ("other take", "moved key", "target", "mixed")
-APART_SECONDS = 0.25
+APART_SECONDS = 0.25  # from pin to pin
 WINDOW_SECONDS = (1.5, 6.0)
-MOVED_SECONDS = 1.0 / 3.0
-LARGEST_TURN = np.radians(90.0)
-SMALL_TURN = np.radians(20.0)
-MOST_PINS = 8
+MOVED_SECONDS = 1.0 / 3.0  # by which a key moves, either way
+LARGEST_TURN = np.radians(90.0)  # rad, of a moved key
+SMALL_TURN = np.radians(20.0)  # rad, of a pin beside what is there
+MOST_PINS = 8  # in a case
 SEEDS = 4  # so many takes of a line at a rate are made, and shared between the cases
 TOO_FAR_EVERY = 8  # of so many target cases one asks for a place beyond the arm
 
-ARMS = ((13, 16, 18, 20), (14, 17, 19, 21))  # collar, shoulder, elbow, wrist
-FINGERS = (tuple(range(25, 40)), tuple(range(40, 55)))
-UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-SINGLE = (3, 6, 9, 12, 15, 16, 17, 18, 19, 20, 21)
+SINGLE = tuple(joint for joint in PART_JOINTS["upper"] if joint not in COLLARS)
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ def draw_case(number: int, seconds: Sequence[float], seed: int = 0) -> PinCase:
     targets: tuple[tuple[int, int, bool], ...] = ()
     if kind in ("target", "mixed"):
         far = (number // (len(RATES) * len(KINDS))) % TOO_FAR_EVERY == 3
-        targets = tuple((ARMS[side][3], frame, far) for frame in places)
+        targets = tuple((COLLARED_ARMS[side][3], frame, far) for frame in places)
     if kind == "mixed":  # the hand keeps a shape while its wrist reaches, and the head or the other arm is posed
-        joints = (*FINGERS[side], *((12, 15) if rng.random() < 0.5 else ARMS[1 - side]))
+        joints = (*HANDS[side], *((NECK, HEAD) if rng.random() < 0.5 else COLLARED_ARMS[1 - side]))
     seeds = rng.choice(SEEDS, 2, replace=False)
     pins = () if kind == "target" else places
     return PinCase(number, kind, line, fps, int(seeds[0]), int(seeds[1]), window, joints, pins, targets)
@@ -79,7 +78,12 @@ def draw_case(number: int, seconds: Sequence[float], seed: int = 0) -> PinCase:
 
 def _group(rng: np.random.Generator, side: int) -> tuple[int, ...]:
     """One joint, a hand, an arm or the upper body."""
-    choices = ((int(rng.choice(SINGLE)),), (*FINGERS[side], ARMS[side][3]), ARMS[side], UPPER)
+    choices = (
+        (int(rng.choice(SINGLE)),),
+        (*HANDS[side], COLLARED_ARMS[side][3]),
+        COLLARED_ARMS[side],
+        PART_JOINTS["upper"],
+    )
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -173,7 +177,7 @@ def _target(
 ) -> Target:
     """Where another take's wrist is, seen from the chest, up to 10 cm beside it and within the arm's reach."""
     skeleton = default_skeleton()
-    _, shoulder, elbow, _ = ARMS[0] if wrist == ARMS[0][3] else ARMS[1]
+    _, shoulder, elbow, _ = COLLARED_ARMS[0] if wrist == COLLARED_ARMS[0][3] else COLLARED_ARMS[1]
     poses, trans = _other_frame(rng, takes, case, lines)
     there, there_world = skeleton.forward(poses[None], trans[None])
     here, here_world = skeleton.forward(free.poses[frame : frame + 1], free.trans[frame : frame + 1])
