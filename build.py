@@ -30,8 +30,14 @@ from logged_steps import ROOT, BuildError, Step, run, say
 TORCH = "torch==2.13.0"
 PYTHON = (3, 11)  # Blender's modules in the locks are for this one
 NOTHING_RAN = 5  # pytest's status where no test was chosen
-# Tests that cannot differ between the two Blenders, for they import no bpy; they run once, in the main environment.
-NO_BLENDER = ("tests/addon/client", "tests/addon/setup")
+# Tests that cannot differ between the two Blenders: of processes, files and plain numpy. They run in the main one only.
+NO_BLENDER = (
+    "tests/addon/client",
+    "tests/addon/setup",
+    "tests/addon/layers/test_simplify_fit.py",
+    "tests/addon/rig/mannequin/test_face_landmarks.py",
+    "tests/addon/rig/mannequin/test_mannequin.py",
+)
 
 
 @dataclass(frozen=True)

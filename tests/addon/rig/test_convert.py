@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bpy  # noqa: F401 - mathutils is there once bpy is
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mathutils import Euler
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
@@ -40,11 +42,10 @@ def test_half_turns_and_tiny_rotations_stay_exact():
 
 @pytest.mark.parametrize("order", ["XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"])
 def test_euler_is_blenders_and_continuous(order):
-    mathutils = pytest.importorskip("mathutils", reason="mathutils comes with bpy")
     walk = np.cumsum(np.random.default_rng(1).normal(scale=0.05, size=(400, 3)), axis=0)
     quats = convert.continuous(convert.axis_angle_to_quaternion(walk))
     angles = convert.quaternion_to_euler(quats, order)
-    again = np.array([mathutils.Euler(triple, order).to_quaternion() for triple in angles])
+    again = np.array([Euler(triple, order).to_quaternion() for triple in angles])
     assert same_rotation(again, quats) < 1e-6
     away_from_lock = np.abs(np.cos(angles[:, "XYZ".index(order[1])])) > 0.3
     steps = np.abs(np.diff(angles, axis=0)).max(axis=-1)
