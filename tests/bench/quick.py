@@ -77,7 +77,6 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
     """Keys of a minute's take on our own character: read, a window of them written, pins collected and drawn."""
     import bpy
 
-    import addon
     from addon.pins.collect import collect
     from addon.pins.counts import COUNTS
     from addon.rig.recognise import recognise
@@ -85,14 +84,10 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
     from addon.takes.curves import read_curves
     from addon.takes.span import take_span
     from addon.takes.window import Free, Window, write_window
+    from tests.bench.blender import character_at
     from tests.bench.write_keys import moving_take
 
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    addon.register()
-    try:
-        scene = bpy.context.scene
-        scene.render.fps = 30
-        bpy.ops.cospeech.add_character()
+    with character_at(30) as scene:
         armature, take = scene.cospeech.character, moving_take()
         apply_take(bpy.context, armature, take, start_frame=1)
         rig, span, free = recognise(armature), take_span(scene, armature), Free(np.ones(55, bool))
@@ -105,8 +100,6 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
             "draw_pins_60s_ms": [1000.0 * seconds / DRAWS for seconds in draws],
             "write_window_4s_s": warm(lambda: write_window(armature, rig, span, window, free, {}), runs),
         }
-    finally:
-        addon.unregister()
 
 
 def main() -> None:

@@ -59,24 +59,17 @@ def main() -> None:
     """Print one line a run."""
     import bpy
 
-    import addon
+    from tests.bench.blender import character_at
 
     runs, folder = int(sys.argv[1]), Path(sys.argv[2])
     audio = folder / f"line_{round(LINE_SECONDS)}.wav"
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    addon.register()
-    try:
-        scene = bpy.context.scene
-        scene.render.fps = 30
-        bpy.ops.cospeech.add_character()
+    with character_at(30) as scene:
         scene.cospeech.audio, scene.cospeech.transcript = str(audio), str(audio.with_suffix(".txt"))
         scene.cospeech.use_current_frame = False
         scene.cospeech.start_frame = START
         assert bpy.ops.cospeech.generate() == {"FINISHED"}
         for run in range(runs + 1):
             measure(run)
-    finally:
-        addon.unregister()
 
 
 def measure(run: int) -> None:

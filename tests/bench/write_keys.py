@@ -8,9 +8,9 @@ import time
 import bpy
 import numpy as np
 
-import addon
 from addon.client.take_file import Take
 from addon.takes.apply import apply_take
+from tests.bench.blender import character_at
 
 FRAMES = 1800
 
@@ -27,12 +27,8 @@ def moving_take() -> Take:
 
 def main() -> None:
     """Print one line a run; the first, which warms up, is left out."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    bpy.context.scene.render.fps = 30
-    addon.register()
-    try:
-        bpy.ops.cospeech.add_character()
-        armature = bpy.context.scene.cospeech.character
+    with character_at(30) as scene:
+        armature = scene.cospeech.character
         take = moving_take()
         for run in range(int(sys.argv[1]) + 1):
             armature.animation_data_clear()
@@ -40,8 +36,6 @@ def main() -> None:
             apply_take(bpy.context, armature, take, start_frame=1)
             if run:
                 print("seconds", time.perf_counter() - start)
-    finally:
-        addon.unregister()
 
 
 if __name__ == "__main__":

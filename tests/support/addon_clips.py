@@ -10,9 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from addon.client.take_file import Take, arkit_names
 from addon.compat import BLENDER_5
+from addon.pins.collect import collect
 from addon.rig.armature import create_armature
 from addon.rig.convert import SMPLX_TO_BLENDER
 from addon.takes.apply import apply_take
+from addon.takes.span import take_span
 from engine.body.skeleton import Skeleton, default_skeleton
 
 PLAN = {
@@ -156,6 +158,21 @@ def curves_of(action: bpy.types.Action) -> dict[tuple[str, str, int], object]:
         for bag in strip.channelbags
         for curve in bag.fcurves
     }
+
+
+def curve(action: bpy.types.Action, path: str, index: int = 0) -> bpy.types.FCurve:
+    """The F-curve of a path and index, in whatever slot."""
+    return next(c for (_, p, i), c in curves_of(action).items() if (p, i) == (path, index))
+
+
+def key_at(fcurve: bpy.types.FCurve, frame: float) -> bpy.types.Keyframe | None:
+    """The key on a frame."""
+    return next((point for point in fcurve.keyframe_points if abs(point.co[0] - frame) < 1e-4), None)
+
+
+def found(armature: bpy.types.Object):
+    """Pins and edits of the character's take, as the add-on collects them."""
+    return collect(bpy.context, armature, take_span(bpy.context.scene, armature))
 
 
 def key_values(curve: object, field: str = "co") -> np.ndarray:

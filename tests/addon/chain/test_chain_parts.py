@@ -23,18 +23,10 @@ from addon.takes.keys import bone_path
 from addon.takes.shelf import takes_of
 from engine.body.skeleton import default_skeleton
 from engine.plan.types import GesturePlan
-from tests.support.addon_clips import add_face, curves_of, key_values, lively_take
+from tests.support.addon_clips import curves_of, key_values, lively_take
 
 FPS = 24.0
 EXTREME = bpy.types.Keyframe.bl_rna.properties["type"].enum_items["EXTREME"].value
-
-
-@pytest.fixture
-def mia(blank):
-    armature = create_armature(bpy.context, "Mia")
-    add_face(armature)
-    blank.cospeech.character = armature
-    return armature
 
 
 def line(name: str, start: int, frames: int, seed: int = 0, plan: dict[str, object] | None = None) -> Line:

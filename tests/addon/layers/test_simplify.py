@@ -8,14 +8,16 @@ import pytest
 
 from addon.layers.groups import LIMBS
 from addon.layers.measure import Body
-from addon.pins.collect import collect
 from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS, REST
 from addon.takes import reference
 from addon.takes.apply import action_meta
 from addon.takes.keys import bone_path, shape_path
 from addon.takes.span import take_span
+from tests.support.addon_clips import curve as of
 from tests.support.addon_clips import curves_of, key_values, lively_character
+from tests.support.addon_clips import found as fixed
+from tests.support.addon_clips import key_at as at
 from tests.support.regenerate_shot import everything, regenerate
 
 FRAMES, START = 120, 11
@@ -63,21 +65,9 @@ def count(action) -> int:
     return sum(len(curve.keyframe_points) for curve in curves_of(action).values())
 
 
-def of(action, path: str, index: int = 0):
-    return next(curve for (_, p, i), curve in curves_of(action).items() if (p, i) == (path, index))
-
-
-def at(curve, frame: float):
-    return next(point for point in curve.keyframe_points if abs(point.co[0] - frame) < 1e-4)
-
-
 def whole(point) -> tuple[object, ...]:
     """All of a key but how it goes on."""
     return (tuple(point.co), tuple(point.handle_left), tuple(point.handle_right), point.type, point.handle_left_type)
-
-
-def fixed(armature):
-    return collect(bpy.context, armature, take_span(bpy.context.scene, armature))
 
 
 @pytest.mark.parametrize("keys", ["BONE", "LIMB", "POSE"])

@@ -8,7 +8,6 @@ import bpy
 import numpy as np
 import pytest
 
-from addon.pins.collect import collect
 from addon.pins.scope import find_place
 from addon.pins.write import pin, stored_values
 from addon.rig.armature import create_armature
@@ -16,8 +15,17 @@ from addon.rig.recognise import recognise
 from addon.rig.skeleton import JOINTS, REST
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
-from addon.takes.span import take_span
-from tests.support.addon_clips import action_hash, curves_of, key_values, lively_take, pose, snapshot
+from tests.support.addon_clips import (
+    action_hash,
+    curve,
+    curves_of,
+    found,
+    key_at,
+    key_values,
+    lively_take,
+    pose,
+    snapshot,
+)
 from tests.support.rigs import model_space_rig
 
 FRAMES, START = 40, 11
@@ -33,21 +41,9 @@ def mia(mia, blank):
     return mia
 
 
-def found(armature):
-    return collect(bpy.context, armature, take_span(bpy.context.scene, armature))
-
-
-def curve(action, path: str, index: int = 0):
-    return next(c for (_, p, i), c in curves_of(action).items() if (p, i) == (path, index))
-
-
 def head_curves(armature):
     action = armature.animation_data.action
     return [curve(action, bone_path("head", "rotation_quaternion"), index) for index in range(4)]
-
-
-def key_at(fcurve, frame: float):
-    return next((point for point in fcurve.keyframe_points if abs(point.co[0] - frame) < 1e-4), None)
 
 
 def types(armature) -> dict[tuple[str, int], list[int]]:

@@ -11,16 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addon.pins.collect import collect
 from addon.rig.armature import create_armature
 from addon.rig.skeleton import JOINTS
 from addon.takes import reference
 from addon.takes.apply import apply_take
 from addon.takes.keys import bone_path, shape_path
-from addon.takes.span import take_span
 from tests.limits import HANG_SECONDS
 from tests.places import ROOT
-from tests.support.addon_clips import add_face, curves_of, lively_take
+from tests.support.addon_clips import add_face, curve, curves_of, found, key_at, lively_take
 
 FRAMES, START = 40, 11
 HEAD = JOINTS.index("head")
@@ -47,22 +45,10 @@ def mia(blank):
     return armature
 
 
-def found(armature):
-    return collect(bpy.context, armature, take_span(bpy.context.scene, armature))
-
-
-def curve(action, path: str, index: int = 0):
-    return next(c for (_, p, i), c in curves_of(action).items() if (p, i) == (path, index))
-
-
 def channels(armature, bone: str):
     mode = armature.pose.bones[bone].rotation_mode
     path = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
     return bone_path(bone, path), 3 if path == "rotation_euler" else 4
-
-
-def key_at(fcurve, frame: float):
-    return next(point for point in fcurve.keyframe_points if abs(point.co[0] - frame) < 1e-4)
 
 
 def nothing(collected) -> bool:

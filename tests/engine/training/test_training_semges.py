@@ -24,18 +24,18 @@ NAME = "2_sample_0_1_1"
 
 
 @pytest.fixture(scope="module")
-def trained(beat2, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
+def trained(one_take, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
     """Codecs and second stage after a few steps, and what the commands said."""
     out = tmp_path_factory.mktemp("run")
     small_hubert(out / "hubert", HUBERT)
     small = ("--batch", "16", "--seed", "1")
     said = run(
-        "train", "semges-vq", "--data", beat2, "--out", out / "vq", "--steps", "60", "--rate", "2e-3",
+        "train", "semges-vq", "--data", one_take, "--out", out / "vq", "--steps", "40", "--rate", "2e-3",
         "--width", "16", "--codes", "16", *small,
     )  # fmt: skip
     said += run(
-        "train", "semges", "--data", beat2, "--codecs", out / "vq", "--hubert", out / "hubert", "--out", out / "net",
-        "--steps", "40", "--width", "32", "--blocks", "1", "--rate", "2e-3", *small,
+        "train", "semges", "--data", one_take, "--codecs", out / "vq", "--hubert", out / "hubert", "--out", out / "net",
+        "--steps", "25", "--width", "32", "--blocks", "1", "--rate", "2e-3", *small,
     )  # fmt: skip
     return out, said
 
@@ -50,10 +50,10 @@ def test_losses_fall_and_a_release_is_written(trained):
     assert models.words.row("hello") >= 4
 
 
-def test_the_same_command_gives_the_same_weights(beat2, tmp_path):
+def test_the_same_command_gives_the_same_weights(one_take, tmp_path):
     for name in ("first", "second"):
         run(
-            "train", "semges-vq", "--data", beat2, "--out", tmp_path / name, "--part", "body", "--steps", "3",
+            "train", "semges-vq", "--data", one_take, "--out", tmp_path / name, "--part", "body", "--steps", "3",
             "--batch", "4", "--width", "16", "--codes", "16",
         )  # fmt: skip
     first, second = (tmp_path / name / "body/last/model.safetensors" for name in ("first", "second"))
@@ -69,11 +69,11 @@ def test_the_release_performs(trained, tmp_path):
     assert np.ptp(motion.poses[:, 17], axis=0).max() > 0.01
 
 
-def test_words_and_labels_of_a_sample_take(beat2):
-    intervals = word_intervals(beat2, NAME)
+def test_words_and_labels_of_a_sample_take(one_take):
+    intervals = word_intervals(one_take, NAME)
     assert intervals[0][0] == 0.0
     assert {"hello", ""} <= {mark for _, _, mark in intervals}
-    scores = semantic_scores(beat2, NAME, 400)
+    scores = semantic_scores(one_take, NAME, 400)
     assert set(np.unique(scores)) <= {np.float32(0.0), np.float32(0.1), np.float32(0.8)}
     assert 0.0 < scores.mean() < 0.8
 

@@ -31,12 +31,12 @@ def trained(one_take, tmp_path_factory) -> tuple[Path, list[dict[str, object]]]:
     small_clip(out / "clip")
     small = ("--data", one_take, "--batch", "4", "--seed", "1")
     said = run(
-        "train", "semtalk-rvq", *small, "--out", out / "rvq", "--steps", "40", "--rate", "3e-3", "--width", "16",
+        "train", "semtalk-rvq", *small, "--out", out / "rvq", "--steps", "20", "--rate", "3e-3", "--width", "16",
         "--codes", "16",
     )  # fmt: skip
     network = (
         *small, "--codecs", out / "rvq", "--hubert", out / "hubert", "--hidden", "32", "--layers", "1",
-        "--rate", "3e-3", "--steps", "8",
+        "--rate", "3e-3", "--steps", "5",
     )  # fmt: skip
     said += run("train", "semtalk-base", *network, "--out", out / "base")
     more = ("--clip", out / "clip", "--base", out / "base")

@@ -18,6 +18,7 @@ from engine.hints import Hints
 from engine.plan.listener import plan_idle
 from engine.take.options import TakeOptions
 from tests.support.plan_speech import say
+from tests.support.published import quiet
 
 SECONDS = 7.0
 WINDOW = (70, 150)
@@ -47,10 +48,6 @@ def walk(base):
     """The take of somebody who walks two metres: small random weights hardly move the root."""
     way = np.linspace(0.0, 1.0, base.frames)[:, None] ** 2 * np.float32([1.5, 0.0, 1.0])
     return replace(base, trans=base.trans + way.astype(np.float32))
-
-
-def quiet(_stage: str, _fraction: float) -> None:
-    return
 
 
 def other_body():

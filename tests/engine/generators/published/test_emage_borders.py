@@ -15,6 +15,7 @@ from engine.models.emage_windows import HOP, MENDED, SEED
 from engine.plan.listener import plan_idle
 from engine.speech.load import silence
 from engine.take.options import TakeOptions
+from tests.support.published import quiet
 
 SECONDS = 24.0
 START = 15  # frames
@@ -27,10 +28,6 @@ def asked(seed: int) -> Request:
     speech = replace(silence(SECONDS), waveform=(wave * swells).astype(np.float32))
     plan = plan_idle(speech, "explain", 1.0, 0)
     return Request(speech, plan, TakeOptions(audio="", parts=("hands", "upper", "lower", "root")))
-
-
-def quiet(_stage: str, _fraction: float) -> None:
-    return
 
 
 def speeds(standing_folder, seed: int, *, fade: bool) -> np.ndarray:

@@ -10,7 +10,6 @@ import pytest
 from engine.body.motion import Motion, frame_count
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
-from engine.generators.base import Request
 from engine.generators.published.emage import EmageGenerator
 from engine.generators.published.emage_mends import EmageOptions, filled_contacts
 from engine.generators.published.network_hints import hidden_channels
@@ -23,28 +22,12 @@ from engine.plan.planner import plan_gestures
 from engine.take.make import make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
-from tests.support.plan_speech import say
-
-TEXT = (
-    "We built this place for you, and we mean every single word of it. Come in, look around, and tell me what you see."
-)
+from tests.support.published import PIN, WINDOW, WRIST, around_a_pin, check_around_a_pin, quiet, request
 
 
 @pytest.fixture(scope="module")
 def generator(emage_folder):
     return EmageGenerator.from_folder(emage_folder)
-
-
-def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
-    speech = say(TEXT)
-    wave = np.random.default_rng(3).normal(0.0, 0.1, len(speech.waveform)).astype(np.float32)
-    speech = replace(speech, waveform=wave[: round(seconds * 16000)] if seconds else wave)
-    plan = plan_gestures(speech, "explain", 1.0, 0)
-    return Request(speech, plan, TakeOptions(audio="", fps=fps, **options))
-
-
-def quiet(_stage: str, _fraction: float) -> None:
-    return
 
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 23.976])
@@ -113,20 +96,13 @@ def test_unknown_speakers_are_a_sentence(generator):
 def test_a_window_is_made_anew_around_pins(generator):
     asked = request()
     base = generator.generate(asked, quiet)
-    window, pin, wrist = (60, 150), 100, 20
-    rotations, mask = base.poses.copy(), np.zeros(base.poses.shape[:2], np.bool_)
-    rotations[pin, wrist] += 0.3
-    mask[pin, wrist] = True
-    hints = Hints(base=base, window=window, rotations=rotations, rotation_mask=mask)
-    hidden = hidden_channels(hints, base.frames, window)
-    assert not hidden[: window[0]].any()
-    assert not hidden[pin, 6 * wrist : 6 * wrist + 6].any()
-    assert hidden[pin + 1].all()
+    hints = around_a_pin(base)
+    hidden = hidden_channels(hints, base.frames, WINDOW)
+    assert not hidden[: WINDOW[0]].any()
+    assert not hidden[PIN, 6 * WRIST : 6 * WRIST + 6].any()
+    assert hidden[PIN + 1].all()
     made = generator.generate(replace(asked.asking(seed=5), hints=hints), quiet)
-    assert made.poses[pin, wrist].tobytes() == rotations[pin, wrist].tobytes()
-    outside = np.r_[0 : window[0], window[1] : base.frames]
-    for name in ("poses", "trans", "blendshapes", "expressions"):
-        assert getattr(made, name)[outside].tobytes() == getattr(base, name)[outside].tobytes(), name
+    check_around_a_pin(made, hints)
 
 
 @pytest.mark.parametrize("fps", [23.976, 24.0, 60.0])

@@ -21,6 +21,7 @@ from engine.models.emage_windows import choose_codes, decode_line, infer, joined
 from engine.plan.listener import plan_idle
 from engine.speech.load import load_speech
 from engine.take.options import TakeOptions
+from tests.support.published import quiet
 
 SECONDS = 5.3
 
@@ -37,10 +38,6 @@ def recording(path: Path, rate: int = 16000, channels: int = 1) -> np.ndarray:
 def asked(path: Path) -> Request:
     speech = load_speech(path)
     return Request(speech, plan_idle(speech, "explain", 1.0, 0), TakeOptions(audio=""))
-
-
-def quiet(_stage: str, _fraction: float) -> None:
-    return
 
 
 def test_the_published_options_give_the_models_own_inference_to_the_bit(emage_folder, tmp_path):

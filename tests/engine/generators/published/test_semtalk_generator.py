@@ -10,7 +10,6 @@ import torch
 
 from engine.body.motion import frame_count
 from engine.errors import CospeechError
-from engine.generators.base import Request
 from engine.generators.published.feature_cache import FeatureCache
 from engine.generators.published.semtalk import SemTalkGenerator, SemTalkOptions
 from engine.generators.published.semtalk_folder import load_release
@@ -21,17 +20,13 @@ from engine.inspection import examine_weights
 from engine.models import semtalk_windows
 from engine.models.semtalk_windows import Drawing, Networks, WindowResult, fuse, meaning, window_starts
 from engine.models.vocabulary import UNK, Vocabulary
-from engine.plan.planner import plan_gestures
 from engine.plan.types import Emphasis
 from engine.take.make import make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import say
+from tests.support.published import WINDOW, around_a_pin, check_around_a_pin, quiet, request
 from tests.support.small_semtalk import small_release
-
-TEXT = (
-    "We built this place for you, and we mean every single word of it. Come in, look around, and tell me what you see."
-)
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +43,6 @@ def release(tmp_path_factory):
 @pytest.fixture(scope="module")
 def generator(release):
     return SemTalkGenerator(release, SemTalkOptions(hearing=MENDED))
-
-
-def request(seconds: float = 0.0, fps: float = 30.0, **options) -> Request:
-    speech = say(TEXT)
-    wave = np.random.default_rng(3).normal(0.0, 0.1, len(speech.waveform)).astype(np.float32)
-    speech = replace(speech, waveform=wave[: round(seconds * 16000)] if seconds else wave, audio_hash=f"{seconds}" * 9)
-    return Request(speech, plan_gestures(speech, "explain", 1.0, 0), TakeOptions(audio="", fps=fps, **options))
-
-
-def quiet(_stage: str, _fraction: float) -> None:
-    return
 
 
 @pytest.mark.parametrize("fps", [23.976, 30.0])
@@ -169,17 +153,11 @@ def test_emphasis_raises_and_lowers_meaning_where_it_is_asked_for(generator):
 def test_a_window_is_made_anew_around_pins(generator):
     asked = request()
     base = generator.generate(asked, quiet)
-    window, pin, wrist = (60, 150), 100, 20
-    rotations, mask = base.poses.copy(), np.zeros(base.poses.shape[:2], np.bool_)
-    rotations[pin, wrist] += 0.3
-    mask[pin, wrist] = True
-    hints = Hints(base=base, window=window, rotations=rotations, rotation_mask=mask)
+    hints = around_a_pin(base)
     made = generator.generate(replace(asked.asking(seed=5), hints=hints), quiet)
-    assert made.poses[pin, wrist].tobytes() == rotations[pin, wrist].tobytes()
-    outside = np.r_[0 : window[0], window[1] : base.frames]
-    for name in ("poses", "trans", "blendshapes", "expressions"):
-        assert getattr(made, name)[outside].tobytes() == getattr(base, name)[outside].tobytes(), name
-    assert made.poses[window[0] : window[1]].tobytes() != base.poses[window[0] : window[1]].tobytes()
+    check_around_a_pin(made, hints)
+    inside = slice(*WINDOW)
+    assert made.poses[inside].tobytes() != base.poses[inside].tobytes()
     before, after = (np.array(take.provenance["semantic"]["frames"]) for take in (base, made))
     assert np.array_equal(before[:60], after[:60])
     assert np.array_equal(before[150:], after[150:])
