@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.places import ENGINE_PYTHON
@@ -19,6 +22,14 @@ def mia(blank):
     add_face(armature)
     blank.cospeech.character = armature
     return armature
+
+
+@pytest.fixture(scope="session")
+def weights_of(kept) -> Callable[[str], Path]:
+    """A folder with small weights of "emage", "semtalk" or "semges"; its name has a space and a letter beyond ASCII."""
+    from tests.support.small_weights import write_weights
+
+    return lambda system: kept(f"{system} áudio", lambda folder: write_weights(system, folder))
 
 
 @pytest.fixture(scope="session")

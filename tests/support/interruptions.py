@@ -1,6 +1,6 @@
-"""One case a process: what an animator may do while the engine works. Prints a JSON report.
+"""What an animator may do while the engine works, and what the engine may do, one case after the other.
 
-python -m tests.support.interruptions CASE FOLDER
+Prints a JSON report of each: python -m tests.support.interruptions FOLDER
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.places import DATA
 from tests.support.faults import gone, one_by_one, until
 
 LINE = DATA / "known_awb_05.flac"
+CASES = ("load", "rename", "delete", "kill", "disable")
 LONG_SECONDS = 20 * 60  # of sound, on which the engine certainly still works when it is killed
 
 
@@ -99,15 +100,14 @@ def disturb(case: str, folder: Path, armature: bpy.types.Object) -> None:
         addon.register()
 
 
-def main(case: str, folder: Path) -> None:
-    one_by_one(pytest.MonkeyPatch())
-    addon.register()
+def report_of(case: str, folder: Path) -> dict[str, object]:
+    """What is left after this case."""
+    folder.mkdir()
     armature = prepare(folder, long_line(folder) if case == "kill" else LINE)
     hand = Hand()
     hand._job = hand.begin(bpy.context)
     job, before = hand._job, hashlib.sha256((folder / "shot.blend").read_bytes()).hexdigest()
     ticks(hand, to_first_word=True)
-    engine = SESSION._engine.process.pid
     disturb(case, folder, armature)
     result = ticks(hand)
     blend = hashlib.sha256((folder / "shot.blend").read_bytes()).hexdigest()
@@ -127,10 +127,19 @@ def main(case: str, folder: Path) -> None:
         bpy.context.scene.cospeech.character = characters[0]
         bpy.context.scene.cospeech.audio = str(LINE)
         report["again"] = sorted(bpy.ops.cospeech.generate())
+    return report
+
+
+def main(folder: Path) -> None:
+    """All cases; the engine ends with the add-on."""
+    one_by_one(pytest.MonkeyPatch())
+    addon.register()
+    for case in CASES:
+        print("REPORT" + json.dumps({case: report_of(case, folder / case)}))
+    engine = SESSION._engine.process.pid
     addon.unregister()
     until(lambda: gone(engine))
-    print("REPORT" + json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -17,8 +17,7 @@ import_module("tests.support.small_" + sys.argv[1]).small_release(Path(sys.argv[
 
 
 def write_weights(system: str, folder: Path) -> Path:
-    """A small release of "emage", "semtalk" or "semges" in its published layout; returns its folder, made anew."""
-    folder.mkdir()
+    """A small release of "emage", "semtalk" or "semges" in its published layout; returns its folder."""
     command = [str(ENGINE_PYTHON), "-c", WRITE, system, str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=HANG_SECONDS)
     return folder

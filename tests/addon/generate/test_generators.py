@@ -29,15 +29,14 @@ from tests.support.regenerate_shot import (
     take,
     window,
 )
-from tests.support.small_weights import write_weights
 
 pytestmark = needs_engine
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """A folder as the published one, with a space and a letter beyond ASCII in its name."""
-    return write_weights("emage", tmp_path_factory.mktemp("weights") / "emage áudio")
+def weights(weights_of) -> Path:
+    """A folder as the published one."""
+    return weights_of("emage")
 
 
 @pytest.fixture

@@ -10,16 +10,15 @@ from addon.setup.weights_ops import FINDING
 from addon.takes.apply import action_meta
 from tests.places import needs_engine
 from tests.support.regenerate_shot import everything, outside, pin, regenerate, take
-from tests.support.small_weights import write_weights
 
 SYSTEMS = {"semtalk": "SemTalk", "semges": "SemGes"}
 pytestmark = needs_engine
 
 
 @pytest.fixture(params=SYSTEMS)
-def system(request, shot, tmp_path_factory):
+def system(request, shot, weights_of):
     """One system, its weights set in the preferences and chosen in the scene of the shot."""
-    folder = write_weights(request.param, tmp_path_factory.mktemp("weights") / request.param)
+    folder = weights_of(request.param)
     bpy.ops.wm.open_mainfile(filepath=str(shot))
     entry = bpy.context.preferences.addons.new()
     entry.module = BASE_PACKAGE

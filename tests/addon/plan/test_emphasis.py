@@ -17,7 +17,6 @@ from addon.takes.chained import merged_plan
 from addon.takes.meaning import SHOWN, word_emphasis, word_scores, word_title
 from tests.places import needs_engine
 from tests.support.regenerate_shot import FIRST, LAST, everything, mia, regenerate, take, window
-from tests.support.small_weights import write_weights
 
 pytestmark = needs_engine
 
@@ -29,9 +28,9 @@ def group(shot):
 
 
 @pytest.fixture
-def semtalk(group, tmp_path):
+def semtalk(group, weights_of):
     """The shot with SemTalk chosen, its small seeded weights set in the preferences."""
-    folder = write_weights("semtalk", tmp_path / "weights")
+    folder = weights_of("semtalk")
     entry = bpy.context.preferences.addons.new()
     entry.module = BASE_PACKAGE
     entry.preferences.semtalk_weights = str(folder)
