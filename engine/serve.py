@@ -72,7 +72,7 @@ class Server:
             "doctor": self._doctor,
             "weights": self._weights,
         }
-        self._heard = Heard()
+        self._speech = SpeechCache()
 
     def run(self) -> None:
         """Answer requests one after the other."""
@@ -189,7 +189,7 @@ class Server:
 
         folder = Path(str(params["folder"]))
         options = options_in(folder, params["options"])
-        speech = self._heard.hear(options.checked(), progress)
+        speech = self._speech.hear(options.checked(), progress)
         seeds = tuple(options.seed + index for index in range(count))
         takes: list[dict[str, Any]] = []
         first: Motion | None = None
@@ -258,7 +258,7 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
 
 
-class Heard:
+class SpeechCache:
     """The lines heard last, so that a second job on the same line does not listen again."""
 
     def __init__(self) -> None:

@@ -37,8 +37,8 @@ def export_take(context: bpy.types.Context, armature: bpy.types.Object, path: Pa
 def _reason(error: Exception) -> str:
     """The last line of the reason: Blender puts a traceback before it and the place of the call behind it."""
     lines = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
-    told = [line for line in lines if not line.startswith("Location:")]
-    return told[-1] if told else type(error).__name__
+    messages = [line for line in lines if not line.startswith("Location:")]
+    return messages[-1] if messages else type(error).__name__
 
 
 def _run(path: Path, options: StageOptions) -> None:

@@ -12,6 +12,7 @@ import bpy
 from ..client.archive import replacing
 from ..client.take_file import arkit_names
 from ..rig.character import character_meshes
+from ..rig.recognise import first_names
 from .names import find_shapes
 
 FORMAT = "cospeech face mapping"
@@ -110,15 +111,17 @@ def missing_blocks(armature: bpy.types.Object) -> list[str]:
         blocks = [row.block for row in entry.shapes if row.block]
         gone = [block for block in blocks if key is None or block not in key.key_blocks]
         if gone:
-            notes.append(f"'{entry.name}' lacks the shape key {_some(gone)}; choose another one")
+            notes.append(f"'{entry.name}' lacks the shape key {first_names(_quoted(gone))}; choose another one")
         twice = sorted({block for block in blocks if blocks.count(block) > 1})
         if twice:
-            notes.append(f"{_some(twice)} of '{entry.name}' stands for two shapes; only the first moves it")
+            notes.append(
+                f"{first_names(_quoted(twice))} of '{entry.name}' stands for two shapes; only the first moves it"
+            )
     return notes
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f"'{name}'" for name in names]
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:

@@ -82,8 +82,8 @@ def _automatic(armature: bpy.types.Object) -> str:
     found = face_shapes(armature)
     if not found:
         return "No mesh has shape keys with ARKit's names; look for others with Find Face Shapes"
-    told = ", ".join(f"{key.user.name} ({len(names)})" for key, names in found.items())
-    return f"By ARKit's names: {told}"
+    summary = ", ".join(f"{key.user.name} ({len(names)})" for key, names in found.items())
+    return f"By ARKit's names: {summary}"
 
 
 def _draw_mapping(layout: bpy.types.UILayout, armature: bpy.types.Object) -> None:

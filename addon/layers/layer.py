@@ -18,7 +18,7 @@ from ..takes.reference import ON_FRAME, CurveKeys, Reference, edited_keys, load,
 from ..takes.rows import key_field
 from ..takes.slots import owner_channels, slot_in
 from ..takes.span import TakeSpan
-from ..takes.stack import LAYER_KEY, Stack, lay, show
+from ..takes.stack import LAYER_KEY, Stack, add_strip, show
 from .fit import Array, Flags
 from .handles import Tables, load_handles, put_handles
 from .offsets import QUATERNION, identity, kind_of, offsets
@@ -230,6 +230,6 @@ def _stack_up(armature: bpy.types.Object, stack: Stack, channels: dict[bpy.types
     for owner, of_layer in channels.items():
         slot = slot_in(owner, stack.base)
         compat.assign(owner, None, None)
-        lay(owner, stack.base, slot, "REPLACE")
-        lay(owner, stack.layer, of_layer.slot, "COMBINE" if owner == armature else "ADD")
+        add_strip(owner, stack.base, slot, "REPLACE")
+        add_strip(owner, stack.layer, of_layer.slot, "COMBINE" if owner == armature else "ADD")
     show(armature, stack)

@@ -81,7 +81,7 @@ class Body:
         places = points[:, self.joints] + (turns[:, self.joints] @ self.offsets[None, :, :, None])[..., 0]
         return Pose(places, turns, local, trans)
 
-    def standing(self, pose: Pose, fps: float) -> Flags:
+    def planted(self, pose: Pose, fps: float) -> Flags:
         """Which watched places (T, E) are those of a foot that stands still on a frame."""
         feet = np.isin(self.joints, (7, 8, 10, 11))
         speed = np.linalg.norm(np.gradient(pose.places, axis=0), axis=-1) * fps if len(pose.places) > 1 else 0.0

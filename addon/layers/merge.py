@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..pins.collect import look
+from ..pins.collect import search_pins
 from ..rig.recognise import recognise
 from ..takes.curves import guarded_channels, key_places, sample
 from ..takes.reference import ARMATURE, TOLERANCE, remember_window
@@ -56,7 +56,7 @@ def merge_layer(armature: bpy.types.Object, span: TakeSpan, stack: Stack) -> Mer
     for strip in strips.values():
         _check(strip)
     show(armature, stack)
-    search = look(armature, recognise(armature), span)
+    search = search_pins(armature, recognise(armature), span)
     done = _Outcome({name: np.asarray(frames) for name, frames in search.kept.items()}, set(), set(), set())
     for owner, strip in strips.items():
         layer = compat.slot_channels(stack.layer, strip.action_slot)

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ..client.take_file import arkit_names
-from ..pins.collect import look
+from ..pins.collect import search_pins
 from ..rig.character import face_shapes, keyable_faces
 from ..rig.convert import turn_axes
 from ..rig.recognise import recognise
@@ -120,7 +120,7 @@ class _Take:
         self.armature, self.rig, self.span = armature, rig, span
         self.first, self.last = frames
         self.frames = np.arange(frames[0], frames[1] + 1)
-        self.kept = look(armature, rig, span).kept
+        self.kept = search_pins(armature, rig, span).kept
         self.reference = load(span.action)
         self.guarded = 0
         self.faces = {key.name: names for key, names in face_shapes(armature).items()}
@@ -277,8 +277,8 @@ class _BodyPart(_Thinned):
         liked = np.tile(apexes.any(axis=0), (len(apexes), 1))
         self.prepare(apexes, liked, still=1e-6)
         self.was = self.pose(self.all)
-        standing = self.body.standing(self.was, take.span.fps)
-        places = np.where(standing, 0.5, 1.0) * bounds.place  # two frames of one stand differ by the whole bound
+        planted = self.body.planted(self.was, take.span.fps)
+        places = np.where(planted, 0.5, 1.0) * bounds.place  # two frames of one stand differ by the whole bound
         turns = np.full((len(places), len(self.joint_groups)), bounds.turn)
         self.allowed = np.concatenate([places, turns], axis=1)
 

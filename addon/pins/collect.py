@@ -58,7 +58,7 @@ def collect(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSp
     only. RigError says why an armature can't be read.
     """
     rig = recognise(armature)
-    search = look(armature, rig, span)
+    search = search_pins(armature, rig, span)
     targets = sample_targets(context, armature, rig, span)
     notes = (*search.notes(), *targets.notes)
     return Collected(
@@ -74,7 +74,7 @@ def collect(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSp
     )
 
 
-def look(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Search:
+def search_pins(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Search:
     """The pins and edited keys of a take; no frame is evaluated."""
     search = Search(span, load(span.action))
     faces = {key.name: names for key, names in face_shapes(armature).items()}

@@ -18,7 +18,7 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..scene import find_character
 from ..takes.span import SpanError, take_span
-from .collect import look
+from .collect import search_pins
 
 REST_SECONDS = 0.3  # after the last change, by eye
 
@@ -92,7 +92,7 @@ class Counts:
         )
         if scene is not None and armature is not None:
             with suppress(RigError, SpanError):
-                search = look(armature, recognise(armature), take_span(scene, armature))
+                search = search_pins(armature, recognise(armature), take_span(scene, armature))
                 self._count = Count(len(search.pinned), len(search.edited - search.pinned))
         return self._count
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..rig.recognise import first_names
 from ..ui import UndoOperator
 from .counts import COUNTS
 from .items import Item, all_items, selected_items, shape_items
@@ -86,7 +87,7 @@ class COSPEECH_OT_unpin(PinOperator, bpy.types.Operator):
         """Unpin."""
         place = find_place(context, self.source)
         done = release(place.items, place.action, restore=self.restore)
-        return told(done, "There is no pin; select pinned bones or keys")
+        return release_note(done, "There is no pin; select pinned bones or keys")
 
 
 class COSPEECH_OT_clear_pins(PinOperator, bpy.types.Operator):
@@ -113,7 +114,7 @@ class COSPEECH_OT_clear_pins(PinOperator, bpy.types.Operator):
                 raise PinError("The scene has no preview range; set one with P in the Timeline")
             within = (scene.frame_preview_start, scene.frame_preview_end)
         done = release([(item, None) for item in items], span.action, within=within, restore=self.restore)
-        return told(done, "There is no pin to clear")
+        return release_note(done, "There is no pin to clear")
 
 
 class COSPEECH_OT_pin_shape(PinOperator, bpy.types.Operator):
@@ -142,7 +143,7 @@ class COSPEECH_OT_unpin_shape(PinOperator, bpy.types.Operator):
         """Unpin."""
         place = _shape_place(context, self.shapes)
         done = release(place.items, place.action, restore=self.restore)
-        return told(done, "The shape key has no pin on this frame")
+        return release_note(done, "The shape key has no pin on this frame")
 
 
 def pin_place(place: Place, *, visible: bool) -> tuple[str, str]:
@@ -162,11 +163,11 @@ def pin_place(place: Place, *, visible: bool) -> tuple[str, str]:
     place.action.update_tag()
     text = f"Pinned {len(poses)} pose{'' if len(poses) == 1 else 's'}"
     if left:
-        return "WARNING", f"{text}. Driven, locked or muted channels of {some(left)} were left out"
+        return "WARNING", f"{text}. Driven, locked or muted channels of {first_names(sorted(left))} were left out"
     return "INFO", text
 
 
-def told(done: Released, nothing: str) -> tuple[str, str]:
+def release_note(done: Released, nothing: str) -> tuple[str, str]:
     """The sentence on what was released; PinError with ``nothing`` where that is none."""
     if not (done.unpinned or done.restored):
         raise PinError(nothing)
@@ -175,16 +176,13 @@ def told(done: Released, nothing: str) -> tuple[str, str]:
     return "INFO", ", ".join(parts).capitalize()
 
 
-def some(names: Iterable[str]) -> str:
-    """Up to three names, and how many more."""
-    listed = sorted(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
-
-
 def _why_nothing(place: Place, left: set[str]) -> str:
     if left:
-        return f"The channels of {some(left)} are driven, locked, muted or modified; free them to pin them"
-    return f"The take '{place.action.name}' does not animate {some({item.name for item, _ in place.items})}"
+        return (
+            f"The channels of {first_names(sorted(left))} are driven, locked, muted or modified; free them to pin them"
+        )
+    asked = {item.name for item, _ in place.items}
+    return f"The take '{place.action.name}' does not animate {first_names(sorted(asked))}"
 
 
 def _shape_place(context: bpy.types.Context, which: str) -> Place:

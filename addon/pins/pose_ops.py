@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..rig.recognise import first_names
 from ..scene import find_character, scene_rate
 from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
 from ..takes.span import TakeSpan, whole_span
 from ..ui import Blocked
 from .items import Item, all_items, selected_items
-from .ops import PinOperator, some
+from .ops import PinOperator
 from .scope import Place, active_take, bones_blocker, find_place, take_blocker
 from .write import PinError, pin, pinned_frames, stored_values
 
@@ -107,7 +108,8 @@ class COSPEECH_OT_snap_to_pin(PinOperator, bpy.types.Operator):
             if values is not None:
                 pin(item, place.action, now, values)
         place.action.update_tag()
-        return "INFO", f"Pinned {some({item.name for item, _ in found})} as on frame {found[0][1]:g}"
+        pinned = sorted({item.name for item, _ in found})
+        return "INFO", f"Pinned {first_names(pinned)} as on frame {found[0][1]:g}"
 
 
 class COSPEECH_OT_jump_to_pin(Blocked, bpy.types.Operator):
@@ -152,10 +154,10 @@ def pin_poses(place: Place, action: bpy.types.Action, shift: float) -> tuple[str
                 done.add(item.name)
     left = {item.name for item, _ in place.items} - done
     if not done:
-        raise PinError(f"'{action.name}' does not move {some(left)}, or their channels are locked here")
+        raise PinError(f"'{action.name}' does not move {first_names(sorted(left))}, or their channels are locked here")
     place.action.update_tag()
-    text = f"Pinned {some(done)} as in '{action.name}'"
-    return ("WARNING", f"{text}. {some(left)} stayed") if left else ("INFO", text)
+    text = f"Pinned {first_names(sorted(done))} as in '{action.name}'"
+    return ("WARNING", f"{text}. {first_names(sorted(left))} stayed") if left else ("INFO", text)
 
 
 def choose(frames: list[float], now: float, direction: str) -> float | None:

@@ -24,7 +24,7 @@ def record_made(action: bpy.types.Action, meta: TakeMeta) -> None:
 
     A chain is made of takes, not of settings and files.
     """
-    made: dict[str, Any] = {"pins": WATCH.look(action), "targets": target_print(action)}
+    made: dict[str, Any] = {"pins": WATCH.fingerprint(action), "targets": target_print(action)}
     if not meta.lines:
         made |= _inputs(meta.provenance)
     action.cospeech_plan.made = json.dumps(made)

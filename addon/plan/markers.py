@@ -57,18 +57,18 @@ def _marker(action: bpy.types.Action, phrase: Any) -> bpy.types.TimelineMarker |
 
 def moved_markers(action: bpy.types.Action) -> list[tuple[int, int]]:
     """(index of the phrase, new frame) of every marker that was moved by hand, where that is beyond doubt."""
-    standing: dict[tuple[str, int], int] = defaultdict(int)
+    existing: dict[tuple[str, int], int] = defaultdict(int)
     for marker in action.pose_markers:
-        standing[marker.name, marker.frame] += 1
+        existing[marker.name, marker.frame] += 1
     left: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, phrase in enumerate(action.cospeech_plan.phrases):
         place = (phrase.title, phrase.marker)
-        if standing[place]:
-            standing[place] -= 1
+        if existing[place]:
+            existing[place] -= 1
         else:
             left[phrase.title].append((phrase.marker, index))
     taken: dict[str, list[int]] = defaultdict(list)
-    for (name, frame), count in standing.items():
+    for (name, frame), count in existing.items():
         taken[name] += [frame] * count
     return [
         (index, frame)

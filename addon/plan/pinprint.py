@@ -92,9 +92,9 @@ class PinWatch:
         changes, seen = self._changes.get(uid, 0), self._seen.get(uid)
         if seen is not None and (seen.changes == changes or now < seen.until):
             return seen.text
-        return self.look(action)
+        return self.fingerprint(action)
 
-    def look(self, action: bpy.types.Action) -> str:
+    def fingerprint(self, action: bpy.types.Action) -> str:
         """Take the print now."""
         uid = action.session_uid
         began = time.monotonic()

@@ -35,7 +35,7 @@ def render_film(
         raise PreviewError(f"The film would end (frame {end}) before it starts (frame {start}); check the frame range.")
     with stage(context, armature, size, samples) as set_:
         frames = np.unique(np.linspace(start, end, FRAMING_SAMPLES).round().astype(int)).tolist()
-        set_.look(body_shot(set_, frames, FILM_AZIMUTH_DEG, size))
+        set_.place_camera(body_shot(set_, frames, FILM_AZIMUTH_DEG, size))
         if sound_path is not None:
             _add_sound(set_, Path(sound_path), start)
         scene = set_.scene
@@ -67,7 +67,7 @@ def render_still(
 def aim(set_: Stage, frame: int, view: str, size: tuple[int, int]) -> None:
     """Points the camera for one frame: a view of the body, or `face`, `face_side`, `left_hand`, `right_hand`."""
     if view in framing.VIEWS:
-        set_.look(body_shot(set_, [frame], framing.VIEWS[view], size))
+        set_.place_camera(body_shot(set_, [frame], framing.VIEWS[view], size))
         return
     heads, facing = set_.bones(frame), set_.facing(frame)
     if view in ("face", "face_side"):
@@ -77,7 +77,7 @@ def aim(set_: Stage, frame: int, view: str, size: tuple[int, int]) -> None:
         points, azimuth = _hand_points(heads, side), 25.0 if side == "left" else -25.0
     else:
         raise PreviewError(f"There is no view {view!r}; choose one of {', '.join(framing.VIEWS)}, face or a hand.")
-    set_.look(framing.fit(points, framing.view_rotation(facing, azimuth, 0.0), size, margin=0.0, head_room=0.0))
+    set_.place_camera(framing.fit(points, framing.view_rotation(facing, azimuth, 0.0), size, margin=0.0, head_room=0.0))
 
 
 def body_shot(

@@ -115,7 +115,7 @@ def render_sheet(
             for view in VIEWS[closeup]:
                 path = Path(folder) / f"{number}_{view}.png"
                 if view in shots:
-                    set_.look(shots[view])
+                    set_.place_camera(shots[view])
                 else:
                     aim(set_, frame, view, size)
                 set_.render(path, frame)

@@ -73,7 +73,7 @@ class Stage:
         length = np.linalg.norm(ahead)
         return ahead / length if length > 1e-6 else np.array([0.0, -1.0, 0.0])
 
-    def look(self, shot: framing.Shot) -> None:
+    def place_camera(self, shot: framing.Shot) -> None:
         """Puts the camera there and turns the backdrop to face it."""
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = shot.rotation, shot.position

@@ -13,7 +13,7 @@ import numpy as np
 from .. import compat
 from ..client.provenance import Provenance, TakeMeta
 from ..client.take_file import Take
-from ..pins.collect import look
+from ..pins.collect import search_pins
 from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
 from ..takes.apply import (
@@ -127,7 +127,7 @@ def write_made(armature: bpy.types.Object, span: TakeSpan, made: Made, ticket: T
         shapes = None if take.blendshapes is None else take.blendshapes[rows]
         window = Window(span.start + first, take.poses[rows], take.trans[rows], shapes)
         rig = recognise(armature)
-        kept = look(armature, rig, span).kept  # as they are now: also what was pinned while the engine worked
+        kept = search_pins(armature, rig, span).kept  # as they are now: also what was pinned while the engine worked
         write_window(armature, rig, span, window, ticket.free, kept)
         remember_window(armature, span.action, span.start + first, span.start + end, kept)
     meta = whole_meta(span, _meta(span, made, ticket))

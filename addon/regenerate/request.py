@@ -16,7 +16,7 @@ from ..client.jobs import JobFiles
 from ..client.provenance import SPEAK
 from ..client.take_file import Take, TakeFileError, write_take
 from ..generate.options import line_options
-from ..pins.collect import Search, look
+from ..pins.collect import Search, search_pins
 from ..pins.targets import sample_targets
 from ..plan.inside import chosen_line, span_edits, span_emphasis, span_words
 from ..plan.stale import count_changed, count_toned
@@ -131,7 +131,7 @@ def make_order(context: bpy.types.Context, armature: bpy.types.Object, asked: As
         raise ScopeError(reason)
     if asked.edited and frames.source != "PLAN":
         _check_edits(span.action, frames)
-    base, fixed = read_curves(armature, rig, span), look(armature, rig, span)
+    base, fixed = read_curves(armature, rig, span), search_pins(armature, rig, span)
     targets = sample_targets(context, armature, rig, span, (frames.first, frames.last + 1))
     free = Free(free.joints, free.trans, free.face and base.blendshapes is not None)
     words = _words(span)

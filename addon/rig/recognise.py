@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise, permutations, product
 
 import bpy
@@ -169,9 +170,9 @@ def warnings(armature: bpy.types.Object, rig: RigMap) -> list[str]:
     if armature.data.pose_position == "REST":
         notes.append(f"'{armature.name}' is shown in Rest Position; switch to Pose Position to see the take")
     if constrained:
-        notes.append(f"Constraints on {_some(constrained)} will change what is keyed; mute them to see the take")
+        notes.append(f"Constraints on {first_names(constrained)} will change what is keyed; mute them to see the take")
     if taken := [name for name in names if name in driven]:
-        notes.append(f"Drivers own channels of {_some(taken)}; those were not keyed")
+        notes.append(f"Drivers own channels of {first_names(taken)}; those were not keyed")
     if len(keyable_faces(armature)) < len(face_keys(armature)):
         notes.append(
             "The face's shape keys are linked and were not keyed; make a library override of the mesh data too"
@@ -179,5 +180,6 @@ def warnings(armature: bpy.types.Object, rig: RigMap) -> list[str]:
     return notes
 
 
-def _some(names: list[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
+    """Up to three names, and how many more."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

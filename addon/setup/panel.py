@@ -47,10 +47,10 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     if runtimes.current(runtimes_folder(), version()) is not None:
         column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
         reasons.append(repair_blocker())
-    told = layout.column()
-    told.active = not has_python()  # where an engine is there already, it is only a remark
+    remarks = layout.column()
+    remarks.active = not has_python()  # where an engine is there already, it is only a remark
     for reason in dict.fromkeys(filter(None, reasons)):
-        draw_sentence(told, reason, "INFO" if told.active else "NONE")
+        draw_sentence(remarks, reason, "INFO" if remarks.active else "NONE")
     row = layout.row(align=True)
     row.operator("cospeech.open_log", icon="TEXT")
     row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")

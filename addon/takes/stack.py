@@ -88,7 +88,7 @@ def new_strip(data: bpy.types.AnimData, action: bpy.types.Action, slot: Any) -> 
     return track, strip
 
 
-def lay(owner: bpy.types.ID, action: bpy.types.Action, slot: Any, blend: str) -> None:
+def add_strip(owner: bpy.types.ID, action: bpy.types.Action, slot: Any, blend: str) -> None:
     """Put an Action into an NLA track of its own above all others; one that it had before is removed."""
     data = owner.animation_data or owner.animation_data_create()
     for track in [track for track, _ in strips_of(owner, action) if len(track.strips) == 1]:

@@ -33,7 +33,7 @@ SILENT_DB = -75.0  # of full scale: nothing is heard
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class SpeechSound:
     """What a line sounds like. Seconds: ``accents`` (n,) and their ``scores`` (n,), all ``nuclei`` (m,), ``pauses``
     (k, 2) with the silence before and after, ``voice`` first and last sound."""
 
@@ -52,7 +52,7 @@ class Heard:
         return float(max(0.0, last - first - np.maximum(np.diff(inside, axis=1) - 1.0, 0.0).sum()))
 
 
-def hear_accents(waveform: Floats, f0: ArrayLike) -> Heard:
+def hear_accents(waveform: Floats, f0: ArrayLike) -> SpeechSound:
     """Accents and pauses of a mono line at 16 kHz. ``f0`` (N // 160 + 1,) Hz every 10 ms, 0 where unvoiced."""
     wave = np.asarray(waveform, dtype=np.float64)
     tones = np.asarray(f0, dtype=np.float64)
@@ -69,7 +69,7 @@ def hear_accents(waveform: Floats, f0: ArrayLike) -> Heard:
     scores = _prominence(wave, smooth, _fitted(tones, count), peaks, count)
     chosen = _separate(peaks / RATE, scores)
     times = peaks / RATE
-    return Heard(times[chosen], scores[chosen], times, pauses, voice, len(wave) / SAMPLE_RATE)
+    return SpeechSound(times[chosen], scores[chosen], times, pauses, voice, len(wave) / SAMPLE_RATE)
 
 
 def _fitted(values: Array, count: int) -> Array:

@@ -37,6 +37,6 @@ def gate_rows(pairs: list[Pair], labels: Path | None) -> list[Row]:
     share, open_share = 100 * wanted.mean(), 100 * shown.mean()
     note = f"{share:.1f} % of {len(wanted)} frames are labelled, the gate is open on {open_share:.1f} %"
     return [
-        Row(name, both / float(some.sum()) if some.any() else None, note=note)
-        for name, some in zip(NAMES, (shown, wanted), strict=True)
+        Row(name, both / float(mask.sum()) if mask.any() else None, note=note)
+        for name, mask in zip(NAMES, (shown, wanted), strict=True)
     ]

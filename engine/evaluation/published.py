@@ -156,8 +156,8 @@ def motion_beats(
 
 def beat_consistency(beats: list[Array], onsets: ArrayLike, sigma: float = BEAT_SIGMA) -> float:
     """BC: how near a motion beat stands to each audio onset (seconds), averaged over the upper body's joints."""
-    heard = np.asarray(onsets, dtype=np.float64)
-    if not len(heard):
+    onset_times = np.asarray(onsets, dtype=np.float64)
+    if not len(onset_times):
         return 0.0
     scores = []
     for joint in BEAT_JOINTS:
@@ -165,6 +165,6 @@ def beat_consistency(beats: list[Array], onsets: ArrayLike, sigma: float = BEAT_
         if not len(moments):
             scores.append(0.0)
             continue
-        nearest = np.abs(heard[:, None] - moments[None]).min(axis=1)
+        nearest = np.abs(onset_times[:, None] - moments[None]).min(axis=1)
         scores.append(float(np.exp(-(nearest**2) / (2.0 * sigma**2)).mean()))
     return float(np.mean(scores))

@@ -242,8 +242,8 @@ def closeness_above_chance(clips: list[Clip]) -> float | None:
     """
     lines: dict[str, list[Clip]] = {}
     for clip in clips:
-        heard = clip.subject.heard
-        if heard is not None and heard.voice[1] - heard.voice[0] >= LEAST_VOICE and clip.subject.strokes:
+        sound = clip.subject.sound
+        if sound is not None and sound.voice[1] - sound.voice[0] >= LEAST_VOICE and clip.subject.strokes:
             lines.setdefault(clip.name, []).append(clip)
     gathered = [_line(members) for members in lines.values()]
     if not gathered:
@@ -266,9 +266,9 @@ def _line(members: list[Clip]) -> tuple[Array, Array, tuple[float, float]]:
     for clip in members:
         motion = clip.subject.motion
         times.append(apexes(clip.subject, *skeleton.forward(motion.poses.astype(np.float64), motion.trans)))
-    heard = members[0].subject.heard
-    assert heard is not None
-    return np.concatenate(times), heard.accents, heard.voice
+    sound = members[0].subject.sound
+    assert sound is not None
+    return np.concatenate(times), sound.accents, sound.voice
 
 
 def _closeness(times: Array, accents: Array) -> Array:

@@ -18,7 +18,7 @@ from engine.body.joints import CHEST, FEET, HEAD, PELVIS, SHOULDERS, WRISTS
 from engine.body.motion import Motion, arkit_names
 from engine.body.rotations import axis_angle_to_matrix
 from engine.body.skeleton import default_skeleton
-from engine.evaluation.accents import Heard
+from engine.evaluation.accents import SpeechSound
 from engine.evaluation.clearance import ALLOWED_M, penetration
 from engine.evaluation.metrics import low_passed, planted_feet, rough_jerk, without_shake
 from engine.generators.gestures.timing import arrival_time, reversal_time
@@ -67,7 +67,7 @@ class Subject:
 
     motion: Motion
     strokes: tuple[Stroke, ...] = ()
-    heard: Heard | None = None
+    sound: SpeechSound | None = None
     shifts: Array = field(default_factory=lambda: np.zeros((0, 2)))
     planned: bool = False
     restless: bool = False
@@ -128,19 +128,19 @@ def measure(subject: Subject) -> Measures:
 
 
 def _rates(subject: Subject, points: Array) -> dict[str, Array]:
-    heard = subject.heard
-    if heard is None or not subject.planned:
+    sound = subject.sound
+    if sound is None or not subject.planned:
         nothing = np.zeros(0)
         names = ("speech_seconds", "resting_seconds", "voice_seconds", "phrases", "semantic")
         return dict.fromkeys(names, nothing)
-    first, last = heard.voice
+    first, last = sound.voice
     moments = np.arange(first, last, 0.01)
     busy = np.zeros(len(moments), dtype=bool)
     for stroke in subject.strokes:
         busy |= (moments >= stroke.onset) & (moments < stroke.back)
     seen = [stroke for stroke in subject.strokes if _way(stroke, points) >= SEEN_WAY]
     return {
-        "speech_seconds": np.array([heard.speech_seconds]),
+        "speech_seconds": np.array([sound.speech_seconds]),
         "resting_seconds": np.array([0.01 * float((~busy).sum())]),
         "voice_seconds": np.array([last - first]),
         "phrases": np.array([float(len(seen))]),
@@ -248,15 +248,15 @@ def _sway(subject: Subject, points: Array) -> Array:
 
 
 def _blinks(subject: Subject) -> dict[str, Array]:
-    shapes, heard = subject.motion.blendshapes, subject.heard
-    if shapes is None or heard is None:
+    shapes, sound = subject.motion.blendshapes, subject.sound
+    if shapes is None or sound is None:
         return dict.fromkeys(("blinks", "blinks_at_pause", "blink_seconds"), np.zeros(0))
     names = arkit_names()
     lids = shapes[:, [names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]].min(axis=1).astype(np.float64)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], lids > BLINK, [False]]).astype(np.int8))).reshape(-1, 2)
     times = np.array([(low + int(np.argmax(lids[low:high]))) / FPS for low, high in edges])
     far = [
-        float(np.maximum(np.maximum(heard.pauses[:, 0] - time, time - heard.pauses[:, 1]), 0.0).min(initial=np.inf))
+        float(np.maximum(np.maximum(sound.pauses[:, 0] - time, time - sound.pauses[:, 1]), 0.0).min(initial=np.inf))
         for time in times
     ]
     return {
@@ -312,10 +312,10 @@ def stroke_onset(track: Array, times: Array, stroke: Stroke, apex: float) -> flo
 
 def _timing(subject: Subject, points: Array, world: Array) -> dict[str, Array]:
     strokes = subject.strokes
-    if subject.heard is None or not strokes:
+    if subject.sound is None or not strokes:
         return dict.fromkeys(("offsets", "alone", "leads"), np.zeros(0))
     times = apexes(subject, points, world)
-    offsets = nearest(times, subject.heard.accents)
+    offsets = nearest(times, subject.sound.accents)
     near = np.abs(offsets) <= NEAR_ACCENT
     leads = []
     for stroke, apex in zip(strokes, times, strict=True):

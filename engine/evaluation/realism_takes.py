@@ -15,7 +15,7 @@ from engine.body.joints import CHEST, WRISTS
 from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS, default_skeleton
 from engine.errors import CospeechError
-from engine.evaluation.accents import Heard, hear_accents
+from engine.evaluation.accents import SpeechSound, hear_accents
 from engine.evaluation.realism_measures import FPS, Stroke, Subject
 from engine.models.phase_gesture import BEAT_CLASSES
 from engine.plan.links import class_times, windup
@@ -43,7 +43,7 @@ class Spoken:
 
     line: Line
     speech: Speech
-    heard: Heard
+    sound: SpeechSound
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +100,10 @@ def take_clips(lines: list[Spoken], style: str, seed: int, tell: Callable[[str, 
         tell(f"{style}, seed {seed}", number / len(lines))
         options = TakeOptions(audio=str(spoken.line.audio), style=style, seed=seed, fps=FPS)
         motion = make_take(options, lambda *_: None, spoken.speech)
-        yield Clip(spoken.line.audio.stem, style, take_subject(motion, spoken.heard))
+        yield Clip(spoken.line.audio.stem, style, take_subject(motion, spoken.sound))
 
 
-def take_subject(motion: Motion, heard: Heard | None) -> Subject:
+def take_subject(motion: Motion, sound: SpeechSound | None) -> Subject:
     """A take of ours with the strokes of its plan."""
     if motion.plan is None:
         raise CospeechError("The take holds no gesture plan; give one that Cospeech generated")
@@ -124,7 +124,7 @@ def take_subject(motion: Motion, heard: Heard | None) -> Subject:
         for phrase in plan.phrases
     )
     shifts = np.array([(event.start, event.apex) for event in plan.shifts if event.kind == "shift"])
-    return Subject(motion, strokes, heard, shifts.reshape(-1, 2), planned=True)
+    return Subject(motion, strokes, sound, shifts.reshape(-1, 2), planned=True)
 
 
 def corpus_clips(folder: Path) -> list[Clip]:
@@ -154,14 +154,14 @@ def beat2_clip(file: Path) -> Clip:
     motion = Motion.load(file)
     motion = replace(motion if motion.fps == FPS else motion.resampled(FPS), plan=None)
     audio = next((file.with_suffix(end) for end in AUDIO if file.with_suffix(end).is_file()), None)
-    heard = None
+    sound = None
     if audio is not None:
         from engine.speech.audio import load_audio
         from engine.speech.prosody import pitch
 
         wave, _ = load_audio(audio)
-        heard = hear_accents(wave, pitch(wave, lambda _: None))
-    return Clip(file.stem, "beat2", Subject(motion, found_strokes(motion), heard, restless=True))
+        sound = hear_accents(wave, pitch(wave, lambda _: None))
+    return Clip(file.stem, "beat2", Subject(motion, found_strokes(motion), sound, restless=True))
 
 
 def found_strokes(motion: Motion) -> tuple[Stroke, ...]:

@@ -131,16 +131,16 @@ def stored_rotations(motion: Motion) -> NDArray[np.float32]:
 
 def beat_rows(pairs: list[Pair], posed: tuple[list[Array], ...], body: str) -> list[Row]:
     """BC as published and with a tight sigma, each beside what shifted audio scores by chance."""
-    heard = [index for index, pair in enumerate(pairs) if pair.onsets is not None and pair.frames > SHORTEST]
-    if not heard:
+    with_audio = [index for index, pair in enumerate(pairs) if pair.onsets is not None and pair.frames > SHORTEST]
+    if not with_audio:
         return [Row("BC", None, note="needs the audio (--audio FOLDER) and takes longer than 5 s")]
     speeds, rows = mean_speeds(), []
     for side, label in enumerate(("BC", "BC real")):
-        beats = [motion_beats(posed[side][i], speeds, (MARGIN, pairs[i].frames - MARGIN)) for i in heard]
-        weights = [pairs[i].frames - 2 * MARGIN for i in heard]
+        beats = [motion_beats(posed[side][i], speeds, (MARGIN, pairs[i].frames - MARGIN)) for i in with_audio]
+        weights = [pairs[i].frames - 2 * MARGIN for i in with_audio]
         for sigma, tag in ((BEAT_SIGMA, ""), (TIGHT_SIGMA, f" sigma {TIGHT_SIGMA:g}")):
             scores, shifted = [], []
-            for found, index, frames in zip(beats, heard, weights, strict=True):
+            for found, index, frames in zip(beats, with_audio, weights, strict=True):
                 onsets = np.asarray(pairs[index].onsets)
                 scores.append(beat_consistency(found, onsets, sigma))
                 moved = [(onsets + by) % (frames / FPS) for by in SHIFTS]

@@ -15,7 +15,7 @@ from engine.face.coarticulation import GRID_HOP, blend, covered, sample, segment
 from engine.face.contacts import contacts
 from engine.face.emotions import NEUTRAL, feel, find_emotion
 from engine.face.envelope import envelope_mouth
-from engine.face.eyes import gaze_angles, look
+from engine.face.eyes import gaze_angles, turn_eyes
 from engine.face.mouth import apply_contacts, open_vowels, spread_channels
 from engine.face.upper import blink_weight, brows, close_lids, rest_face, smiles
 from engine.face.visemes import viseme_table
@@ -68,7 +68,7 @@ def face_curves(
     brows(curves, plan, frames, rng[2])
     rest_face(curves, plan.style, energy, frames, rng[3])
     angles = gaze_angles(plan, frames, rng[4]) if eye_angles is None else np.asarray(eye_angles, dtype=np.float64)
-    look(curves, angles)
+    turn_eyes(curves, angles)
     close_lids(curves, blink_weight(plan, frames))
     return np.clip(curves, 0.0, 1.0).astype(np.float32)
 
@@ -93,8 +93,8 @@ def _mouth(
     mouth = blend(segments(covered(phones, speech.seconds), speech.prosody, jaw, lips * trust), grid)
     if not speech.transcribed:
         opening = viseme_table().column("jawOpen")
-        heard = envelope_mouth(speech.prosody, grid, jaw)[:, opening]
-        mouth[:, opening] = (1.0 - ROUGH_JAW) * mouth[:, opening] + ROUGH_JAW * heard
+        from_envelope = envelope_mouth(speech.prosody, grid, jaw)[:, opening]
+        mouth[:, opening] = (1.0 - ROUGH_JAW) * mouth[:, opening] + ROUGH_JAW * from_envelope
     return sample(mouth, frames, first)
 
 

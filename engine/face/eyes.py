@@ -72,7 +72,7 @@ def _small_saccades(times: Array, seconds: float, rng: np.random.Generator) -> A
     return np.asarray(before + way * (places[index] - before), dtype=np.float64)
 
 
-def look(curves: Array, angles: Array) -> None:
+def turn_eyes(curves: Array, angles: Array) -> None:
     """Write the eyes' directions ``angles`` (T, 2, 2) into curves (T, 52), in place; lids follow up and down."""
     weights = eye_channels(angles[:, 0], angles[:, 1])
     for index, name in enumerate(EYE_CHANNELS):

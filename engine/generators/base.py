@@ -23,7 +23,7 @@ ROLES = (SPEAK, "listen", "idle")
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class BaseOrigin:
     """How the base of a regenerated take was made: its plan and the seed of its body life. Where the body stands, how
     it rests and how it performs the phrases that stay come from here, so that the window meets its surroundings."""
 
@@ -39,7 +39,7 @@ class Request:
 
     ``plan``: what to perform, with the emphasis that its words have. ``options``: what was asked for; body parts that
     it leaves out have the rest posture in the take and stay untouched in Blender. With ``hints`` only their window is
-    made anew and all of them are honoured; ``standing`` is how their base was made, where that is known, ``fixed`` the
+    made anew and all of them are honoured; ``origin`` is how their base was made, where that is known, ``fixed`` the
     ids of phrases that pins don't move.
     """
 
@@ -47,7 +47,7 @@ class Request:
     plan: GesturePlan
     options: TakeOptions
     hints: Hints | None = None
-    standing: Standing | None = None
+    origin: BaseOrigin | None = None
     fixed: frozenset[int] = frozenset()
 
     def asking(self, **changes: Any) -> Request:

@@ -20,7 +20,7 @@ from engine.generators.base import Progress, Request
 from engine.generators.face import perform_face
 from engine.generators.gestures.perform import perform, used_sides, wrists_at
 from engine.generators.gestures.timing import arrival_time, reversal_time
-from engine.generators.life.body import BodyLife, aimed, build_life, head_on, live, rests_for
+from engine.generators.life.body import BodyLife, aimed, build_life, evaluate_life, head_on, rests_for
 from engine.generators.life.noise import Blend, Steps, steps
 from engine.generators.life.postures import RestTracks
 from engine.generators.life.stance import scaled_stance, stance_of_base
@@ -110,7 +110,7 @@ def _body(
     life, reach, local, trans = _performed(request, hints, plan, model)
     progress("body", 0.4)
     core = slice(reach.core[0] - reach.far[0], reach.core[1] - reach.far[0])
-    resting = live(life, np.arange(*reach.core) / hints.fps)[0]
+    resting = evaluate_life(life, np.arange(*reach.core) / hints.fps)[0]
     arms = arm_pins(hints, reach.core[0], local[core], trans[core], resting)
     around = plan_around(plan, arms, head_pins(hints), hints.window, hints.fps, request.fixed)
     if around != plan:
@@ -172,17 +172,17 @@ def _performed(
     life = _life_on_base(request, hints, plan)
     reach = reach_of(plan.phrases, hints.window, hints.frames, hints.fps)
     times = np.arange(*reach.far) / hints.fps
-    local, trans = live(life, times)
-    seed = request.options.seed if request.standing is None else request.standing.seed
+    local, trans = evaluate_life(life, times)
+    seed = request.options.seed if request.origin is None else request.origin.seed
     gestures = perform(local, reach.phrases, times, seed, request.options.style, model, plan.accents)
     return life, reach, gestures, trans
 
 
 def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife:
     """Body life that stands where the base stands at both ends of the window, on the hints' skeleton."""
-    known = request.standing
-    standing = None if known is None else (rests_of(known.plan, plan), known.seed)
-    life = build_life(plan, request.options.seed, request.options.in_place, standing)
+    known = request.origin
+    origin = None if known is None else (rests_of(known.plan, plan), known.seed)
+    life = build_life(plan, request.options.seed, request.options.in_place, origin)
     life = replace(life, stance=scaled_stance(hints.skeleton, life.stance))
     if known is not None and known.seed != request.options.seed:
         own = _own_rests(plan, request.options.seed, hints)
@@ -194,7 +194,9 @@ def _life_on_base(request: Request, hints: Hints, plan: GesturePlan) -> BodyLife
     ends = [before if first > 0 else after, after if end < hints.frames else before]
     base = axis_angle_to_matrix(hints.base.poses[ends].astype(np.float64)), hints.base.trans[ends].astype(np.float64)
     times = np.array(ends) / hints.fps
-    stance = stance_of_base(life.stance, (before / hints.fps, after / hints.fps), times, base, live(life, times))
+    stance = stance_of_base(
+        life.stance, (before / hints.fps, after / hints.fps), times, base, evaluate_life(life, times)
+    )
     if plan.look_at is not None and not stance.at_home:  # a body that turned away from life's place looks from there
         life = replace(life, head=head_on(plan, request.options.seed, stance))
     return replace(life, stance=stance)

@@ -109,11 +109,11 @@ def _inline_base(source: Path, data: dict[str, Any]) -> Motion:
     if "fps" not in data:
         raise HintsError(f"{source.name} holds its base without a frame rate (fps); write the hints again")
     frames = len(poses)
-    standing = np.broadcast_to([0.0, default_skeleton().standing_height, 0.0], (frames, 3))
+    upright = np.broadcast_to([0.0, default_skeleton().standing_height, 0.0], (frames, 3))
     try:
         return Motion(
             poses=poses.reshape(frames, JOINT_COUNT, 3),
-            trans=_numbers(data, "base_trans") if "base_trans" in data else standing,
+            trans=_numbers(data, "base_trans") if "base_trans" in data else upright,
             fps=_number(data, "fps"),
             expressions=_or_zeros(data, "base_expressions", (frames, EXPRESSION_COUNT)),
             blendshapes=_numbers(data, "base_blendshapes") if "base_blendshapes" in data else None,

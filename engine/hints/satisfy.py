@@ -104,12 +104,12 @@ def _pinned_body(motion: Motion, hints: Hints, span: Span) -> Body:
     trans_out = np.where(drop[span.inner, None] > 0.0, trans[span.inner].astype(np.float32), trans_out)
     targets = aim(poses, trans, hints, span)
     if targets is not None:
-        some = np.array(targets.joints)
+        targeted = np.array(targets.joints)
         goal[targets.mask] = targets.poses[targets.mask]
         mask |= targets.mask
-        known = (generated[:, some], goal[:, some], mask[:, some])
-        residual[:, some] = rotation_corrections(*known, span)
-        poses[:, some] = _applied(known[0], residual[:, some], base[:, some], known[2], known[1], span)
+        known = (generated[:, targeted], goal[:, targeted], mask[:, targeted])
+        residual[:, targeted] = rotation_corrections(*known, span)
+        poses[:, targeted] = _applied(known[0], residual[:, targeted], base[:, targeted], known[2], known[1], span)
     moved = residual.any(axis=-1)
     moved |= hold_feet(poses, trans, wanted, mask, hints, span)
     window = slice(span.first, span.end)

@@ -62,7 +62,7 @@ def aim(poses: Array, trans: Array, hints: Hints, span: Span) -> TargetPins | No
         if joint in LIMBS:
             _reach(LIMBS[joint], out, mask, rows, goal, locked, trans, hints.skeleton)
         else:
-            _look(out, mask, rows, goal, locked, trans, hints.skeleton)
+            _turn_head(out, mask, rows, goal, locked, trans, hints.skeleton)
     joints = np.flatnonzero(mask.any(axis=0))
     return TargetPins(tuple(int(joint) for joint in joints), mask, out) if len(joints) else None
 
@@ -99,7 +99,7 @@ def _reach(
                 _set(poses, mask, at[free_end], end, kept)
 
 
-def _look(
+def _turn_head(
     poses: Array, mask: Flags, rows: Indices, goal: Array, locked: Flags, trans: Array, skeleton: Skeleton
 ) -> None:
     """Turn neck and head in place on ``rows`` so that the head's +Z points at ``goal`` (N, 3)."""

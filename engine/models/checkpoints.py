@@ -92,7 +92,9 @@ def load_feature_network(path: Path) -> FeatureNetwork:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, pickle and zip each have their own for a broken file
-        raise CheckpointError(f"{path} can't be read as weights ({told(error)}); get it again: {source}") from error
+        raise CheckpointError(
+            f"{path} can't be read as weights ({error_text(error)}); get it again: {source}"
+        ) from error
     state = stored.get("model_state", stored) if isinstance(stored, dict) else {}
     prefix = "encoder."
     bare = {key.removeprefix("module."): value for key, value in state.items()}
@@ -126,7 +128,7 @@ def emage_size(state: Mapping[str, Tensor], folder: Path) -> EmageSize:
         )
     except (KeyError, IndexError, ValueError) as error:
         raise CheckpointError(
-            f"The weights in {folder} are not EMAGE's audio model ({told(error)}); choose {EMAGE_SOURCE}"
+            f"The weights in {folder} are not EMAGE's audio model ({error_text(error)}); choose {EMAGE_SOURCE}"
         ) from error
 
 
@@ -150,7 +152,7 @@ def _codec_size(state: Mapping[str, Tensor], folder: Path) -> CodecSize:
         return CodecSize(first.shape[1], first.shape[0], depth, 0 if book is None else book.shape[0])
     except (KeyError, IndexError) as error:
         raise CheckpointError(
-            f"The weights in {folder} are not a motion codec ({told(error)}); choose {EMAGE_SOURCE}"
+            f"The weights in {folder} are not a motion codec ({error_text(error)}); choose {EMAGE_SOURCE}"
         ) from error
 
 
@@ -161,7 +163,9 @@ def built(make: Callable[[Size], Model], size: Size, state: State, folder: Path,
     try:
         missing, unknown = module.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
-        raise CheckpointError(f"The weights in {folder} have other shapes ({told(error)}); choose {source}") from error
+        raise CheckpointError(
+            f"The weights in {folder} have other shapes ({error_text(error)}); choose {source}"
+        ) from error
     if missing or unknown:
         what = f"lack {missing[0]}" if missing else f"hold the unknown {unknown[0]}"
         count = len(missing) + len(unknown)
@@ -203,7 +207,8 @@ def read_tensors(path: Path, source: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch, pickle, zip and safetensors each have their own for a broken file
         raise CheckpointError(
-            f"{path} can't be read as weights ({told(error)}); it is damaged or another file, get it again: {source}"
+            f"{path} can't be read as weights ({error_text(error)}); "
+            f"it is damaged or another file, get it again: {source}"
         ) from error
 
 
@@ -216,7 +221,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What an exception says, in one line."""
     text = str(error).strip().splitlines()
     return (text[-1].strip() if text else type(error).__name__)[:160]

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.models.checkpoints import CheckpointError, built, read_state, told
+from engine.models.checkpoints import CheckpointError, built, error_text, read_state
 from engine.models.clip_text import ClipText, ClipTextSize
 
 SOURCE = "the folder openai/clip-vit-base-patch32 as the hub has it"
@@ -113,7 +113,7 @@ def load_tokenizer(folder: Path, places: int) -> ClipTokenizer:
         pairs = [line.split() for line in lines if line.strip() and not line.startswith("#version")]
         return ClipTokenizer(vocabulary, [(first, second) for first, second in pairs], places)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{folder} has no tokenizer of CLIP ({told(error)}); choose {SOURCE}") from error
+        raise CheckpointError(f"{folder} has no tokenizer of CLIP ({error_text(error)}); choose {SOURCE}") from error
 
 
 def clip_text_size(folder: Path) -> ClipTextSize:
@@ -137,4 +137,4 @@ def clip_text_size(folder: Path) -> ClipTextSize:
             epsilon=float(text.get("layer_norm_eps", base.epsilon)),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} can't be read ({told(error)}); choose {SOURCE}") from error
+        raise CheckpointError(f"{path} can't be read ({error_text(error)}); choose {SOURCE}") from error

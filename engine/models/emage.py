@@ -47,17 +47,17 @@ class EmageOutput:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class SpeechMemory:
     """What the network hears in windows of speech: ``face`` (B, T, audio), and for the body the keys and values of
     every cross-attention layer. It does not depend on motion, so that all windows of a line are heard at once."""
 
     face: Tensor
     body: list[KeysValues]
 
-    def part(self, first: int, end: int) -> Heard:
+    def part(self, first: int, end: int) -> SpeechMemory:
         """Rows ``first`` .. ``end`` of the batch."""
         rows = slice(first, end)
-        return Heard(self.face[rows], [(keys[rows], values[rows]) for keys, values in self.body])
+        return SpeechMemory(self.face[rows], [(keys[rows], values[rows]) for keys, values in self.body])
 
 
 class Emage(nn.Module):
@@ -92,7 +92,7 @@ class Emage(nn.Module):
         self.face_out_proj = nn.Linear(wide, size.codes)
         self.face_cls = TwoLayers(size.codes, wide, size.codes)
 
-    def hear(self, wave: Tensor, frames: int) -> Heard:
+    def hear(self, wave: Tensor, frames: int) -> SpeechMemory:
         """Features of speech windows (B, samples) for ``frames`` frames of motion.
 
         Only the face's features are cut to the motion's length; where the encoder gives the body one more, the release
@@ -102,10 +102,10 @@ class Emage(nn.Module):
         if face.shape[1] < frames:
             raise ValueError(f"{wave.shape[1]} samples of speech give {face.shape[1]} features for {frames} frames")
         memory = self.audio_body_motion_proj(self.audio_encoder_body(wave))
-        return Heard(face, self.audio_motion_cross_attn.known(memory))
+        return SpeechMemory(face, self.audio_motion_cross_attn.known(memory))
 
     def forward(
-        self, heard: Heard, speaker: Tensor, motion: Tensor, mask: Tensor, use_audio: bool = True
+        self, speech: SpeechMemory, speaker: Tensor, motion: Tensor, mask: Tensor, use_audio: bool = True
     ) -> EmageOutput:
         """Predict latents and codes.
 
@@ -114,25 +114,25 @@ class Emage(nn.Module):
         """
         shown = torch.where(mask, self.mask_embedding, motion)
         hints = self.motion_encoder(shown)
-        latents = {"face": self._face(heard, speaker, self.bodyhints_face(hints))}
-        latents.update(self._body(heard, speaker, self.bodyhints_body(hints), use_audio))
+        latents = {"face": self._face(speech, speaker, self.bodyhints_face(hints))}
+        latents.update(self._body(speech, speaker, self.bodyhints_body(hints), use_audio))
         heads = {"face": self.face_cls, **{part: self.get_submodule(f"motion_cls_{part}") for part in BODY}}
         return EmageOutput(latents, {part: heads[part](latents[part]) for part in PARTS})
 
-    def _face(self, heard: Heard, speaker: Tensor, hints: Tensor) -> Tensor:
+    def _face(self, speech: SpeechMemory, speaker: Tensor, hints: Tensor) -> Tensor:
         """The face's query is speaker and place in time alone; all content comes in by the memory."""
-        memory = self.audio_face_motion_proj(torch.cat([heard.face, hints], dim=-1))
+        memory = self.audio_face_motion_proj(torch.cat([speech.face, hints], dim=-1))
         query = self.speaker_embedding_face(speaker)[:, None].expand(-1, memory.shape[1], -1)
         decoded = self.face_motion_decoder(self.position_embeddings(query), self.face_motion_decoder.known(memory))
         out: Tensor = self.face_out_proj(decoded)
         return out
 
-    def _body(self, heard: Heard, speaker: Tensor, hints: Tensor, use_audio: bool) -> dict[str, Tensor]:
+    def _body(self, speech: SpeechMemory, speaker: Tensor, hints: Tensor, use_audio: bool) -> dict[str, Tensor]:
         voice = self.speaker_embedding_body(speaker)[:, None]
         moved = self.motion_self_encoder(self.position_embeddings(self.moton_proj(hints)) + voice)
         moved = self.position_embeddings(moved + voice)
         if use_audio:
-            moved = moved + self.audio_motion_cross_attn(moved, heard.body)
+            moved = moved + self.audio_motion_cross_attn(moved, speech.body)
         raw = {part: self.get_submodule(f"motion2latent_{part}")(moved) for part in BODY}
         out = {}
         for part in BODY:

@@ -99,7 +99,7 @@ def assembled(raw: dict[str, Tensor]) -> DecodedMotion:
         six = values[..., : 6 * len(joints)].unflatten(-1, (len(joints), 6))  # type: ignore[no-untyped-call]
         axis_angle[:, :, joints] = six_to_axis_angle(six)
     expression = raw["face"][..., 6:] if "face" in raw else torch.zeros((*like.shape, 100), device=like.device)
-    lower = raw["lower"] if "lower" in raw else _standing(like)
+    lower = raw["lower"] if "lower" in raw else _upright_root(like)
     channels = whole_body(axis_angle, lower[..., LOWER_ROTATIONS:-4], lower[..., -4:])
     return DecodedMotion(axis_angle, expression, lower, channels)
 
@@ -110,7 +110,7 @@ def integrate(velocity: Tensor, start: Tensor) -> Tensor:
     return torch.cumsum(steps, dim=1)
 
 
-def _standing(like: Tensor) -> Tensor:
+def _upright_root(like: Tensor) -> Tensor:
     """The lower stream of a part that is not given: identity rotations, no translation, no contacts."""
     identity = torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], device=like.device).repeat(len(PART_JOINTS["lower"]))
     return torch.cat([identity, torch.zeros(7, device=like.device)]).expand(*like.shape, -1)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.models.codecs import MotionCodec
-from engine.models.emage import PARTS, Emage, EmageOutput, Heard
+from engine.models.emage import PARTS, Emage, EmageOutput, SpeechMemory
 from engine.models.emage_motion import CHANNELS, JOINTS, ROTATIONS, DecodedMotion, EmageCodecs, assembled, split_parts
 
 # EMAGE's release (docs/sources/emage.md, sections 4 and 5.2): Hz of wave and motion, samples a frame, frames of a
@@ -127,21 +127,21 @@ def infer(
             whole[:, : given.shape[1]] = given
     seed = base[:, :SEED]
     out: list[EmageOutput] = []
-    for index, (window, heard) in enumerate(zip(windows, hear_windows(model, wave, windows, cutting), strict=True)):
+    for index, (window, memories) in enumerate(zip(windows, hear_windows(model, wave, windows, cutting), strict=True)):
         progress(index / len(windows))
         part = slice(window.start, window.start + window.length)
         shown, covered = base[:, part].clone(), hidden[:, part].clone()
         shown[:, :SEED] = torch.where(covered[:, :SEED], seed, shown[:, :SEED])
         covered[:, :SEED] = False
-        out.append(model(heard, speaker, shown, covered))
+        out.append(model(memories, speaker, shown, covered))
         if index + 1 < len(windows):
             seed = last_frames(codecs, choose_codes(codecs, out[-1]))
     return out
 
 
-def hear_windows(model: Emage, wave: Tensor, windows: list[Window], cutting: Cutting = PUBLISHED) -> list[Heard]:
+def hear_windows(model: Emage, wave: Tensor, windows: list[Window], cutting: Cutting = PUBLISHED) -> list[SpeechMemory]:
     """What the network hears in each window, windows of one length together; past its end the line is silent."""
-    heard: list[Heard] = []
+    memories: list[SpeechMemory] = []
     batch = len(wave)
     missing = cutting.sample(windows[-1].start) + SAMPLES * windows[-1].length - wave.shape[1]
     if cutting.whole and missing > 0:
@@ -153,9 +153,9 @@ def hear_windows(model: Emage, wave: Tensor, windows: list[Window], cutting: Cut
             starts = [cutting.sample(window.start) for window in same]
             pieces = [wave[:, start : start + SAMPLES * same[0].length] for start in starts]
             found = model.hear(torch.cat(pieces), same[0].length)
-            heard += [found.part(batch * index, batch * (index + 1)) for index in range(len(same))]
+            memories += [found.part(batch * index, batch * (index + 1)) for index in range(len(same))]
             group = group[len(same) :]
-    return heard
+    return memories
 
 
 def last_frames(codecs: EmageCodecs, codes: dict[str, Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from engine.models.checkpoints import CheckpointError, State, built, read_state, told
+from engine.models.checkpoints import CheckpointError, State, built, error_text, read_state
 from engine.models.hubert import Hubert, HubertSize
 
 BASE_SOURCE = "the folder facebook/hubert-base-ls960 as the hub has it"
@@ -61,7 +61,7 @@ def hubert_size(folder: Path, source: str = BASE_SOURCE) -> HubertSize:
             epsilon=float(config.get("layer_norm_eps", base.epsilon)),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} can't be read ({told(error)}); choose {source}") from error
+        raise CheckpointError(f"{path} can't be read ({error_text(error)}); choose {source}") from error
 
 
 def named_state(state: State) -> State:

@@ -202,8 +202,8 @@ class Trunk(nn.Module):
 
     def embed(self, audio: Tensor, speaker: Tensor) -> Tensor:
         """(B, T, audio) and (B, width) -> (B, T, width), each channel normed over the clip's time."""
-        heard = self.audio_feature_map(audio)
-        both = self.proj(torch.cat([heard, speaker[:, None].expand_as(heard)], dim=-1))
+        sound = self.audio_feature_map(audio)
+        both = self.proj(torch.cat([sound, speaker[:, None].expand_as(sound)], dim=-1))
         squashed = self.squasher(both.transpose(1, 2)).transpose(1, 2)
         out: Tensor = self.encoder_linear_embedding.net(squashed)  # type: ignore[operator]
         return out
@@ -256,13 +256,13 @@ def paired(features: Tensor, frames: int) -> Tensor:
 
     At 50 feature frames a second a pair lasts 1/25 s, whatever the motion's rate: at 15 frames a second the release
     hears only the first 60 % of its window, and all of it too early (docs/sources/semges.md, section 3.1). See
-    :func:`heard_at` for the mended way.
+    :func:`features_at` for the mended way.
     """
     pairs = min(frames, features.shape[1] // PAIR)
     return features[:, : PAIR * pairs].reshape(features.shape[0], pairs, -1)
 
 
-def heard_at(features: Tensor, first: int, frames: int, fps: float) -> Tensor:
+def features_at(features: Tensor, first: int, frames: int, fps: float) -> Tensor:
     """Pairs (B, frames, 2 D) for motion frames ``first`` on, from a whole line's HuBERT frames (B, N, D).
 
     Each half of a motion frame takes the features at its own middle, by linear interpolation; before the first and

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine.models.checkpoints import CheckpointError, State, built, told
+from engine.models.checkpoints import CheckpointError, State, built, error_text
 from engine.models.semges import Semges, SemgesSize
 from engine.models.semges_codec import SemgesCodec, SemgesCodecSize
 from engine.models.semges_motion import BEAT_CHANNELS, SMPLX_CHANNELS
@@ -121,4 +121,4 @@ def network_size(state: dict[str, Tensor], path: Path) -> SemgesSize:
             blocks=len(layers) // 3,
         )
     except (KeyError, IndexError, ValueError) as error:
-        raise CheckpointError(f"{path} is not SemGes' second stage ({told(error)}); choose {SOURCE}") from error
+        raise CheckpointError(f"{path} is not SemGes' second stage ({error_text(error)}); choose {SOURCE}") from error

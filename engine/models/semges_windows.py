@@ -43,13 +43,13 @@ def latents_of(
     (1, W, D'), ``words`` (1, N) the line's, of which every window takes its part; a last one is padded with the last
     word, because the network norms over a window and must always see one of the same length."""
     hands, body = [], []
-    for index, heard in enumerate(features):
-        window = heard.shape[1]
+    for index, sound in enumerate(features):
+        window = sound.shape[1]
         first = index * (window - OVERLAP)
         part = words[:, first : first + window]
         if part.shape[1] < window:
             part = torch.cat([part, part[:, -1:].expand(-1, window - part.shape[1])], dim=1)
-        out = model(heard, part, speaker)
+        out = model(sound, part, speaker)
         hands.append(out.hands)
         body.append(out.body)
     return hands, body

@@ -38,7 +38,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
-class HeardBase:
+class BaseMemory:
     """What the base hears in windows of speech; it does not depend on motion. ``face`` (B, T, D); ``body`` keys and
     values of the body's decoder; ``levels`` of every part's predictor; ``pulse`` (B, N, D) the encoded HuBERT features
     of face and hands at the tokens' rate."""
@@ -50,7 +50,7 @@ class HeardBase:
 
 
 @dataclass(frozen=True, eq=False)
-class HeardSparse:
+class SparseMemory:
     """What the sparse network hears; ``gate`` (B, N, 2) logits, of which the second one stands for meaning."""
 
     body: list[KeysValues]
@@ -66,15 +66,15 @@ class BaseOutput:
     moved: dict[str, Tensor]
 
 
-def rows_of(heard: Value, first: int, end: int) -> Value:
+def rows_of(speech: Value, first: int, end: int) -> Value:
     """Rows ``first`` .. ``end`` of the batch of all tensors in what was heard."""
-    if isinstance(heard, Tensor):
-        return cast(Value, heard[first:end])
-    if isinstance(heard, dict):
-        return cast(Value, {key: rows_of(value, first, end) for key, value in heard.items()})
-    if isinstance(heard, list | tuple):
-        return cast(Value, type(heard)(rows_of(value, first, end) for value in heard))
-    return type(heard)(**{name: rows_of(value, first, end) for name, value in vars(heard).items()})
+    if isinstance(speech, Tensor):
+        return cast(Value, speech[first:end])
+    if isinstance(speech, dict):
+        return cast(Value, {key: rows_of(value, first, end) for key, value in speech.items()})
+    if isinstance(speech, list | tuple):
+        return cast(Value, type(speech)(rows_of(value, first, end) for value in speech))
+    return type(speech)(**{name: rows_of(value, first, end) for name, value in vars(speech).items()})
 
 
 class SemTalkBase(BodyNetwork):
@@ -99,29 +99,29 @@ class SemTalkBase(BodyNetwork):
         self.face_classifier = Mlp(width, wide, size.codes)
         self.predict_res_face = CodePredictor(width, size.codes)
 
-    def hear(self, hubert: Tensor, beat: Tensor) -> HeardBase:
+    def hear(self, hubert: Tensor, beat: Tensor) -> BaseMemory:
         """Windows of HuBERT features (B, T, 1024) and beat features (B, T, 3)."""
         face, body = self.hubert_encoder(hubert), self.hubert_encoder_body(hubert)
         pulse = {"face": pooled(face, RATIO), "hands": pooled(body, RATIO)}
         face = self.at_attn_face(face, self.audio_pre_encoder_face(beat))
         body = self.at_attn_body(body, self.audio_pre_encoder_body(beat))
         memory = self.wordhints_decoder.known(self.audio_feature2motion(body))
-        return HeardBase(face, memory, self.known(face, ("face",)) | self.known(body), pulse)
+        return BaseMemory(face, memory, self.known(face, ("face",)) | self.known(body), pulse)
 
-    def forward(self, heard: HeardBase, shown: Shown, use_speech: bool = True) -> BaseOutput:
+    def forward(self, speech: BaseMemory, shown: Shown, use_speech: bool = True) -> BaseOutput:
         """Tokens of all parts; without ``use_speech`` the body's level 0 follows from its hints alone."""
         hints = self.hints(shown)
-        face = self._face(heard, shown.speaker, hints)
-        body = self.body(hints, shown.speaker, heard.body if use_speech else None)
+        face = self._face(speech, shown.speaker, hints)
+        body = self.body(hints, shown.speaker, speech.body if use_speech else None)
         upper, hands, lower = (body[part] for part in BODY)
         first = {"face": self.across("face_hands", face, hands), "hands": self.across("hands_face", hands, face)}
         first["upper"] = self.across("upper_hands", upper, first["hands"] + lower)
         first["lower"] = self.across("lower_hands", lower, upper + first["hands"])
-        return BaseOutput(self.tokens(first, heard.levels), {"face": face, "hands": hands})
+        return BaseOutput(self.tokens(first, speech.levels), {"face": face, "hands": hands})
 
-    def _face(self, heard: HeardBase, speaker: Tensor, hints: Tensor) -> Tensor:
+    def _face(self, speech: BaseMemory, speaker: Tensor, hints: Tensor) -> Tensor:
         """The face's query is speaker and place in time alone; all content comes in by the memory."""
-        memory = self.feature2face(torch.cat([heard.face, self.bodyhints_face(hints)], dim=-1))
+        memory = self.feature2face(torch.cat([speech.face, self.bodyhints_face(hints)], dim=-1))
         decoded = self.across("face", self.position_embeddings(self.spearker_encoder_face(speaker)), memory)
         out: Tensor = self.face1d_2(self.face_latent_mlp(self.face1d(self.face2latent(decoded))))
         return out
@@ -143,7 +143,7 @@ class SemTalkSparse(BodyNetwork):
         self.gate = nn.Linear(width, 2)
         self.body_semantic_mlp = Mlp(width, width, width)
 
-    def hear(self, hubert: Tensor, words: Tensor, sentence: Tensor) -> HeardSparse:
+    def hear(self, hubert: Tensor, words: Tensor, sentence: Tensor) -> SparseMemory:
         """HuBERT features (B, T, 1024), word indices (B, T) int64, the window's sentence vector (B, 512)."""
         spoken = self.text_encoder_body(self.text_pre_encoder_body(words))
         meant = self.clip_embedding(sentence)[:, None]  # the release repeats it T times, which gives the same mean
@@ -153,22 +153,22 @@ class SemTalkSparse(BodyNetwork):
         share = gate.softmax(-1)[..., 1:].repeat_interleave(RATIO, dim=1)
         body = self.body_semantic_mlp(mixed) * share
         memory = self.wordhints_decoder.known(self.audio_feature2motion(body))
-        return HeardSparse(memory, self.known(body), gate)
+        return SparseMemory(memory, self.known(body), gate)
 
-    def forward(self, heard: HeardSparse, shown: Shown, use_speech: bool = True) -> Tokens:
+    def forward(self, speech: SparseMemory, shown: Shown, use_speech: bool = True) -> Tokens:
         """Tokens of upper body, hands and lower body."""
-        body = self.body(self.hints(shown), shown.speaker, heard.body if use_speech else None)
+        body = self.body(self.hints(shown), shown.speaker, speech.body if use_speech else None)
         upper, hands, lower = (body[part] for part in BODY)
         first = {"hands": self.across("hands_face", hands, upper + lower)}  # no face here; the name is the release's
         first["upper"] = self.across("upper_hands", upper, first["hands"] + lower)
         first["lower"] = self.across("lower_hands", lower, upper + first["hands"])
-        return self.tokens(first, heard.levels)
+        return self.tokens(first, speech.levels)
 
 
-def rhythm_loss(moved: Tensor, heard: Tensor) -> Tensor:
+def rhythm_loss(moved: Tensor, speech: Tensor) -> Tensor:
     """How well the motion of a token (B, N, D) is told from the window's others by the speech (B, N, D) of that token
     (rhythmic consistency; InfoNCE over motion)."""
-    motion, speech = functional.normalize(moved, dim=-1), functional.normalize(heard, dim=-1)
+    motion, speech = functional.normalize(moved, dim=-1), functional.normalize(speech, dim=-1)
     alike = motion @ speech.transpose(1, 2) / RHYTHM_TEMPERATURE
     wanted = torch.arange(alike.shape[-1], device=alike.device).expand(len(alike), -1)
     return functional.cross_entropy(alike, wanted)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from engine.models.checkpoints import CheckpointError, built, told
+from engine.models.checkpoints import CheckpointError, built, error_text
 from engine.models.codecs import CodecSize, MotionAutoencoder
 from engine.models.rvq import RUNNING, Rvq, RvqSize
 from engine.models.semtalk import BASE_UNUSED, SPARSE_UNUSED, SemTalkBase, SemTalkSparse
@@ -137,4 +137,4 @@ def network_size(state: Mapping[str, Tensor], path: Path) -> SemTalkSize:
             sentence=side("clip_embedding.weight", 1, plain.sentence),
         )
     except (KeyError, IndexError) as error:
-        raise CheckpointError(f"{path} is not SemTalk's network ({told(error)}); choose {SOURCE}") from error
+        raise CheckpointError(f"{path} is not SemTalk's network ({error_text(error)}); choose {SOURCE}") from error

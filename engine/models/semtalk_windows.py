@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from engine.models.emage_motion import CHANNELS, ROTATIONS, DecodedMotion
 from engine.models.rvq import RATIO
-from engine.models.semtalk import HeardBase, HeardSparse, SemTalkBase, SemTalkSparse, rows_of
+from engine.models.semtalk import BaseMemory, SemTalkBase, SemTalkSparse, SparseMemory, rows_of
 from engine.models.semtalk_body import BODY, Shown
 from engine.models.semtalk_motion import SEED, SemTalkCodecs
 
@@ -144,11 +144,11 @@ def roll_out(
     generator = torch.Generator().manual_seed(drawing.seed)
     seed, place = begin.seed, begin.start
     out: list[WindowResult] = []
-    for start, (heard, read) in zip(starts, _heard(networks, features, starts), strict=True):
+    for start, (sound, read) in zip(starts, _memories(networks, features, starts), strict=True):
         progress(len(out) / len(starts))
         meant = emphasised(read, begin.emphasis, start)
         shown = _shown(begin, seed, start)
-        tokens = _chosen(networks, heard, meant, shown, drawing, generator)
+        tokens = _chosen(networks, sound, meant, shown, drawing, generator)
         out.append(WindowResult(tokens, None if meant is None else meant.gate, seed))
         if len(out) < len(starts):
             seed = networks.codecs.seed(tokens, place, joining.steady_root)
@@ -167,9 +167,9 @@ def filled_up(features: SpeechFeatures, frames: int) -> SpeechFeatures:
     return replace(features, hubert=held(features.hubert), beat=held(features.beat), words=held(features.words))
 
 
-def _heard(
+def _memories(
     networks: Networks, features: SpeechFeatures, starts: list[int]
-) -> Iterator[tuple[HeardBase, HeardSparse | None]]:
+) -> Iterator[tuple[BaseMemory, SparseMemory | None]]:
     """What both networks hear in each window, several windows at once."""
     batch = len(features.hubert)
     for first in range(0, len(starts), HEARD_AT_ONCE):
@@ -188,7 +188,7 @@ def _heard(
             yield rows_of(base, *rows), None if sparse is None else rows_of(sparse, *rows)
 
 
-def emphasised(meant: HeardSparse | None, emphasis: Tensor | None, start: int) -> HeardSparse | None:
+def emphasised(meant: SparseMemory | None, emphasis: Tensor | None, start: int) -> SparseMemory | None:
     """What was heard in the window from ``start`` on, with the line's emphasis (B, T) in its gate."""
     if meant is None or emphasis is None:
         return meant
@@ -216,14 +216,14 @@ def _shown(begin: LineStart, seed: Tensor, start: int) -> Shown:
 
 def _chosen(
     networks: Networks,
-    heard: HeardBase,
-    meant: HeardSparse | None,
+    sound: BaseMemory,
+    meant: SparseMemory | None,
     shown: Shown,
     drawing: Drawing,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
     """The window's tokens; the sparse network is asked only where its gate is open for any of them."""
-    logits = networks.base(heard, shown).tokens.logits
+    logits = networks.base(sound, shown).tokens.logits
     tokens = {part: drawing.tokens(values, generator) for part, values in logits.items()}
     if networks.sparse is None or meant is None or not bool((meant.gate.argmax(-1) == 1).any()):
         return tokens

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.checkpoints import CheckpointError, told
+from engine.models.checkpoints import CheckpointError, error_text
 from engine.speech.types import Speech
 
 # Rows of the table, as the releases have them (docs/sources/semges.md, section 3.2).
@@ -104,7 +104,7 @@ def read_vocabulary(folder: Path, source: str) -> Vocabulary:
             table = _PlainUnpickler(io.BytesIO(path.read_bytes())).load()
         rows = _rows(table)
     except Exception as error:  # a pickle that is not one raises whatever its bytes happen to say
-        raise CheckpointError(f"{path} can't be read as a vocabulary ({told(error)}); choose {source}") from error
+        raise CheckpointError(f"{path} can't be read as a vocabulary ({error_text(error)}); choose {source}") from error
     if not rows or min(rows.values()) < 0:
         raise CheckpointError(f"{path} holds no words with their rows; choose {source}")
     return Vocabulary(rows)

@@ -27,7 +27,7 @@ def weights_in(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix in SUFFIXES and path.is_file())
 
 
-def search(folder: Path, kind_of: Callable[[State], str], told: Mapping[str, str], source: str) -> dict[str, Found]:
+def search(folder: Path, kind_of: Callable[[State], str], expected: Mapping[str, str], source: str) -> dict[str, Found]:
     """The files that hold one of a release's networks, by which; others are passed over.
 
     ``kind_of`` names the network of a state, or is empty; ``told`` says in words what each is. CheckpointError where
@@ -41,7 +41,8 @@ def search(folder: Path, kind_of: Callable[[State], str], told: Mapping[str, str
         kind = kind_of(state)
         if kind in out:
             raise CheckpointError(
-                f"Both {out[kind].path.relative_to(folder)} and {path.relative_to(folder)} hold {told[kind]}; keep one"
+                f"Both {out[kind].path.relative_to(folder)} and {path.relative_to(folder)} "
+                f"hold {expected[kind]}; keep one"
             )
         if kind:
             out[kind] = Found(path, state)

@@ -119,18 +119,18 @@ def _on_the_speaker(ctx: Context, rng: np.random.Generator) -> tuple[Event, ...]
     while clock < seconds:
         until = min(clock + float(rng.uniform(*LOOK_AWAY_EVERY)), seconds)
         yaw, pitch = rng.normal(0.0, 0.8), rng.normal(0.0, 0.5)
-        found.append(_look("audience", clock, until, yaw, pitch))
+        found.append(_gaze_event("audience", clock, until, yaw, pitch))
         if until >= seconds - 1.5:
             break
         back = until + float(rng.uniform(*AWAY_SECONDS))
         side = rng.uniform(7.0, 13.0) * (1.0 if rng.random() < 0.5 else -1.0)
-        found.append(_look("away", until, back, side, rng.uniform(-6.0, 3.0)))
+        found.append(_gaze_event("away", until, back, side, rng.uniform(-6.0, 3.0)))
         clock = back
     events = [clip(event, seconds) for event in found]
     return tuple(event for event in events if event is not None)
 
 
-def _look(kind: str, start: float, end: float, yaw: float, pitch: float) -> Event:
+def _gaze_event(kind: str, start: float, end: float, yaw: float, pitch: float) -> Event:
     """A gaze of a kind from start to end, reached by a saccade of its size."""
     seconds = saccade_seconds(float(np.hypot(yaw, pitch)))
     return Event(kind, start, start + seconds, end, yaw, max(end - start - seconds, 0.0), pitch)

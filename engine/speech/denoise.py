@@ -28,8 +28,8 @@ class NoiseReducer:
     def __init__(self, waveform: Floats) -> None:
         step = max(_HOP, (len(waveform) - _WINDOW) // _LOOK)
         frames = np.lib.stride_tricks.sliding_window_view(waveform, _WINDOW)[::step]
-        heard = np.abs(frames).max(axis=1) > _NOTHING
-        frames = frames[heard] if heard.any() else frames
+        audible = np.abs(frames).max(axis=1) > _NOTHING
+        frames = frames[audible] if audible.any() else frames
         power = np.abs(np.fft.rfft(frames * _SHAPE, axis=1)) ** 2
         loudness = 10 * np.log10(power.sum(axis=1) + 1e-9)
         self.snr = float(np.quantile(loudness, 0.9) - np.quantile(loudness, 0.05))

@@ -40,10 +40,10 @@ def recorded(levels: Floats) -> Floats:
 def recorded_part(energy: Floats) -> tuple[float, float]:
     """(start, end) in seconds of what was recorded, without an editor's silence before and after it; of the frames of
     :func:`energy_db`. The whole where there is nothing else."""
-    heard = np.flatnonzero(energy > _DIGITAL_DB)
-    if not len(heard):
+    audible = np.flatnonzero(energy > _DIGITAL_DB)
+    if not len(audible):
         return 0.0, len(energy) * PROSODY_HOP
-    return float(heard[0]) * PROSODY_HOP, float(heard[-1] + 1) * PROSODY_HOP
+    return float(audible[0]) * PROSODY_HOP, float(audible[-1] + 1) * PROSODY_HOP
 
 
 def voice_threshold(energy: Floats) -> float:

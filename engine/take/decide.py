@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.body.joints import ARMS, LOOKING, SIDES
 from engine.errors import CospeechError
-from engine.generators.base import SPEAK, Standing
+from engine.generators.base import SPEAK, BaseOrigin
 from engine.plan.emphasis_record import asks_for_other, kept_emphasis, recorded
 from engine.plan.history import (
     LIFE,
@@ -44,18 +44,18 @@ class Decision:
 
     plan: GesturePlan
     hints: Hints | None = None
-    standing: Standing | None = None
+    origin: BaseOrigin | None = None
     fixed: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
     given: GesturePlan | None = None
     untouched: bool = False
     past: Past | None = None
-    born: Standing | None = None
+    born: BaseOrigin | None = None
     steps: tuple[Step, ...] = ()
 
     def record(self, plan: GesturePlan) -> dict[str, Any]:
         """What a take with this ``plan`` keeps in its provenance, so that its windows can be made anew."""
-        if self.hints is None or self.standing is None:
+        if self.hints is None or self.origin is None:
             return {}
         steps = list(self.steps)
         whole = self.hints.window == (0, self.hints.frames)
@@ -63,7 +63,7 @@ class Decision:
             step = step_between(self.past.plan, plan, self.hints.window)
             before = {LIFE: {**life_record(self.born.plan), "life_seed": self.born.seed}} if whole and self.born else {}
             steps.append({**step, **before})
-        return {"life_seed": self.standing.seed, LIFE: life_record(self.standing.plan), STEPS: steps}
+        return {"life_seed": self.origin.seed, LIFE: life_record(self.origin.plan), STEPS: steps}
 
     def _all_new(self) -> bool:
         """Whether nothing of the plan before stays in a window that is the whole take."""
@@ -92,7 +92,7 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
         if hints is None:
             return Decision(plan)
         plan = _inside(plan, _span(hints))
-        return Decision(plan, hints, Standing(plan, options.seed), given=given, past=Past(None))
+        return Decision(plan, hints, BaseOrigin(plan, options.seed), given=given, past=Past(None))
     timed = retimed(given, speech) if options.words else given
     edited = edit_plan(timed, options.edits, speech)
     if options.gaze != edited.plan.look_at and (options.gaze is not None or hints is not None):  # a plan alone is kept
@@ -102,7 +102,7 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
     if hints is None:
         return Decision(edited.plan, fixed=edited.ids, notes=edited.notes, given=given)
     if options.edits or timed is not given or (emphasis_changes and not _is_reseeded(options, given, hints)):
-        standing = _standing(given, hints.base.provenance or {})
+        origin = _origin_of(given, hints.base.provenance or {})
         untouched = False
         if options.window == "auto":
             window = affected_window(given, edited.plan, hints.fps, hints.frames, not options.abilities.plans)
@@ -110,13 +110,13 @@ def decide(options: TakeOptions, speech: Speech, given: GesturePlan | None, hint
             untouched = window is None
             hints = replace(hints, window=window or hints.window)
         steps = steps if untouched else apart_from(steps, hints.window)
-        return Decision(edited.plan, hints, standing, edited.ids, edited.notes, given, untouched, steps=steps)
+        return Decision(edited.plan, hints, origin, edited.ids, edited.notes, given, untouched, steps=steps)
     root = given if past.plan is None else past.plan
-    born = _standing(root, hints.base.provenance or {} if past.life is None else {**past.life, LIFE: past.life})
+    born = _origin_of(root, hints.base.provenance or {} if past.life is None else {**past.life, LIFE: past.life})
     plan = _anew(options, speech, root, hints)
     anew = hints.window == (0, hints.frames) and plan is not root
-    standing = Standing(plan, options.seed) if anew else born
-    return Decision(plan, hints, standing, given=given, past=Past(root), born=born, steps=past.steps)
+    origin = BaseOrigin(plan, options.seed) if anew else born
+    return Decision(plan, hints, origin, given=given, past=Past(root), born=born, steps=past.steps)
 
 
 def new_plan(options: TakeOptions, speech: Speech) -> GesturePlan:
@@ -197,8 +197,8 @@ def _inside(plan: GesturePlan, span: tuple[float, float]) -> GesturePlan:
     return plan if len(inside) == len(plan.phrases) else linked(plan, inside)
 
 
-def _standing(given: GesturePlan, known: Mapping[str, Any]) -> Standing:
+def _origin_of(given: GesturePlan, known: Mapping[str, Any]) -> BaseOrigin:
     """How the base's body lives: what its file says, else as the plan has it."""
     seed = known.get("life_seed", known.get("seed"))
     sound = isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0
-    return Standing(lived_plan(given, known.get(LIFE)), seed if sound else given.seed)
+    return BaseOrigin(lived_plan(given, known.get(LIFE)), seed if sound else given.seed)

@@ -51,12 +51,12 @@ def hear(options: TakeOptions, progress: Progress) -> Speech:
     if not options.audio and options.role == "idle" and options.hints:
         return quiet_speech(options)
 
-    def heard(stage: str, fraction: float) -> None:
+    def hearing(stage: str, fraction: float) -> None:
         done = {"align": ALIGNING * fraction, "prosody": ALIGNING + (1.0 - ALIGNING) * fraction}
         progress("speech", done.get(stage, 0.0))
 
     transcript = Path(options.transcript) if options.transcript else None
-    return with_corrections(load_speech(options.audio, transcript, progress=heard), options)
+    return with_corrections(load_speech(options.audio, transcript, progress=hearing), options)
 
 
 def with_corrections(speech: Speech, options: TakeOptions) -> Speech:
@@ -104,7 +104,7 @@ def make_takes(
         decision = decide(chosen, speech, given, hints)
         if not generator.abilities.plans:  # its hands know nothing of planned gestures, so the take claims none
             decision = replace(decision, plan=unplanned(decision.plan, decision.hints, generator.abilities.head))
-        request = Request(speech, decision.plan, chosen, decision.hints, decision.standing, decision.fixed)
+        request = Request(speech, decision.plan, chosen, decision.hints, decision.origin, decision.fixed)
         motion = generator.generate(request, course)
         if options.smplx and not generator.abilities.needs_weights:  # published networks have expressions of their own
             from engine.face.expressions import with_expressions

@@ -46,9 +46,9 @@ def training_losses(model: Emage, codecs: EmageCodecs, batch: EmageBatch) -> dic
     but without audio. Speech is heard once for the three."""
     seed = torch.ones_like(batch.hidden)
     seed[:, :SEED] = False
-    heard = model.hear(batch.wave, batch.motion.shape[1])
+    memory = model.hear(batch.wave, batch.motion.shape[1])
     losses: dict[str, Tensor] = {}
     for name, hidden, use_audio in zip(PASSES, (seed, batch.hidden, batch.hidden), (True, True, False), strict=True):
-        found = model(heard, batch.speaker, batch.motion, hidden, use_audio)
+        found = model(memory, batch.speaker, batch.motion, hidden, use_audio)
         losses[f"rec_{name}"], losses[f"cls_{name}"] = window_losses(found, batch.codes, codecs)
     return losses

@@ -89,8 +89,8 @@ def mesh_losses(found: Tensor, wanted: Tensor, squared: bool, weight: float = 1.
 def foot_lock(places: Tensor, contacts: Tensor) -> Tensor:
     """How far feet of (B, T, 55, 3) go a frame while their found ``contacts`` (B, T, 4) say that they stand."""
     steps = places[:, :, list(FOOT_JOINTS)].diff(dim=1).norm(dim=-1)
-    standing = (contacts[:, :-1] > FOOT_CONTACT).float()
-    lock: Tensor = FOOT_WEIGHT * (steps * standing).mean()
+    planted = (contacts[:, :-1] > FOOT_CONTACT).float()
+    lock: Tensor = FOOT_WEIGHT * (steps * planted).mean()
     return lock
 
 
@@ -180,9 +180,9 @@ class GlobalLosses(nn.Module):
             "contact": functional.mse_loss(found[..., CONTACTS], wanted[..., CONTACTS]),
         }
         root = torch.stack([path[..., 0], went[..., 1], path[..., 1]], dim=-1)[:, :, None]
-        return losses | self._standing(found, wanted, root, batch)
+        return losses | self._contact_losses(found, wanted, root, batch)
 
-    def _standing(self, found: Tensor, wanted: Tensor, root: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def _contact_losses(self, found: Tensor, wanted: Tensor, root: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Foot lock, and the mesh, under the found ``root`` (B, T, 1, 3)."""
         given = rotations_of(wanted, len(PART_JOINTS["lower"]))
         if self._body is None:

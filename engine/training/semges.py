@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.models.semges import Semges, SemgesSize, heard_at
+from engine.models.semges import Semges, SemgesSize, features_at
 from engine.models.semges_codec import CODES, WIDTH, SemgesCodec, SemgesCodecSize
 from engine.models.semges_motion import SMPLX_CHANNELS, smplx_parts
 from engine.models.semges_windows import SMPLX_WINDOW
@@ -148,7 +148,7 @@ class SemgesTask:
     def __init__(
         self,
         data: EmageData,
-        heard: SemgesData,
+        speech: SemgesData,
         codecs: tuple[SemgesCodec, SemgesCodec],
         size: SemgesSize,
         faults: SemgesFaults,
@@ -157,7 +157,7 @@ class SemgesTask:
         self.kind, self.sizes = "semges", {**asdict(size), **asdict(faults)}
         self.trained: nn.Module = model
         self.losses: nn.Module = _NetworkLosses(model, codecs, faults)
-        self._data, self._heard = data, heard
+        self._data, self._speech = data, speech
         self._hands, self._body = parts_of(data)
         self._pieces = windows(data.clips, SMPLX_WINDOW, NETWORK_STRIDE)
         self.items = len(self._pieces)
@@ -172,13 +172,13 @@ class SemgesTask:
         del step
         pieces = [self._pieces[item] for item in items]
 
-        features = self._heard.features
-        audio = [heard_at(features[piece.clip][None], piece.start, SMPLX_WINDOW, FPS) for piece in pieces]
+        features = self._speech.features
+        audio = [features_at(features[piece.clip][None], piece.start, SMPLX_WINDOW, FPS) for piece in pieces]
         return {
             "audio": torch.cat(audio),
-            "words": cut(self._heard.words, pieces, SMPLX_WINDOW),
+            "words": cut(self._speech.words, pieces, SMPLX_WINDOW),
             "speaker": self._data.speakers_of(pieces),
-            "score": cut(self._heard.scores, pieces, SMPLX_WINDOW),
+            "score": cut(self._speech.scores, pieces, SMPLX_WINDOW),
             "hands": cut(self._hands, pieces, SMPLX_WINDOW),
             "body": cut(self._body, pieces, SMPLX_WINDOW),
         }

@@ -89,12 +89,12 @@ def semges_command(
 
     found = read_data(data, "train", numbers(speakers))
     listener = load_hubert(hubert, device)
-    heard = read_semges(data, found, lambda wave: hubert_steps(listener, wave))
+    speech = read_semges(data, found, lambda wave: hubert_steps(listener, wave))
     files = networks_in(codecs, (HANDS, BODY))
     pair = load_codec(files[HANDS]), load_codec(files[BODY])
     size = replace(
         SemgesSize(),
-        words=heard.vocabulary.size,
+        words=speech.vocabulary.size,
         audio=PAIR * listener.size.width,
         width=width,
         inner=width * 3 // 2,
@@ -104,7 +104,7 @@ def semges_command(
     )
     faults = PUBLISHED_FAULTS if published_losses else SemgesFaults()
     torch.manual_seed(seed)  # of the first weights
-    task = SemgesTask(found, heard, pair, size, faults)
+    task = SemgesTask(found, speech, pair, size, faults)
     options = RunOptions(steps, batch, rate, NETWORK_BETAS, clip=NETWORK_CLIP, seed=seed, device=device, bf16=bf16)
     run("semges", task, options, out)
     release = out / "release"
@@ -113,6 +113,6 @@ def semges_command(
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)
     shutil.copyfile(out / "last" / "model.safetensors", release / "model.safetensors")
-    heard.vocabulary.save(release / "vocab.json")
+    speech.vocabulary.save(release / "vocab.json")
     if not (release / "hubert").exists():
         shutil.copytree(hubert, release / "hubert")

@@ -201,7 +201,7 @@ class NetworkTask:
         self,
         model: SemTalkBase | SemTalkSparse,
         data: EmageData,
-        heard: SemTalkData,
+        speech: SemTalkData,
         codecs: SemTalkCodecs,
         batch: int,
         published: bool = False,
@@ -212,7 +212,7 @@ class NetworkTask:
         self.trained: nn.Module = model
         self.losses: nn.Module = NetworkLosses(model, codecs, published)
         self.items = len(data.pieces)
-        self._data, self._heard, self._epochs = data, heard, epochs
+        self._data, self._speech, self._epochs = data, speech, epochs
         self._steps_per_epoch = max(1, self.items // batch)
 
     def prepare(self, step: int, options: RunOptions) -> None:
@@ -223,26 +223,26 @@ class NetworkTask:
         motion, expressions = self._data.motion(items)
         pieces = [self._data.pieces[item] for item in items]
 
-        sentences = self._heard.sentences
+        sentences = self._speech.sentences
         epoch = step / self._steps_per_epoch * EPOCHS / self._epochs
         return {
             "motion": motion,
             "expressions": expressions,
-            "hubert": cut(self._heard.hubert, pieces, WINDOW),
-            "beat": cut(self._heard.beat, pieces, WINDOW),
-            "words": cut(self._heard.words, pieces, WINDOW),
-            "score": cut(self._heard.scores, pieces, WINDOW),
+            "hubert": cut(self._speech.hubert, pieces, WINDOW),
+            "beat": cut(self._speech.beat, pieces, WINDOW),
+            "words": cut(self._speech.words, pieces, WINDOW),
+            "score": cut(self._speech.scores, pieces, WINDOW),
             "sentence": torch.zeros(len(pieces), 1) if sentences is None else sentences[torch.from_numpy(items)],
             "speaker": self._data.speakers_of(pieces),
             "share": torch.tensor(hidden_share(epoch)),
         }
 
 
-def network_size(codecs: SemTalkCodecs, heard: SemTalkData, speakers: int, hidden: int, layers: int) -> SemTalkSize:
+def network_size(codecs: SemTalkCodecs, speech: SemTalkData, speakers: int, hidden: int, layers: int) -> SemTalkSize:
     """Sizes that fit the data and the codecs; ``hidden`` is the width of the large layers, 768 in the release."""
     codec = codecs.codec("face").size
     return SemTalkSize(
-        hubert=heard.hubert[0].shape[1],
+        hubert=speech.hubert[0].shape[1],
         width=codec.width,
         wide=hidden,
         codes=codec.codes,
@@ -251,6 +251,6 @@ def network_size(codecs: SemTalkCodecs, heard: SemTalkData, speakers: int, hidde
         inner_small=2 * codec.width,
         face_layers=max(1, layers // 2),
         body_layers=layers,
-        words=heard.vocabulary.size,
-        sentence=SemTalkSize().sentence if heard.sentences is None else heard.sentences.shape[1],
+        words=speech.vocabulary.size,
+        sentence=SemTalkSize().sentence if speech.sentences is None else speech.sentences.shape[1],
     )

@@ -114,10 +114,10 @@ def semtalk_base_command(
     found = read_data(data, "train", numbers(speakers))
     together = read_codecs(codecs)
     hearing = FITTING if published_hearing else MENDED
-    heard = read_semtalk(data, found, listening(listener(hubert, device)), hearing)
+    speech = read_semtalk(data, found, listening(listener(hubert, device)), hearing)
     torch.manual_seed(seed)  # of the first weights
-    model = SemTalkBase(network_size(together, heard, found.speakers, hidden, layers))
-    task = NetworkTask(model, found, heard, together, batch, published_losses, epochs)
+    model = SemTalkBase(network_size(together, speech, found.speakers, hidden, layers))
+    task = NetworkTask(model, found, speech, together, batch, published_losses, epochs)
     options = RunOptions(steps, batch, rate, BETAS, clip=CLIP, seed=seed, device=device, bf16=bf16)
     run("semtalk-base", task, options, out)
 
@@ -159,15 +159,15 @@ def semtalk_sparse_command(
     together = read_codecs(codecs)
     hearing = FITTING if published_hearing else MENDED
     encode = load_clip_text(clip, device)
-    heard = read_semtalk(data, found, listening(listener(hubert, device)), hearing, lambda texts: encode(texts).cpu())
+    speech = read_semtalk(data, found, listening(listener(hubert, device)), hearing, lambda texts: encode(texts).cpu())
     torch.manual_seed(seed)  # of the first weights
-    model = SemTalkSparse(network_size(together, heard, found.speakers, hidden, layers))
-    task = NetworkTask(model, found, heard, together, batch, epochs=epochs)
+    model = SemTalkSparse(network_size(together, speech, found.speakers, hidden, layers))
+    task = NetworkTask(model, found, speech, together, batch, epochs=epochs)
     options = RunOptions(steps, batch, rate, BETAS, clip=CLIP, seed=seed, device=device, bf16=bf16)
     run("semtalk-sparse", task, options, out)
     if int(os.environ.get("RANK", "0")) == 0:
         release = write_release(out, weights, codec_files(codecs), {"hubert": hubert, "clip": clip})
-        heard.vocabulary.save(release / "vocab.json")
+        speech.vocabulary.save(release / "vocab.json")
         if not published_hearing:
             (release / MENDED_MARK).touch()
 

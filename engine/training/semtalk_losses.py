@@ -49,26 +49,26 @@ def base_losses(
     ``published`` keeps a fault of the release: without speech only the finest level's codes count, as often as the
     coarsest level's would.
     """
-    heard = model.hear(batch.hubert, batch.beat)
+    memory = model.hear(batch.hubert, batch.beat)
     losses: dict[str, Tensor] = {}
     for name in PASSES:
-        found = model(heard, batch.shown(name), use_speech=name != "self")
+        found = model(memory, batch.shown(name), use_speech=name != "self")
         losses[f"latent_{name}"] = latent_loss(found.tokens, batch.codes, codecs, PARTS)
         levels = level_losses(found.tokens, batch.codes, PARTS)
         losses[f"codes_{name}"] = levels[-1] if published and name == "self" else weighed(levels)
         if name == "full":
-            losses["rhythm_face"] = rhythm_loss(found.moved["face"], heard.pulse["face"])
-            losses["rhythm_hands"] = rhythm_loss(found.moved["hands"], heard.pulse["hands"])
+            losses["rhythm_face"] = rhythm_loss(found.moved["face"], memory.pulse["face"])
+            losses["rhythm_hands"] = rhythm_loss(found.moved["hands"], memory.pulse["hands"])
     return losses
 
 
 def sparse_losses(model: SemTalkSparse, codecs: SemTalkCodecs, batch: SemTalkBatch) -> dict[str, Tensor]:
     """The terms whose plain sum the sparse network is trained on; a token without meaning counts for nothing."""
-    heard = model.hear(batch.hubert, batch.words, batch.sentence)
+    memory = model.hear(batch.hubert, batch.words, batch.sentence)
     wanted = (batch.meaning > 0).long()
-    losses = {"gate": functional.cross_entropy(heard.gate.flatten(0, 1), wanted.flatten())}
+    losses = {"gate": functional.cross_entropy(memory.gate.flatten(0, 1), wanted.flatten())}
     for name in PASSES:
-        found = model(heard, batch.shown(name), use_speech=name != "self")
+        found = model(memory, batch.shown(name), use_speech=name != "self")
         losses[f"latent_{name}"] = latent_loss(found, batch.codes, codecs, BODY, batch.meaning)
         losses[f"codes_{name}"] = weighed(level_losses(found, batch.codes, BODY, batch.meaning))
     return losses

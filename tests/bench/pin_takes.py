@@ -95,7 +95,7 @@ def generator(folder: Path) -> Maker:
     def request(case: PinCase, seed: int, hints: Hints) -> Request:
         speech, asked = heard(folder, case.line), options(folder, case.line, seed, case.fps)
         decision = decide(asked, speech, None, hints)
-        return Request(speech, decision.plan, asked, decision.hints, decision.standing, decision.fixed)
+        return Request(speech, decision.plan, asked, decision.hints, decision.origin, decision.fixed)
 
     def before(case: PinCase, seed: int, hints: Hints) -> Motion:
         return make_window(request(case, seed, hints), hints, model, lambda *_: None)

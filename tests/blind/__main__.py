@@ -61,7 +61,9 @@ def _draw(rows: list[tuple[Shown, Shown]], out: Path) -> None:
     with stage(bpy.context, character, (WIDTH, HEIGHT), 5) as scene:
         chest = scene.bones(1)["spine3"] + np.array([0.0, 0.0, 0.04])
         box = np.array([[x, y, z] for x in (-0.55, 0.55) for y in (-0.3, 0.3) for z in (-0.62, 0.46)])
-        scene.look(framing.fit(chest + box, framing.view_rotation(scene.facing(1), 25), (WIDTH, HEIGHT), margin=0.0))
+        scene.place_camera(
+            framing.fit(chest + box, framing.view_rotation(scene.facing(1), 25), (WIDTH, HEIGHT), margin=0.0)
+        )
         for number in range(len(rows)):
             sheet = Image.new("RGB", (WIDTH * MOMENTS, (HEIGHT + LABEL) * 2), "white")
             for row in range(2):

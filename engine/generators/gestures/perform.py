@@ -120,7 +120,7 @@ def perform(
         if window.stop - window.start < 2:
             continue
         layer = _on_time(layer, base[window], out[window], torso[window], moments[window])
-        _lay(layer, base[window], out[window], torso[window], moments[window])
+        _add_layer(layer, base[window], out[window], torso[window], moments[window])
         last.update(layer.slots)
     moved = np.flatnonzero(np.any(torso != 0.0, axis=(1, 2)))
     joints = np.array(TORSO)
@@ -228,7 +228,7 @@ def _wrists(layer: _Layer, base: Array, current: Array, torso: Array, times: Arr
     return np.stack(points, axis=1)
 
 
-def _lay(layer: _Layer, base: Array, current: Array, torso: Array, times: Array) -> None:
+def _add_layer(layer: _Layer, base: Array, current: Array, torso: Array, times: Array) -> None:
     """Write a layer into ``current`` (arms) and ``torso`` (trunk displacement), both views of its window."""
     for part, slot in layer.slots.items():
         span = slice(0, int(np.searchsorted(times, slot.until + 1e-9)))

@@ -94,10 +94,10 @@ def base_motion(
     and seeds give the same body. ``in_place`` keeps the pelvis over one spot and takes no step. Feet that stand
     are planted exactly.
     """
-    return live(build_life(plan, seed, in_place), times)
+    return evaluate_life(build_life(plan, seed, in_place), times)
 
 
-def live(life: BodyLife, times: NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+def evaluate_life(life: BodyLife, times: NDArray[np.floating[Any]]) -> tuple[Array, Array]:
     """:func:`evaluate` in pieces of bounded size."""
     instants = np.asarray(times, dtype=np.float64).ravel()
     local = np.empty((len(instants), JOINT_COUNT, 3, 3))
@@ -113,7 +113,7 @@ def planted_feet(plan: GesturePlan, seed: int) -> Feet:
     return choose_feet(default_skeleton(), plan.seed, seed)
 
 
-def _standing(plan: GesturePlan, seed: int, share: float) -> Stance:
+def _stance(plan: GesturePlan, seed: int, share: float) -> Stance:
     """Planted feet, and the steps that go with a share of the plan's weight shifts."""
     feet = planted_feet(plan, seed)
     return default_stance(feet, footsteps(default_skeleton(), feet, _weight_shifts(plan), share, plan.seed, seed))
@@ -124,13 +124,13 @@ def _weight_shifts(plan: GesturePlan) -> list[Event]:
 
 
 def build_life(
-    plan: GesturePlan, seed: int, in_place: bool = False, standing: tuple[GesturePlan, int] | None = None
+    plan: GesturePlan, seed: int, in_place: bool = False, origin: tuple[GesturePlan, int] | None = None
 ) -> BodyLife:
     """Draw stance, rest postures, noise and tracks for a plan; deterministic per (plan.seed, seed).
 
-    ``standing``: another plan and seed for stance, load, sway and rest postures, when a part of a take is made anew.
+    ``origin``: another plan and seed for stance, load, sway and rest postures, when a part of a take is made anew.
     """
-    stood, stood_seed = standing if standing is not None else (plan, seed)
+    stood, stood_seed = origin if origin is not None else (plan, seed)
     place = (stood.seed, stood_seed)
     table = life_table()
     style = life_style(plan.style, plan.speaker)
@@ -141,7 +141,7 @@ def build_life(
     sway = np.array([style["sway_ml"], style["sway_ap"]]) * 1e-3
     micro = float(style["micro"])
     return BodyLife(
-        stance=_standing(stood, stood_seed, 0.0 if in_place and standing is None else stood_steps),
+        stance=_stance(stood, stood_seed, 0.0 if in_place and origin is None else stood_steps),
         load=_load_track(stood, seeded("load", *place)),
         sway=wander(seeded("sway", *place), sway, low, high, 14),
         trunk=wander(seeded("trunk", *key), np.radians(_TRUNK_NOISE) * style["torso"] * drive, 0.05, 0.4),

@@ -98,11 +98,11 @@ class EmageGenerator:
             mask = torch.zeros_like(motion, dtype=torch.bool)
         speaker = torch.tensor([self._speaker(request.options.speaker)], device=device)
 
-        def heard(fraction: float) -> None:
+        def performing(fraction: float) -> None:
             progress("body", 0.9 * fraction)
 
         try:
-            pieces = infer(models.model, models.codecs, wave, speaker, motion, mask, cutting, heard)
+            pieces = infer(models.model, models.codecs, wave, speaker, motion, mask, cutting, performing)
         except ValueError as error:
             raise CospeechError(f"EMAGE can't perform this line: {error}; choose a longer one") from error
         start = torch.from_numpy(piece.start.astype(np.float32))[None].to(device)

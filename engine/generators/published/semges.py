@@ -32,7 +32,7 @@ from engine.generators.published.network_takes import speaker_number
 from engine.generators.published.release_folder import fingerprint, hub_folder, release_files
 from engine.models.hubert import Hubert, hubert_steps
 from engine.models.hubert_folder import BASE_SOURCE, load_hubert
-from engine.models.semges import heard_at, paired
+from engine.models.semges import features_at, paired
 from engine.models.semges_checkpoints import SemgesModels, load_semges
 from engine.models.semges_motion import SMPLX_BODY, SMPLX_HANDS, smplx_pose
 from engine.models.semges_windows import (
@@ -191,17 +191,17 @@ class SemgesGenerator:
         hop = self.window - OVERLAP
         hear_all = self._options.hear_all
         if hear_all if hear_all is not None else not self.models.beat:
-            steps = self._heard(speech, "line", lambda: self._steps(speech.waveform, progress))
+            steps = self._cached(speech, "line", lambda: self._steps(speech.waveform, progress))
             whole = torch.from_numpy(steps)[None]
-            return [heard_at(whole, index * hop, self.window, self.rate) for index in range(count)]
+            return [features_at(whole, index * hop, self.window, self.rate) for index in range(count)]
         published = not self._options.fade
-        steps = self._heard(
+        steps = self._cached(
             speech, "p" if published else "w", lambda: self._windows(speech, count, published, progress)
         )
         per = len(steps) // count
         return [paired(torch.from_numpy(steps[at : at + per])[None], self.window) for at in range(0, per * count, per)]
 
-    def _heard(self, speech: Speech, way: str, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _cached(self, speech: Speech, way: str, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         key = f"hubert-{speech.audio_hash[:32]}-{self._weights_hash}-semges-{way}"
         found: NDArray[np.float32] = self._cache.get(key, make)
         return found

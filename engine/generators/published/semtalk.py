@@ -154,14 +154,14 @@ class SemTalkGenerator:
         networks, joining = self._release.networks, self._options.joining
         device = networks.base.mask_embeddings.device
         part = slice(stretch.first, None if stretch.frames is None else stretch.first + stretch.frames)
-        heard = replace(line, hubert=line.hubert[:, part], beat=line.beat[:, part], words=line.words[:, part])
-        frames = heard.frames
+        sound = replace(line, hubert=line.hubert[:, part], beat=line.beat[:, part], words=line.words[:, part])
+        frames = sound.frames
         try:
             starts = windows.window_starts(frames, joining)
         except ValueError as error:
             raise CospeechError(f"SemTalk can't perform this line: {error}; choose a longer one") from error
         said = sentences(request.speech, [stretch.first + start for start in starts], line.frames, self._hearing)
-        heard = replace(heard, sentences=self._release.sentences(said)[None].to(device))
+        sound = replace(sound, sentences=self._release.sentences(said)[None].to(device))
         seen = torch.from_numpy(stretch.seen.astype(np.float32))[None].to(device)
         begin = LineStart(
             seed=seen[:, :SEED],
@@ -176,7 +176,7 @@ class SemTalkGenerator:
         def done(fraction: float) -> None:
             progress("body", HEARING_SHARE + (0.9 - HEARING_SHARE) * fraction)
 
-        pieces = windows.roll_out(networks, heard, begin, joining, drawing, done)
+        pieces = windows.roll_out(networks, sound, begin, joining, drawing, done)
         found, trans = windows.decode_line(networks.codecs, pieces, begin.start, joining)
         place = trans[0].cpu().numpy().astype(np.float64)
         scores = windows.frame_scores(windows.meaning(pieces), frames)[0].cpu().numpy()
@@ -189,10 +189,12 @@ class SemTalkGenerator:
         hearing, release = self._hearing, self._release
         device = release.networks.base.mask_embeddings.device
 
-        def heard(fraction: float) -> None:
+        def hearing_progress(fraction: float) -> None:
             progress("body", HEARING_SHARE * fraction)
 
-        hubert, beat = hear(request.speech, lambda: self._hubert, release.hubert_weights, hearing, self._cache, heard)
+        hubert, beat = hear(
+            request.speech, lambda: self._hubert, release.hubert_weights, hearing, self._cache, hearing_progress
+        )
         words = word_rows(request.speech, len(hubert), release.vocabulary, hearing)
         return SpeechFeatures(
             torch.from_numpy(hubert)[None].to(device),

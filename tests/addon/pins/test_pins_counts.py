@@ -62,8 +62,8 @@ def test_another_take_or_no_take_is_counted_anew(mia, monkeypatch):
 
 def test_drawing_compares_no_keys(mia, monkeypatch):
     counted: list[object] = []
-    compare = counts_module.look
-    monkeypatch.setattr(counts_module, "look", lambda *asked: (counted.append(asked), compare(*asked))[1])
+    compare = counts_module.search_pins
+    monkeypatch.setattr(counts_module, "search_pins", lambda *asked: (counted.append(asked), compare(*asked))[1])
     COUNTS.update(bpy.context)
     assert len(counted) == 1
     for _ in range(100):

@@ -13,7 +13,7 @@ import soundfile
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
-from engine.evaluation.accents import Heard, hear_accents
+from engine.evaluation.accents import SpeechSound, hear_accents
 from engine.evaluation.realism import (
     as_json,
     band_of,
@@ -45,17 +45,17 @@ def swinging(hertz: float, degrees: float, seconds: float = 20.0) -> Motion:
     return Motion(poses, trans, 30.0)
 
 
-def heard_at(accents: list[float], seconds: float, pauses: list[tuple[float, float]] | None = None) -> Heard:
+def sound_of(accents: list[float], seconds: float, pauses: list[tuple[float, float]] | None = None) -> SpeechSound:
     spans = np.array(pauses or np.zeros((0, 2)), dtype=np.float64).reshape(-1, 2)
     times = np.array(accents, dtype=np.float64)
-    return Heard(times, np.ones(len(times)), times, spans, (0.0, seconds), seconds)
+    return SpeechSound(times, np.ones(len(times)), times, spans, (0.0, seconds), seconds)
 
 
 @pytest.fixture(scope="module")
 def demo_clip() -> Clip:
     speech = line()
-    heard = hear_accents(speech.waveform, speech.prosody.f0)
-    return Clip("demo", "explain", take_subject(base(), heard))
+    sound = hear_accents(speech.waveform, speech.prosody.f0)
+    return Clip("demo", "explain", take_subject(base(), sound))
 
 
 def test_every_style_has_a_band_on_every_judged_row() -> None:
@@ -105,10 +105,10 @@ def test_noise_shows_in_the_raw_jerk() -> None:
 
 
 def test_rates_count_only_what_is_seen_and_pauses_count_a_second() -> None:
-    heard = heard_at([1.0], 20.0, [(5.0, 9.0)])
-    assert heard.speech_seconds == pytest.approx(17.0)
+    sound = sound_of([1.0], 20.0, [(5.0, 9.0)])
+    assert sound.speech_seconds == pytest.approx(17.0)
     strokes = (Stroke(0.0, 1.0, 4.0, 5.0, (0,), semantic=True), Stroke(10.0, 11.0, 14.0, 15.0, (1,)))
-    found = figures(measure(Subject(swinging(1.5, 20.0), strokes, heard, planned=True)))
+    found = figures(measure(Subject(swinging(1.5, 20.0), strokes, sound, planned=True)))
     assert found["rate"] == pytest.approx(60.0 / 17.0)  # the right hand never moves
     assert found["resting"] == pytest.approx(50.0, abs=0.2)
     assert found["semantic"] == 100.0
@@ -151,9 +151,9 @@ def test_apexes_on_accents_stand_out_from_shifted_audio_and_others_do_not() -> N
         times = np.cumsum(rng.uniform(1.4, 2.6, 12)) + 1.0
         seconds = float(times[-1] + 2.0)
         body = beating(times.tolist(), seconds)
-        on.append(Clip(f"l{number}", "explain", replace(body, heard=heard_at(times.tolist(), seconds))))
+        on.append(Clip(f"l{number}", "explain", replace(body, sound=sound_of(times.tolist(), seconds))))
         elsewhere = np.sort(rng.uniform(0.0, seconds, 12))
-        off.append(Clip(f"l{number}", "explain", replace(body, heard=heard_at(elsewhere.tolist(), seconds))))
+        off.append(Clip(f"l{number}", "explain", replace(body, sound=sound_of(elsewhere.tolist(), seconds))))
     assert (closeness_above_chance(on) or 0.0) > 5.0
     assert abs(closeness_above_chance(off) or 0.0) < 3.5
     found = figures(measure(on[0].subject))
@@ -164,7 +164,7 @@ def test_apexes_on_accents_stand_out_from_shifted_audio_and_others_do_not() -> N
 
 def test_a_stroke_far_from_every_accent_is_counted_not_judged() -> None:
     body = beating([3.0, 6.0], 9.0)
-    found = figures(measure(replace(body, heard=heard_at([3.0], 9.0))))
+    found = figures(measure(replace(body, sound=sound_of([3.0], 9.0))))
     assert found["apex_alone"] == 50.0
     assert found["apex_share"] == 100.0
 
@@ -197,7 +197,7 @@ def test_a_beat2_file_is_measured_with_strokes_found_in_it(tmp_path: Path) -> No
     wave, _ = soundfile.read(DEMO, dtype="float32")
     soundfile.write(tmp_path / "clip.wav", wave, soundfile.info(DEMO).samplerate)
     clip = beat2_clip(tmp_path / "clip.npz")
-    assert clip.subject.heard is not None
+    assert clip.subject.sound is not None
     assert len(clip.subject.strokes) > 10
     found = report([clip])
     values = {row.name: row.cells["beat2"].value for row in found.rows}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.body.rotations import matrix_to_axis_angle
 from engine.body.skeleton import default_skeleton
-from engine.generators.life.body import build_life, live
+from engine.generators.life.body import build_life, evaluate_life
 from engine.hints import Hints
 from engine.plan.around import ArmPin, plan_around
 from engine.plan.links import class_times
@@ -157,7 +157,7 @@ def test_planning_around_pins_is_smoother_than_bending_the_old_strokes(tmp_path,
     right = [phrase for phrase in plan.phrases if phrase.hands != "left"]
     for old in (right[1], right[-2]):
         frame = round((old.apex + 0.1) * 30)
-        resting = live(build_life(plan, 0), np.array([frame / 30]))[0]
+        resting = evaluate_life(build_life(plan, 0), np.array([frame / 30]))[0]
         rotations, mask = take.poses.copy(), np.zeros((take.frames, 55), np.bool_)
         rotations[frame, RIGHT] = matrix_to_axis_angle(resting)[0, RIGHT]
         mask[frame, RIGHT] = True

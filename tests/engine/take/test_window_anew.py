@@ -15,9 +15,9 @@ from engine.body.legs import SOFT_KNEE, leg_length
 from engine.body.motion import Motion
 from engine.body.skeleton import default_skeleton
 from engine.errors import CospeechError
-from engine.generators.base import Request, Standing
+from engine.generators.base import BaseOrigin, Request
 from engine.generators.default import DefaultGenerator
-from engine.generators.life.body import build_life, live
+from engine.generators.life.body import build_life, evaluate_life
 from engine.generators.life.stance import stance_of_base
 from engine.generators.window import CHAIN, free_spans, reach_of
 from engine.hints import Hints, HintsError, Target, save_hints
@@ -256,7 +256,7 @@ def test_a_window_of_a_long_line_costs_its_own_gestures_and_gives_the_same():
     take = replace(generator.generate(whole, lambda *_: None), plan=plan.to_dict())
     for start in (150, 1100, 1777, 2300):
         hints = Hints(base=take, window=(start, start + 120))
-        request = replace(whole, hints=hints, standing=Standing(plan, 0))
+        request = replace(whole, hints=hints, origin=BaseOrigin(plan, 0))
         made = generator.generate(request, lambda *_: None)
         assert np.abs(made.poses - take.poses).max() < 1e-6
         reach = reach_of(plan.phrases, hints.window, take.frames, 30.0)
@@ -329,7 +329,7 @@ def test_a_take_that_was_turned_takes_its_steps_anew(tmp_path):
     plan = GesturePlan(12.0, "narrate", 3, 1.0, (), shifts=(Event("shift", 4.0, 5.2, 12.0, 0.03),))
     seed = next(seed for seed in range(20) if build_life(plan, seed).stance.steps)
     life, times, turn = build_life(plan, seed), np.array([3.0, 8.0]), rotation_y(np.array(0.4))
-    local, trans = live(life, times)
+    local, trans = evaluate_life(life, times)
     place = np.array([0.3, 0.0, -0.2])
     home = np.array([0.0, 0.0, default_skeleton().rest[0, 2]])
     turned = local.copy()

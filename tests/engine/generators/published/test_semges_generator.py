@@ -17,7 +17,7 @@ from engine.generators.base import Request
 from engine.generators.published.semges import HEAD, JOINTS, NECK, SemgesGenerator, SemgesOptions
 from engine.hints import Hints
 from engine.models.checkpoints import CheckpointError
-from engine.models.semges import heard_at, paired
+from engine.models.semges import features_at, paired
 from engine.models.semges_checkpoints import load_semges
 from engine.models.semges_windows import (
     OVERLAP,
@@ -146,7 +146,7 @@ class TestMends:
         times = torch.arange(113.0)[None, :, None] / 50.0  # features that tell their own time
         seconds = WINDOW / 15
         assert float(paired(times, WINDOW).max()) < 0.6 * seconds
-        mended = heard_at(times, 0, WINDOW, 15.0)
+        mended = features_at(times, 0, WINDOW, 15.0)
         assert float(mended.max()) > 0.98 * seconds - 0.03
         middles = (torch.arange(2.0 * WINDOW) + 0.5) / 30.0 - 0.0125
         inner = slice(1, -2)
