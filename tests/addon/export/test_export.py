@@ -20,7 +20,7 @@ from tests.support.rigs import model_space_rig
 RATES = [(24, 1.0), (30, 1.0), (60, 1.0), (24, 1.001)]
 BONES = ["root", *JOINTS]
 MM = 1e-3
-FRAMES = 100
+FRAMES = 60
 START = 3
 
 

@@ -20,7 +20,7 @@ from tests.support.addon_clips import found as fixed
 from tests.support.addon_clips import key_at as at
 from tests.support.regenerate_shot import everything, regenerate
 
-FRAMES, START = 120, 11
+FRAMES, START = 84, 11
 WATCHED = [JOINTS[joint] for joint in dict.fromkeys(Body(REST).joints.tolist())]
 BEZIER = 2
 
