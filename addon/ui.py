@@ -71,6 +71,11 @@ class UndoOperator(Blocked):
         return {"FINISHED"}
 
 
+def our_operators() -> Any:
+    """``bpy.ops.cospeech``: the operators that the features' ``CLASSES`` add, which bpy's stubs cannot know."""
+    return bpy.ops.cospeech  # type: ignore[attr-defined]  # ours
+
+
 def scaling(name: str, description: str, low: float, high: float) -> Any:
     """A setting that scales something, 1 where it is left alone."""
     return bpy.props.FloatProperty(

@@ -18,7 +18,7 @@ from ..rig.character import keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
-from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate
+from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate, settings_of
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
@@ -27,7 +27,7 @@ from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
 from ..takes.stack import visible_take
-from ..ui import Blocked
+from ..ui import Blocked, our_operators
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
@@ -122,7 +122,7 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
         """Start the job, which does not block."""
         chosen = sorted((item for item in self.items if item.use), key=lambda item: item.place)
         try:
-            bpy.ops.cospeech.chain_takes(
+            our_operators().chain_takes(
                 "INVOKE_DEFAULT",
                 takes="\n".join(item.name for item in chosen),
                 order=self.order,
@@ -159,7 +159,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             self._hints = _hints(chain, fps, own_rest(recognise(armature)))
         except (ApplyError, RigError, ChainError, HintsFileError) as error:
             raise RequestError(str(error)) from error
-        self._meta = chain_meta(chain, fps, scene.cospeech.seed)
+        self._meta = chain_meta(chain, fps, settings_of(scene).seed)
         self._target = {"character": str(armature.session_uid), "scene": str(scene.session_uid)}
         options = {
             **scene_options(scene),
@@ -187,7 +187,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the new take; RuntimeError says why not, and where it was kept."""
-        bpy.ops.cospeech.apply_chain("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
+        our_operators().apply_chain("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
         count = len(self._chain.lines)
         frames = self._chain.frames
         return f"Chained {count} take{'s' if count > 1 else ''} to {frames} frames in {job.seconds:.1f} s"

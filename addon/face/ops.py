@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..scene import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, face_of, find_character
 from ..ui import UndoOperator
 from .mapping import MappingError, clear, find_mapping, read_mapping, write_mapping
 
@@ -29,7 +29,7 @@ def mapping_blocker(context: bpy.types.Context) -> str:
     reason = face_blocker(context)
     if reason:
         return reason
-    return "" if find_character(context).cospeech_face.use else "There is no mapping yet; use Find Face Shapes"
+    return "" if face_of(find_character(context)).use else "There is no mapping yet; use Find Face Shapes"
 
 
 class _FaceOperator(UndoOperator):
@@ -101,7 +101,7 @@ class COSPEECH_OT_face_load(_FaceOperator, ImportHelper, bpy.types.Operator):
         notes = read_mapping(armature, Path(self.filepath))
         if notes:
             return "WARNING", ". ".join(["Loaded", *notes])
-        return f"{len(armature.cospeech_face.meshes)} meshes receive the face"
+        return f"{len(face_of(armature).meshes)} meshes receive the face"
 
 
 CLASSES = (COSPEECH_OT_face_find, COSPEECH_OT_face_clear, COSPEECH_OT_face_save, COSPEECH_OT_face_load)

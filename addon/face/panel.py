@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..rig.character import face_shapes
-from ..scene import find_character
+from ..scene import face_of, find_character
 from ..ui import SubPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker
@@ -38,7 +38,7 @@ class COSPEECH_UL_face_shapes(bpy.types.UIList):
 
 def active_entry(armature: bpy.types.Object | None) -> bpy.types.PropertyGroup | None:
     """The mapping's mesh whose shapes are shown."""
-    mapping = armature.cospeech_face if armature is not None else None
+    mapping = face_of(armature) if armature is not None else None
     if mapping is None or not mapping.use or not 0 <= mapping.active_mesh < len(mapping.meshes):
         return None
     return mapping.meshes[mapping.active_mesh]
@@ -64,7 +64,7 @@ class COSPEECH_PT_face(SubPanel, bpy.types.Panel):
         if armature is None:
             draw_sentence(layout, reason, "INFO")
             return
-        mapping = armature.cospeech_face
+        mapping = face_of(armature)
         layout.operator("cospeech.face_find", icon="VIEWZOOM")
         if mapping.use:
             _draw_mapping(layout, armature)
@@ -87,7 +87,7 @@ def _automatic(armature: bpy.types.Object) -> str:
 
 
 def _draw_mapping(layout: bpy.types.UILayout, armature: bpy.types.Object) -> None:
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     layout.template_list(
         "COSPEECH_UL_face_meshes", "", mapping, "meshes", mapping, "active_mesh", rows=ROWS, maxrows=ROWS
     )

@@ -39,13 +39,4 @@ class CospeechFace(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechFaceShape, CospeechFaceMesh, CospeechFace)
-
-
-def attach() -> None:
-    """Add the settings to objects."""
-    bpy.types.Object.cospeech_face = bpy.props.PointerProperty(type=CospeechFace, override=OVERRIDABLE)
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Object.cospeech_face
+PROPERTIES = ((bpy.types.Object, "cospeech_face", bpy.props.PointerProperty(type=CospeechFace, override=OVERRIDABLE)),)

@@ -68,19 +68,17 @@ class CospeechTarget(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechTarget,)
-
-
-def attach() -> None:
-    """Add the targets to objects."""
-    bpy.types.Object.cospeech_targets = bpy.props.CollectionProperty(
-        type=CospeechTarget, override={"LIBRARY_OVERRIDABLE", "USE_INSERTION"}
-    )
-    bpy.types.Object.cospeech_target = bpy.props.IntProperty(
-        name="Target", description="The target chosen in the list", options=set(), override=OVERRIDE
-    )
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Object.cospeech_target
-    del bpy.types.Object.cospeech_targets
+PROPERTIES = (
+    (
+        bpy.types.Object,
+        "cospeech_targets",
+        bpy.props.CollectionProperty(type=CospeechTarget, override={"LIBRARY_OVERRIDABLE", "USE_INSERTION"}),
+    ),
+    (
+        bpy.types.Object,
+        "cospeech_target",
+        bpy.props.IntProperty(
+            name="Target", description="The target chosen in the list", options=set(), override=OVERRIDE
+        ),
+    ),
+)

@@ -14,6 +14,7 @@ from mathutils import Matrix, Vector
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
 from ..rig.sample import side_scene
+from ..scene import targets_of
 from ..takes.span import TakeSpan
 
 SCENE = "Cospeech targets"
@@ -42,7 +43,7 @@ def sample_targets(
     object that hangs from the character, frames outside the take.
     """
     usable, notes = [], []
-    for target in armature.cospeech_targets:
+    for target in targets_of(armature):
         if not target.enabled:
             continue
         reason = blocker(target, armature, span)

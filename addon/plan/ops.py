@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene import jumps_to_plan, plan_of
 from ..ui import RefusedError, UndoOperator
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
@@ -48,7 +49,7 @@ class COSPEECH_OT_plan_nudge(PlanOperator, bpy.types.Operator):
         """Move it, inside the take."""
         phrase = chosen_phrase(context)
         phrase.apex += self.frames
-        if context.scene.cospeech_plan_jump:
+        if jumps_to_plan(context.scene):
             context.scene.frame_current = round(phrase.apex)
         return ""
 
@@ -62,7 +63,7 @@ class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Mark it; one that was added and never performed goes at once."""
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         phrase = chosen_phrase(context)
         if not phrase.added:
             phrase.deleted = not phrase.deleted
@@ -93,14 +94,14 @@ class COSPEECH_OT_plan_add(PlanOperator, bpy.types.Operator):
     def blocker(cls, context: bpy.types.Context) -> str:
         """Only where the take knows its words."""
         reason = plan_blocker(context)
-        if not reason and not len(plan_action(context).cospeech_plan.words):
+        if not reason and not len(plan_of(plan_action(context)).words):
             reason = "This take has no words; give the line a transcript and generate again"
         return reason
 
     def work(self, context: bpy.types.Context) -> str:
         """Add it to the list, and choose it."""
         action = plan_action(context)
-        group = action.cospeech_plan
+        group = plan_of(action)
         word = numbered_word(group, self.word, word_at(group, context.scene.frame_current))
         group.active = add_phrase(action, word, self.lexeme, fitting_hands(self.lexeme))
         return f"Planned {label_of(self.lexeme)} on '{group.words[word].name}'"
@@ -124,7 +125,7 @@ class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Set one edge; the other gives way, and so do the words beside it."""
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         word = numbered_word(group, self.word, shown_word(context))
         set_edge(group, word, self.edge, float(context.scene.frame_current_final))
         said = group.words[word]
@@ -133,7 +134,7 @@ class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
 
 def shown_word(context: bpy.types.Context) -> int:
     """The word that the panel shows: the chosen gesture's, else the one at the current frame."""
-    group = plan_action(context).cospeech_plan
+    group = plan_of(plan_action(context))
     phrase = chosen_phrase(context)
     if phrase is not None and 0 <= phrase.word < len(group.words):
         return int(phrase.word)
@@ -193,7 +194,7 @@ class COSPEECH_OT_plan_reset_all(PlanOperator, bpy.types.Operator):
 
 def restore_all(action: bpy.types.Action) -> None:
     """Every gesture and word as performed; added gestures go. The markers follow."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     for index in reversed(range(len(group.phrases))):
         phrase = group.phrases[index]
         if phrase.added:
@@ -240,7 +241,7 @@ class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
         action = plan_action(context)
         moves = moved_markers(action)
         for index, frame in moves:
-            phrase = action.cospeech_plan.phrases[index]
+            phrase = plan_of(action).phrases[index]
             phrase.marker = frame  # first, so that the move of the apex finds the marker there
             phrase.apex = frame
         return f"Moved {len(moves)} gesture{'s' if len(moves) != 1 else ''}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of, settings_of
 from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
 from ..ui import SubPanel, draw_sentence
@@ -73,7 +74,7 @@ class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
             draw_sentence(layout, reason, "INFO")
             return
         action = plan_action(context)
-        group = action.cospeech_plan
+        group = plan_of(action)
         if not group.synced:
             layout.operator("cospeech.plan_read", icon="FILE_REFRESH")
             return
@@ -89,7 +90,7 @@ class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
 
 
 def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
-    group = action.cospeech_plan
+    group = plan_of(action)
     if not len(group.phrases):
         by = SESSION.generators.get(maker(action))
         if by is not None and not by.plans:
@@ -160,7 +161,7 @@ def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, action
     if moves := _moves(action.session_uid, int(time.monotonic() * LOOKS_A_SECOND)):
         text = f"Take {moves} Marker Move{'s' if moves > 1 else ''}"
         layout.operator("cospeech.plan_markers", text=text, icon="MARKER_HLT")
-    reasons = stale_reasons(context, context.scene.cospeech.character)
+    reasons = stale_reasons(context, settings_of(context.scene).character)
     if reasons:
         draw_sentence(layout, stale_text(reasons), "INFO")
     if draw_progress(layout):

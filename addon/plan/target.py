@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..scene import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, find_character, plan_of
 from ..takes.apply import META_KEY
 from ..takes.stack import shown_reason
 from .stale import count_changed, count_toned
@@ -55,7 +55,7 @@ def is_edited(context: bpy.types.Context) -> bool:
     action = plan_action(context)
     if action is None:
         return False
-    group = action.cospeech_plan
+    group = plan_of(action)
     return count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words) > 0
 
 
@@ -80,5 +80,5 @@ def chosen_phrase(context: bpy.types.Context) -> Any:
     action = plan_action(context)
     if action is None:
         return None
-    group = action.cospeech_plan
+    group = plan_of(action)
     return group.phrases[group.active] if 0 <= group.active < len(group.phrases) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..client.take_file import arkit_names
+from ..scene import face_of
 
 
 def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
@@ -25,13 +26,13 @@ def face_shapes(armature: bpy.types.Object) -> dict[bpy.types.Key, dict[str, str
     As the character's own mapping says (``armature.cospeech_face``); without one, every mesh with shapes of ARKit's
     own names. Shape-key data that several meshes share is there once; data without any such shape is not there.
     """
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     return mapped_shapes(mapping) if mapping.use else named_shapes(character_meshes(armature))
 
 
 def face_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
     """Meshes, in the order in which :func:`face_shapes` looks at them."""
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     if not mapping.use:
         return character_meshes(armature)
     return [entry.mesh for entry in mapping.meshes if entry.mesh is not None and entry.mesh.type == "MESH"]
