@@ -6,7 +6,7 @@ Also where the features' own properties of Blender's types are read, so that eac
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .plan.props import CospeechPlan
     from .speakers.props import CospeechSpeaker
 
+Block = TypeVar("Block", bound=bpy.types.ID)
 NO_CHARACTER = "Choose a character, or add one with Add Character"
 # Numbers are the bits of an enum that holds several.
 PARTS = (
@@ -102,7 +103,7 @@ def take_start(scene: bpy.types.Scene) -> int:
     return int(scene.frame_current if settings.use_current_frame else settings.start_frame)
 
 
-def by_uid(blocks: Iterable[bpy.types.ID], uid: str) -> bpy.types.ID | None:
+def by_uid(blocks: Iterable[Block], uid: str) -> Block | None:
     """The data-block of that session id: names change while a job runs."""
     return next((block for block in blocks if str(block.session_uid) == uid), None)
 

@@ -107,7 +107,7 @@ def place_lines(lines: Sequence[Line], mode: str, gap: int) -> list[Line]:
     return placed
 
 
-def mark_pins(owner: bpy.types.ID, chained: bpy.types.Action, lines: Sequence[tuple[bpy.types.Action, int]]) -> int:
+def mark_pins(owner: compat.Owner, chained: bpy.types.Action, lines: Sequence[tuple[bpy.types.Action, int]]) -> int:
     """Make keys of the chained take EXTREME where its lines have pins or keys that were edited; returns how many.
 
     ``lines`` are their Actions, each with how many frames it was moved.

@@ -14,7 +14,6 @@ from ..client.jobs import Job, JobFiles
 from ..client.provenance import TakeMeta
 from ..client.take_file import Take, TakeFileError, read_take
 from ..generate.options import scene_options
-from ..rig.character import keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
@@ -26,7 +25,7 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
-from ..takes.stack import visible_take
+from ..takes.stack import owners, visible_take
 from ..ui import Blocked, our_operators
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
@@ -284,7 +283,7 @@ def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: lis
         action = bpy.data.actions.get(str(place["name"]))
         if action is not None:
             found.append((action, int(place["start"]) - (take_meta(action).start or 0)))
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         mark_pins(owner, chained, found)
 
 

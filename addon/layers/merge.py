@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import compat
 from ..pins.collect import search_pins
+from ..rig.convert import Array, Flags
 from ..rig.recognise import recognise
 from ..takes.curves import guarded_channels, key_places, sample
 from ..takes.reference import ARMATURE, TOLERANCE, remember_window
@@ -18,7 +19,6 @@ from ..takes.rows import KeyRows, key_field, replace_keys
 from ..takes.slots import owner_channels
 from ..takes.span import TakeSpan
 from ..takes.stack import Stack, owners, remove_layer, show, strips_of
-from .fit import Array, Flags
 from .layer import PIN, LayerError
 from .offsets import QUATERNION, combined, identity, kind_of
 
@@ -93,7 +93,7 @@ def _by_path(layer: compat.Channels) -> Iterator[tuple[str, dict[int, Any]]]:
 class _Channel:
     """A property of an owner that take and layer move."""
 
-    owner: bpy.types.ID
+    owner: compat.Owner
     name: str
     channels: compat.Channels
     path: str

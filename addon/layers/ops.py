@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
+from .. import compat
 from ..pins.counts import COUNTS
 from ..pins.scope import take_blocker
 from ..rig.recognise import recognise
@@ -213,7 +214,7 @@ class COSPEECH_OT_edit_layer(_KeysOperator, bpy.types.Operator):
         return f"New keys go into '{stack.layer.name}'" if on else f"'{stack.layer.name}' is no longer keyed"
 
 
-def _tweak(owner: bpy.types.ID, layer: bpy.types.Action, on: bool) -> None:
+def _tweak(owner: compat.Owner, layer: bpy.types.Action, on: bool) -> None:
     data = owner.animation_data
     if on:
         for track in data.nla_tracks:

@@ -26,7 +26,7 @@ class Item:
     shape-key data. ``name`` is its bone or shape, ``group`` the group of its curves.
     """
 
-    owner: bpy.types.ID
+    owner: compat.Owner
     name: str
     path: str
     width: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,15 +193,13 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
         return {"CANCELLED"}
 
 
-def _targets(ticket: Ticket) -> tuple[Any, Any, Any]:
+def _targets(ticket: Ticket) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, bpy.types.Action | None]:
     """Scene, character and take of a ticket; None for what is gone."""
-    tables: Iterable[tuple[Iterable[bpy.types.ID], str]] = (
-        (bpy.data.scenes, ticket.scene),
-        (bpy.data.objects, ticket.character),
-        (bpy.data.actions, ticket.action),
+    return (
+        by_uid(bpy.data.scenes, ticket.scene),
+        by_uid(bpy.data.objects, ticket.character),
+        by_uid(bpy.data.actions, ticket.action),
     )
-    scene, armature, action = (by_uid(table, uid) for table, uid in tables)
-    return scene, armature, action
 
 
 def _window(entry: dict[str, Any]) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import bpy
 
 from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
-from ..ui import Blocked
+from ..ui import Blocked, OperatorMixin
 from .engine import BUSY, SESSION
 from .install import SetUpJob
 
@@ -19,7 +19,7 @@ class RequestError(Exception):
     """A job can't be asked for as things are; ``str(error)`` is one sentence for the user."""
 
 
-class JobOperator:
+class JobOperator(OperatorMixin):
     """Mixin: runs one job, blocking in background and when called without UI, modal in the UI.
 
     Subclasses give ``begin(context) -> job``, which may raise RequestError or EngineError, and ``finished(context,

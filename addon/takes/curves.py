@@ -59,7 +59,7 @@ def read_frames(armature: bpy.types.Object, rig: RigMap, frames: Array) -> Perfo
     )
 
 
-def live_curves(owner: bpy.types.ID, channels: compat.Channels | None = None) -> dict[tuple[str, int], Any]:
+def live_curves(owner: compat.Owner, channels: compat.Channels | None = None) -> dict[tuple[str, int], Any]:
     """The curves that move the owner, of its active Action or of ``channels``: not muted, not overruled by a driver."""
     channels = channels or compat.current_channels(owner)
     if channels is None:
@@ -73,7 +73,7 @@ def live_curves(owner: bpy.types.ID, channels: compat.Channels | None = None) ->
     return found
 
 
-def guarded_channels(owner: bpy.types.ID, channels: compat.Channels | None) -> set[tuple[str, int]]:
+def guarded_channels(owner: compat.Owner, channels: compat.Channels | None) -> set[tuple[str, int]]:
     """Path and index of the channels that are not ours to write: driven, muted, locked, or changed by modifiers."""
     guarded = driven_channels(owner)
     for curve in channels.fcurves if channels is not None else ():
@@ -90,7 +90,7 @@ def _is_locked(curve: bpy.types.FCurve) -> bool:
     return curve.lock or (curve.group is not None and curve.group.lock)
 
 
-def driven_channels(owner: bpy.types.ID) -> set[tuple[str, int]]:
+def driven_channels(owner: compat.Owner) -> set[tuple[str, int]]:
     """Path and index of the channels that a driver owns."""
     data = owner.animation_data
     return {(driver.data_path, driver.array_index) for driver in data.drivers} if data is not None else set()

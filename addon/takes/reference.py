@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from ..rig.character import keyable_faces
 from .slots import owner_channels
+from .stack import owners
 
 REFERENCE_KEY = "cospeech_reference"
 VERSION = 1  # number of the record's layout
@@ -210,7 +210,7 @@ def reference_values(reference: Reference, row: int, frames: NDArray[Any]) -> Fl
 
 def take_channels(armature: bpy.types.Object, action: bpy.types.Action) -> Iterator[tuple[str, compat.Channels]]:
     """The character's curves in an Action: ("ARMATURE", the body's), and (name of the shape-key data, the face's)."""
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         channels = owner_channels(owner, action)
         if channels is not None:
             yield (ARMATURE if owner == armature else owner.name), channels
@@ -314,8 +314,7 @@ def _field(curve: Any, name: str) -> NDArray[np.int32]:
 
 def _automatic(curve: Any) -> Flags:
     """Which keys (n,) have two automatic handles."""
-    enum = bpy.types.Keyframe.bl_rna.properties["handle_left_type"].enum_items
-    numbers = [enum[name].value for name in AUTOMATIC_HANDLES]
+    numbers = [compat.key_enum("handle_left_type", name) for name in AUTOMATIC_HANDLES]
     out: Flags = np.isin(_field(curve, "handle_left_type"), numbers) & np.isin(
         _field(curve, "handle_right_type"), numbers
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from ..rig.character import keyable_faces
 from .apply import META_KEY, put_aside
 from .slots import owner_channels, slot_in
-from .stack import find_stack, hide
+from .stack import find_stack, hide, owners
 
 
 def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
@@ -31,7 +30,7 @@ def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     stack = find_stack(armature)
     if stack is not None:
         hide(armature, stack)
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         put_aside(owner)
         slot = slot_in(owner, action)
         compat.assign(owner, action if slot is not None else None, slot)

@@ -88,7 +88,7 @@ class _Writer:
 
     def __init__(
         self,
-        owner: bpy.types.ID,
+        owner: compat.Owner,
         owner_name: str,
         channels: compat.Channels,
         span: TakeSpan,
