@@ -46,7 +46,7 @@ def add_channels(action: bpy.types.Action, owner: Owner) -> Channels:
     """A new slot of the Action for ``owner`` (an object or shape keys), with an empty channelbag."""
     slot = action.slots.new(owner.id_type, owner.name)
     layer = action.layers[0] if len(action.layers) else action.layers.new("Layer")
-    strip = layer.strips[0] if len(layer.strips) else layer.strips.new(type="KEYFRAME")
+    strip: Any = layer.strips[0] if len(layer.strips) else layer.strips.new(type="KEYFRAME")
     return Channels(action, slot, strip.channelbag(slot, ensure=True))
 
 
@@ -56,7 +56,7 @@ def slot_channels(action: bpy.types.Action, slot: Any) -> Channels | None:
         return None
     for layer in action.layers:
         for strip in layer.strips:
-            bag = strip.channelbag(slot) if strip.type == "KEYFRAME" else None
+            bag = strip.channelbag(slot) if isinstance(strip, bpy.types.ActionKeyframeStrip) else None
             if bag is not None:
                 return Channels(action, slot, bag)
     return None

@@ -11,12 +11,15 @@ import blf
 import bpy
 
 if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import IconItems
+    from bpy.stub_internal.rna_enums import IconItems, OperatorReturnItems
 
     # What a mixin is once it is mixed in; Blender itself wants its own class as the last base, and once.
-    OperatorMixin, PanelMixin = bpy.types.Operator, bpy.types.Panel
+    OperatorMixin = bpy.types.Operator
+    PanelMixin = bpy.types.Panel
+    OperatorResult = set[OperatorReturnItems]
 else:
     OperatorMixin = PanelMixin = object
+    OperatorResult = set
 
 # What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1; by eye.
 BESIDE_TEXT = 86
@@ -64,15 +67,17 @@ class UndoOperator(Blocked):
     refusals: tuple[type[Exception], ...] = ()
     work: Callable[[bpy.types.Context], str | tuple[str, str] | None]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Do it, and say what was done."""
+        refusals: tuple[type[Exception], ...] = (RefusedError, *self.refusals)
         try:
             done = self.work(context)
-        except (RefusedError, *self.refusals) as error:
+        except refusals as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if done is None:
             return {"CANCELLED"}
+        kind: Any
         kind, text = done if isinstance(done, tuple) else ("INFO", done)
         if text:
             self.report({kind}, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -26,7 +27,7 @@ from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
 from ..takes.stack import owners, visible_take
-from ..ui import Blocked, our_operators
+from ..ui import Blocked, OperatorResult, our_operators
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
@@ -88,7 +89,7 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
 
     items: bpy.props.CollectionProperty(type=CospeechChainItem, options={"SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask."""
         armature = find_character(context)
         takes = takes_of(armature)
@@ -117,7 +118,7 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
         column.prop(self, "idle_before")
         column.prop(self, "idle_after")
 
-    def execute(self, _: bpy.types.Context) -> set[str]:
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
         """Start the job, which does not block."""
         chosen = sorted((item for item in self.items if item.use), key=lambda item: item.place)
         try:
@@ -230,7 +231,7 @@ class COSPEECH_OT_apply_chain(bpy.types.Operator):
     character: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     scene: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Apply; where the character can't take it any more, keep the take's file."""
         path = Path(self.filepath)
         try:
@@ -263,7 +264,7 @@ class COSPEECH_OT_apply_chain(bpy.types.Operator):
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}
 
-    def _keep(self, reason: str) -> set[str]:
+    def _keep(self, reason: str) -> OperatorResult:
         self.report({"ERROR"}, f"{reason}. {keep_file(Path(self.filepath), WORD, 0)}")
         return {"CANCELLED"}
 
@@ -276,11 +277,11 @@ def chain_name(character: str) -> str:
     return f"{character}_{WORD}_{number}"
 
 
-def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: list[dict[str, object]]) -> None:
+def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: list[dict[str, Any]]) -> None:
     """Pins of the lines are pins of the chained take."""
     found = []
     for place in places:
-        action = bpy.data.actions.get(str(place["name"]))
+        action: bpy.types.Action | None = bpy.data.actions.get(str(place["name"]))
         if action is not None:
             found.append((action, int(place["start"]) - (take_meta(action).start or 0)))
     for owner in owners(armature):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
@@ -71,6 +72,9 @@ class COSPEECH_OT_face_clear(_FaceOperator, bpy.types.Operator):
 class COSPEECH_OT_face_save(_FaceOperator, ExportHelper, bpy.types.Operator):
     """Save which meshes and shape keys receive the face, for other files with this character"""
 
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
+
     bl_idname = "cospeech.face_save"
     bl_label = "Save Mapping"
     bl_options = {"REGISTER"}
@@ -88,6 +92,9 @@ class COSPEECH_OT_face_save(_FaceOperator, ExportHelper, bpy.types.Operator):
 
 class COSPEECH_OT_face_load(_FaceOperator, ImportHelper, bpy.types.Operator):
     """Take over a saved choice of meshes and shape keys"""
+
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
 
     bl_idname = "cospeech.face_load"
     bl_label = "Load Mapping"

@@ -130,7 +130,7 @@ def _place_now(armature: bpy.types.Object, found: bpy.types.Object, at_start: bo
     places = [_world_now(*followed, at_start) for followed in _followed(found)]
     if base is None or None in places:
         return None
-    world = np.mean([place.translation for place in places if place is not None], axis=0)
+    world = np.mean([place.translation[:] for place in places if place is not None], axis=0)
     return _as_option(to_model_space(base, armature, rig), world, rig)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import compat
 from ..pins.items import Item, all_items
-from ..rig.convert import Array, Flags, continuous
+from ..rig.convert import Array, Flags, Frames, continuous
 from ..takes.apply import NAME_LENGTH
 from ..takes.reference import ON_FRAME, CurveKeys, Reference, edited_keys, load, reference_values
 from ..takes.rows import key_field
@@ -113,7 +113,7 @@ def _take_out(
     item: Item, action: bpy.types.Action, curves: list[CurveKeys], frames: Array, known: _Known, pins: bool
 ) -> _Edit:
     """Put back what was generated; what was in its place is the offset."""
-    slot = item.channels(action).slot.handle  # type: ignore[union-attr]
+    slot = item.channels(action).slot.handle
     reference, tables = known.reference, known.handles
     now = _evaluated(curves, frames)
     pinned = np.zeros(len(frames), np.bool_)
@@ -133,7 +133,7 @@ def _restore(keys: CurveKeys, wanted: Flags, reference: Reference, handles: Arra
     """Give a curve the generator's values on the ``wanted`` keys, without those it did not write and with those that
     are missing.
     """
-    row: int = keys.row  # type: ignore[assignment]
+    row: int = keys.row
     written = reference_values(reference, row, keys.frames)
     fields = {name: key_field(keys.curve, name, width) for name, width in compat.KEY_FIELDS}
     change = np.flatnonzero(wanted & ~np.isnan(written))
@@ -154,7 +154,7 @@ def _restore(keys: CurveKeys, wanted: Flags, reference: Reference, handles: Arra
     _rewrite(keys.curve, fields, stay, missing, reference_values(reference, row, missing))
 
 
-def _rewrite(curve: Any, fields: dict[str, Array], stay: Array, frames: Array, values: Array) -> None:
+def _rewrite(curve: Any, fields: dict[str, Array], stay: Frames, frames: Frames, values: Array) -> None:
     """Keep the rows ``stay``, and add plain keys."""
     order = np.argsort(np.concatenate([fields["co"][stay, 0], frames]), kind="stable")
     points = curve.keyframe_points

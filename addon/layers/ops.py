@@ -16,7 +16,7 @@ from ..scene import ALL_PARTS, PARTS, find_character
 from ..takes.scope import ScopeError, find_range, free_channels
 from ..takes.span import SpanError, action_span, take_span
 from ..takes.stack import find_stack, hide, owners, show, strips_of
-from ..ui import UndoOperator
+from ..ui import OperatorResult, UndoOperator
 from .counts import note_simplified
 from .groups import GROUPINGS
 from .layer import LayerError, layer_edits
@@ -43,7 +43,7 @@ class _KeysOperator(UndoOperator):
     blocker = staticmethod(take_blocker)
     refusals = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Do it, and say what was done."""
         result = super().execute(context)
         COUNTS.forget()

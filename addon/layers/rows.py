@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import compat
-from ..rig.convert import Array, Flags
+from ..rig.convert import Array, Flags, Frames
 from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
 
@@ -57,7 +57,7 @@ def old_keys(curve: Any, first: int, last: int, kept: Array) -> OldKeys | None:
     return OldKeys(curve, fields, low, high, kept[(kept >= low - ON_FRAME) & (kept <= high + ON_FRAME)])
 
 
-def write_sparse(old: OldKeys, frames: Array, values: Array, slopes: Array) -> int:
+def write_sparse(old: OldKeys, frames: Frames, values: Array, slopes: Array) -> int:
     """Put keys on whole scene frames ``frames`` (n,), ``old.first`` and ``old.last`` among them, with these values and
     slopes a frame; keys outside stay in every field. Returns how many keys there are in this part now.
 
@@ -90,7 +90,7 @@ def restore(old: OldKeys) -> None:
 
 
 def _new_fields(
-    old: OldKeys, frames: Array, values: Array, slopes: Array, outside: tuple[bool, bool]
+    old: OldKeys, frames: Frames, values: Array, slopes: Array, outside: tuple[bool, bool]
 ) -> dict[str, Array]:
     rows, known = _rows_of(old, frames)
     new = {name: old.fields[name][rows].copy() for name, _ in compat.KEY_FIELDS}
@@ -114,7 +114,7 @@ def _new_fields(
     return new
 
 
-def _set_handles(new: dict[str, Array], frames: Array, slopes: Array, hold_left: Flags, hold_right: Flags) -> None:
+def _set_handles(new: dict[str, Array], frames: Frames, slopes: Array, hold_left: Flags, hold_right: Flags) -> None:
     gaps = np.diff(frames).astype(np.float64)
     back, ahead = np.append(gaps[:1], gaps) * THIRD, np.append(gaps, gaps[-1:]) * THIRD
     for name, reach, hold in (("handle_left", -back, hold_left), ("handle_right", ahead, hold_right)):
@@ -131,7 +131,7 @@ def _set_handles(new: dict[str, Array], frames: Array, slopes: Array, hold_left:
         kinds[whole & (kinds == compat.key_enum("handle_left_type", "VECTOR"))] = free
 
 
-def _rows_of(old: OldKeys, frames: Array) -> tuple[Array, Flags]:
+def _rows_of(old: OldKeys, frames: Frames) -> tuple[Array, Flags]:
     """The old keys on these frames (n,), and where there was one; elsewhere a key near by."""
     after = np.clip(np.searchsorted(old.frames, frames), 0, len(old.frames) - 1)
     before = np.maximum(after - 1, 0)
@@ -139,7 +139,7 @@ def _rows_of(old: OldKeys, frames: Array) -> tuple[Array, Flags]:
     return rows, np.abs(old.frames[rows] - frames) < ON_FRAME
 
 
-def _near(frames: Array, kept: Array) -> Flags:
+def _near(frames: Frames, kept: Array) -> Flags:
     """Which frames (n,) are among the kept ones."""
     if not len(kept):
         return np.zeros(len(frames), np.bool_)

@@ -13,7 +13,7 @@ from .. import compat
 from ..client.take_file import arkit_names
 from ..pins.collect import search_pins
 from ..rig.character import face_shapes
-from ..rig.convert import Array, Flags, turn_axes
+from ..rig.convert import Array, Flags, Frames, turn_axes
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
@@ -220,7 +220,7 @@ class _Thinned:
             count += write_sparse(old, frames, self.thinning.channels.values[row, place], keys.slopes[row, place])
         return count
 
-    def _frames(self, keys: Keys, row: int) -> Array:
+    def _frames(self, keys: Keys, row: int) -> Frames:
         frames = np.flatnonzero(keys.marks[row]) + self.take.first
         old = self.part.old[row]
         return frames[(frames >= old.first) & (frames <= old.last)]

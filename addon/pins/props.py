@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 JOINTS = (
@@ -11,7 +13,7 @@ JOINTS = (
     ("right_ankle", "Right Ankle", "The ankle reaches the place"),
     ("head", "Head", "The head looks at the place"),
 )
-OVERRIDE = {"LIBRARY_OVERRIDABLE"}
+OVERRIDE: Any = {"LIBRARY_OVERRIDABLE"}
 
 
 class CospeechTarget(bpy.types.PropertyGroup):

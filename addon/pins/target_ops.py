@@ -7,8 +7,8 @@ import bpy
 from ..scene import NO_CHARACTER, choose_target, chosen_target, find_character, targets_of
 from ..ui import RefusedError, UndoOperator
 from .props import JOINTS
-from .scope import PinError
 from .targets import hangs_from
+from .write import PinError
 
 
 def add_blocker(context: bpy.types.Context) -> str:

@@ -126,9 +126,9 @@ def hangs_from(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
         if other.parent is not None:
             waiting.append(other.parent)
         waiting += [
-            constraint.target
+            target
             for constraint in other.constraints
-            if not constraint.mute and getattr(constraint, "target", None) is not None
+            if not constraint.mute and (target := getattr(constraint, "target", None)) is not None
         ]
     return False
 
@@ -147,7 +147,7 @@ def _markers(
         for obj, bone in followed:
             marker = bpy.data.objects.new(SCENE, None)
             made.append(marker)
-            follow = marker.constraints.new("COPY_TRANSFORMS")
+            follow: Any = marker.constraints.new("COPY_TRANSFORMS")
             follow.target = obj
             follow.subtarget = bone
             scene.collection.objects.link(marker)

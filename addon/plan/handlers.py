@@ -6,7 +6,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..scene import plan_of
-from ..takes.apply import AFTER_WRITE, META_KEY
+from ..takes.apply import AFTER_WRITE, is_take
 from .changes import sync
 from .pinprint import WATCH
 
@@ -18,7 +18,7 @@ def _fill_lists(*_: object) -> None:
     """Takes of older files get their plan's list."""
     WATCH.forget()
     for action in bpy.data.actions:
-        if META_KEY in action and action.is_editable and not plan_of(action).synced:
+        if is_take(action) and action.is_editable and not plan_of(action).synced:
             sync(action)
 
 

@@ -33,7 +33,8 @@ def record_made(action: bpy.types.Action, meta: TakeMeta) -> None:
 
 def _inputs(source: Provenance) -> dict[str, Any]:
     """Settings and files of a line."""
-    options, made = source.options, {}
+    options = source.options
+    made: dict[str, Any] = {}
     for name in ("style", "energy", "emotion", "emotion_strength"):
         if name in options:
             made[name] = options[name]

@@ -9,6 +9,7 @@ from ..ui import RefusedError, UndoOperator
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
 from .markers import moved_markers, remove_marker
+from .props import CospeechPlan, owner_of
 from .target import (
     chosen_phrase,
     move_blocker,
@@ -28,7 +29,7 @@ class PlanOperator(UndoOperator):
     blocker = staticmethod(plan_blocker)
 
 
-def numbered_word(group: bpy.types.PropertyGroup, number: int, otherwise: int) -> int:
+def numbered_word(group: CospeechPlan, number: int, otherwise: int) -> int:
     """The word of a number, below zero another one; RefusedError where the take has none of it."""
     index = number if number >= 0 else otherwise
     if not 0 <= index < len(group.words):
@@ -68,7 +69,7 @@ class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
         if not phrase.added:
             phrase.deleted = not phrase.deleted
             return ""
-        remove_marker(group.id_data, phrase)
+        remove_marker(owner_of(group), phrase)
         group.phrases.remove(group.active)
         group.active = min(group.active, len(group.phrases) - 1)
         return ""
@@ -141,7 +142,7 @@ def shown_word(context: bpy.types.Context) -> int:
     return word_at(group, context.scene.frame_current)
 
 
-def set_edge(group: bpy.types.PropertyGroup, index: int, edge: str, frame: float) -> None:
+def set_edge(group: CospeechPlan, index: int, edge: str, frame: float) -> None:
     """Start or end of a word at a frame: order and length stay sound, whatever is asked for."""
     words = group.words
     said = words[index]

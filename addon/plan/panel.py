@@ -53,7 +53,7 @@ class COSPEECH_UL_plan(bpy.types.UIList):
         """Rows whose word or gesture holds the searched text, in the order of their apexes."""
         helper = bpy.types.UI_UL_list
         phrases = getattr(data, name)
-        flags = []
+        flags: list[int] = []
         if self.filter_name:
             flags = helper.filter_items_by_name(f"*{self.filter_name}*", self.bitflag_filter_item, phrases, "name")
         apexes = [(index, phrase.apex) for index, phrase in enumerate(phrases)]
@@ -181,7 +181,9 @@ def _draw_markers(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     """Words and apexes are pose markers, which only an Action Editor shows, and only where it is told to."""
     areas = context.screen.areas if context.screen is not None else ()
     spaces = [area.spaces.active for area in areas if area.type == "DOPESHEET_EDITOR"]
-    editors = [space for space in spaces if space.mode == "ACTION"]
+    editors = [
+        space for space in spaces if isinstance(space, bpy.types.SpaceDopeSheetEditor) and space.mode == "ACTION"
+    ]
     for space in editors:
         layout.prop(space, "show_pose_markers", text="Words and Apexes as Markers")
     if not editors:

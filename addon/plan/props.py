@@ -53,9 +53,14 @@ def _set_gesture(self: CospeechPhrase, text: str) -> None:
         bpy.ops.ed.undo_push(message="Gesture")  # a field with a search pushes none, as every other field does
 
 
+def owner_of(item: bpy.types.PropertyGroup) -> bpy.types.Action:
+    """The Action on which a plan lies, or a part of one."""
+    return item.id_data  # type: ignore[return-value]  # an ID, but only Actions have plans
+
+
 def _is_filled(item: bpy.types.PropertyGroup) -> bool:
     """Whether an edit is the animator's, not one of the many of filling in a plan."""
-    return bool(plan_of(item.id_data).synced)
+    return bool(plan_of(owner_of(item)).synced)
 
 
 def _touched(self: CospeechPhrase, _: bpy.types.Context) -> None:
@@ -66,17 +71,17 @@ def _touched(self: CospeechPhrase, _: bpy.types.Context) -> None:
 def _moved(self: CospeechPhrase, _: bpy.types.Context) -> None:
     if not _is_filled(self):
         return
-    inside = plan_of(self.id_data).inside(self.apex)
+    inside = plan_of(owner_of(self)).inside(self.apex)
     if abs(inside - self.apex) > SAME_FRAME:
         self.apex = inside  # comes back here
         return
     self.refresh()
-    move_marker(self.id_data, self)
+    move_marker(owner_of(self), self)
 
 
 def _renamed(self: CospeechPhrase, _: bpy.types.Context) -> None:
     if _is_filled(self):
-        rename_marker(self.id_data, self)
+        rename_marker(owner_of(self), self)
         fitting = fitting_hands(self.lexeme, self.hands)
         if fitting != self.hands:
             self.hands = fitting

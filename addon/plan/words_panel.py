@@ -72,8 +72,9 @@ class COSPEECH_PT_plan_words(CospeechPanel, bpy.types.Panel):
         layout.template_list("COSPEECH_UL_words", "", group, "words", group, "active_word", rows=ROWS)
         for words, label in (("WORD", "Word"), ("PHRASE", "Phrase")):
             row = layout.row(align=True)
-            for by, text, icon in ((-STEP, f"{label} Less", "REMOVE"), (STEP, f"{label} More", "ADD")):
-                button = row.operator("cospeech.plan_emphasise", text=text, icon=icon)
+            for by, more in ((-STEP, False), (STEP, True)):
+                text = f"{label} More" if more else f"{label} Less"
+                button = row.operator("cospeech.plan_emphasise", text=text, icon="ADD" if more else "REMOVE")
                 button.by, button.words = by, words
         layout.operator("cospeech.plan_reset_emphasis", icon="LOOP_BACK")
         draw_sentence(layout, words_blocker(context) or ASKING, "INFO")

@@ -21,7 +21,7 @@ from ..takes.kept import keep_file
 from ..takes.line import LineError
 from ..takes.scope import ScopeError
 from ..takes.span import SpanError
-from ..ui import Blocked, our_operators
+from ..ui import Blocked, OperatorResult, our_operators
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
 from .notes import outcome
@@ -164,7 +164,7 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
     ticket: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     variations: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Apply; where the take is gone or another, keep the results' files."""
         entries, ticket = json.loads(self.takes), Ticket.from_text(self.ticket)
         try:
@@ -187,7 +187,7 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
             return self._keep(str(error), entries, ticket)
         return {"FINISHED"}
 
-    def _keep(self, reason: str, entries: list[dict[str, Any]], ticket: Ticket) -> set[str]:
+    def _keep(self, reason: str, entries: list[dict[str, Any]], ticket: Ticket) -> OperatorResult:
         sentences = [keep_file(Path(entry["take"]), ticket.line, int(entry["seed"])) for entry in entries]
         self.report({"ERROR"}, ". ".join([reason, *sentences]))
         return {"CANCELLED"}

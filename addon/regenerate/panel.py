@@ -9,7 +9,7 @@ from ..scene import settings_of, targets_of
 from ..setup.progress import draw_progress
 from ..takes.scope import range_text, scope_text
 from ..takes.span import SpanError, glanced_span
-from ..ui import SubPanel, draw_sentence
+from ..ui import PanelMixin, SubPanel, draw_sentence
 from .blocker import regenerate_blocker
 from .ops import asked_by_settings
 from .variations import place_among
@@ -33,7 +33,7 @@ def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
 
 
-class _RegeneratePanel:
+class _RegeneratePanel(PanelMixin):
     """The settings of Regenerate and its variations."""
 
     bl_label = "Regenerate"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..client.take_file import arkit_names
 from ..scene import face_of
+
+if TYPE_CHECKING:
+    from ..face.props import CospeechFace
 
 
 def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
@@ -17,7 +22,9 @@ def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
 def _belongs(mesh: bpy.types.Object, armature: bpy.types.Object) -> bool:
     if mesh.parent == armature:
         return True
-    return any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in mesh.modifiers)
+    return any(
+        isinstance(modifier, bpy.types.ArmatureModifier) and modifier.object == armature for modifier in mesh.modifiers
+    )
 
 
 def face_shapes(armature: bpy.types.Object) -> dict[bpy.types.Key, dict[str, str]]:
@@ -52,7 +59,7 @@ def named_shapes(meshes: list[bpy.types.Object]) -> dict[bpy.types.Key, dict[str
     return found
 
 
-def mapped_shapes(mapping: bpy.types.PropertyGroup) -> dict[bpy.types.Key, dict[str, str]]:
+def mapped_shapes(mapping: CospeechFace) -> dict[bpy.types.Key, dict[str, str]]:
     """:func:`face_shapes` by a mapping. A shape key that is named twice follows the first of its names."""
     found: dict[bpy.types.Key, dict[str, str]] = {}
     for entry in mapping.meshes:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating[Any]]  # float64 where it is computed, float32 as keys and takes hold it
-Frames = NDArray[np.integer[Any]]  # whole scene frames
+Frames = NDArray[np.number[Any]]  # scene frames: integers where they are counted, float32 where keys hold them
 Flags = NDArray[np.bool_]
 
 # No unit, +90 degrees about X (docs/sources/smplx.md, section 1).

@@ -8,7 +8,7 @@ import bpy
 
 from ..scene import speaker_of
 from ..setup.engine import user_folder
-from ..ui import RefusedError, UndoOperator
+from ..ui import OperatorResult, RefusedError, UndoOperator
 from .presets import DEFAULT, PresetError, bundled, file_name, nobody, own, read, write
 
 
@@ -49,7 +49,7 @@ class COSPEECH_OT_save_speaker(UndoOperator, bpy.types.Operator):
         name="Replace", description="Replace your speaker of this name", default=False, options={"SKIP_SAVE"}
     )
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask for a name; one of the user's own may be kept."""
         speaker = speaker_of(context.scene)
         self.about = speaker.about
@@ -79,7 +79,7 @@ class COSPEECH_OT_delete_speaker(UndoOperator, bpy.types.Operator):
         mine = speaker_of(context.scene).preset in own(presets_folder())
         return "" if mine else "Only speakers that you saved can be deleted"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Ask first."""
         return context.window_manager.invoke_confirm(self, event)
 

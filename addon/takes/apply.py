@@ -103,7 +103,8 @@ def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> 
     reason = shown_reason(armature)
     if reason:
         raise ApplyError(reason)
-    for owner in (armature, *shapes):
+    both: list[compat.Owner] = [armature, *shapes]
+    for owner in both:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
 
@@ -204,6 +205,11 @@ def _events(meta: TakeMeta) -> list[tuple[str, float]]:
         title = f"{APEX} {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else BEAT
         events.append((title, float(phrase["apex"])))
     return events
+
+
+def is_take(action: bpy.types.Action | None) -> bool:
+    """Whether an Action was made by us."""
+    return action is not None and META_KEY in action  # type: ignore[operator]  # every ID holds custom properties
 
 
 def take_meta(action: bpy.types.Action | None) -> TakeMeta:

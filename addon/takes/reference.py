@@ -110,7 +110,8 @@ def remember_window(
     if reference is None:
         return
     values, rows = reference.values.copy(), dict(reference.rows)
-    automatic, fresh = set(reference.automatic), []
+    automatic = set(reference.automatic)
+    fresh: list[Floats] = []
     low, high = max(first - reference.start, 0), min(end - reference.start, reference.frames)
     for owner, channels in take_channels(armature, action):
         for curve in channels.fcurves:
@@ -277,7 +278,7 @@ def _carried(old: Reference, name: Name | None, start: int, frames: int) -> tupl
 
 
 def _old_name(before: bpy.types.Action, slot: Any, name: Name) -> Name | None:
-    twin = before.slots.get(slot.identifier)
+    twin: bpy.types.ActionSlot | None = before.slots.get(slot.identifier)
     if twin is None:
         fitting = [other for other in before.slots if other.target_id_type == slot.target_id_type]
         twin = fitting[0] if len(fitting) == 1 else None
