@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import bpy
 import numpy as np
 
+Owner = bpy.types.Object | bpy.types.Key  # whom an Action animates: the armature, or a face's shape keys
 BLENDER_5 = bpy.app.version >= (5, 0, 0)
 # Numbers of Blender's enums (docs/sources/blender.md, section 2).
 INTERPOLATION_LINEAR, INTERPOLATION_BEZIER = 1, 2
@@ -16,7 +18,14 @@ HANDLE_AUTO_CLAMPED = 4
 
 def key_type(name: str) -> int:
     """The number of a keyframe type (GENERATED, EXTREME, ...) for ``foreach_set``."""
-    return int(bpy.types.Keyframe.bl_rna.properties["type"].enum_items[name].value)
+    return key_enum("type", name)
+
+
+@cache
+def key_enum(field: str, name: str) -> int:
+    """The number of an item of one of a key's enums, for ``foreach_set`` and as ``foreach_get`` gives it."""
+    prop = bpy.types.Keyframe.bl_rna.properties[field]
+    return int(prop.enum_items[name].value)  # type: ignore[attr-defined]  # it is an EnumProperty
 
 
 @dataclass(frozen=True)
@@ -33,11 +42,11 @@ class Channels:
         return self.bag.fcurves
 
 
-def add_channels(action: bpy.types.Action, owner: bpy.types.ID) -> Channels:
+def add_channels(action: bpy.types.Action, owner: Owner) -> Channels:
     """A new slot of the Action for ``owner`` (an object or shape keys), with an empty channelbag."""
     slot = action.slots.new(owner.id_type, owner.name)
     layer = action.layers[0] if len(action.layers) else action.layers.new("Layer")
-    strip = layer.strips[0] if len(layer.strips) else layer.strips.new(type="KEYFRAME")
+    strip: Any = layer.strips[0] if len(layer.strips) else layer.strips.new(type="KEYFRAME")
     return Channels(action, slot, strip.channelbag(slot, ensure=True))
 
 
@@ -47,19 +56,19 @@ def slot_channels(action: bpy.types.Action, slot: Any) -> Channels | None:
         return None
     for layer in action.layers:
         for strip in layer.strips:
-            bag = strip.channelbag(slot) if strip.type == "KEYFRAME" else None
+            bag = strip.channelbag(slot) if isinstance(strip, bpy.types.ActionKeyframeStrip) else None
             if bag is not None:
                 return Channels(action, slot, bag)
     return None
 
 
-def current_channels(owner: bpy.types.ID) -> Channels | None:
+def current_channels(owner: Owner) -> Channels | None:
     """The F-curves that animate ``owner`` through its active Action, or None."""
     data = owner.animation_data
     return slot_channels(data.action, data.action_slot) if data else None
 
 
-def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any) -> None:
+def assign(owner: Owner, action: bpy.types.Action | None, slot: Any) -> None:
     """Make the Action active on ``owner``, through this slot."""
     data = owner.animation_data or owner.animation_data_create()
     data.action = action
@@ -67,7 +76,7 @@ def assign(owner: bpy.types.ID, action: bpy.types.Action | None, slot: Any) -> N
         data.action_slot = slot
 
 
-def slot_for(action: bpy.types.Action, owner: bpy.types.ID) -> Any:
+def slot_for(action: bpy.types.Action, owner: Owner) -> Any:
     """The slot of the Action that was made for ``owner``, or None: the one of its name, else one that nobody uses."""
     fitting = [slot for slot in action.slots if slot.target_id_type == owner.id_type]
     named = [slot for slot in fitting if slot.name_display == owner.name]

@@ -17,6 +17,8 @@ from .client.take_file import Take, read_take
 from .paths import asset, root
 from .registration import register, unregister
 from .rig.mannequin.looks import PLAIN, looks
+from .scene import settings_of
+from .ui import our_operators
 
 
 def tell(text: str) -> None:
@@ -59,23 +61,23 @@ def make(options: argparse.Namespace) -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = options.fps, 1.0
-    bpy.ops.cospeech.add_character(look=options.speaker if options.speaker in looks() else PLAIN)
-    settings = scene.cospeech
+    our_operators().add_character(look=options.speaker if options.speaker in looks() else PLAIN)
+    settings = settings_of(scene)
     settings.audio = str(options.audio.resolve())
     settings.transcript = str(options.transcript.resolve()) if options.transcript else ""
     settings.style, settings.energy, settings.seed = options.style, options.energy, options.seed
     settings.start_frame = 1
     if options.speaker:
-        bpy.ops.cospeech.choose_speaker(preset=options.speaker)
+        our_operators().choose_speaker(preset=options.speaker)
     tell("Generating gestures")
-    bpy.ops.cospeech.generate()
+    our_operators().generate()
     character = settings.character
     action = character.animation_data.action
     first, last = (round(frame) for frame in action.frame_range)
     scene.frame_start, scene.frame_end = first, last
-    bpy.ops.cospeech.save_take(filepath=str(out / "take.npz"))
+    our_operators().save_take(filepath=str(out / "take.npz"))
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"), compress=True)
-    bpy.ops.cospeech.export_fbx(filepath=str(out / "demo.fbx"), preset="GENERIC")
+    our_operators().export_fbx(filepath=str(out / "demo.fbx"), preset="GENERIC")
     take = read_take(out / "take.npz")
     tell("Drawing the contact sheet" if options.no_film else "Drawing the contact sheet and the film")
     draw(out, character, options, take, first, last)

@@ -8,6 +8,7 @@ from .generate.ops import generate_blocker
 from .plan.stale import stale_reasons, stale_text
 from .regenerate.blocker import regenerate_blocker
 from .regenerate.panel import draw_summary
+from .scene import settings_of
 from .setup.engine import SESSION
 from .setup.progress import draw_note, draw_progress
 from .takes.fit_range import draw_range
@@ -20,7 +21,7 @@ PRIMARY = 1.4  # times a row's height, by eye
 
 def has_take(context: bpy.types.Context) -> bool:
     """Whether the character's active Action is a take of the line that is chosen."""
-    armature = context.scene.cospeech.character
+    armature = settings_of(context.scene).character
     try:
         return armature is not None and is_of_line(context.scene, glanced_span(context.scene, armature).action)
     except SpanError:
@@ -35,7 +36,7 @@ class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the state's one button, and what it needs."""
         layout = self.layout
-        settings = context.scene.cospeech
+        settings = settings_of(context.scene)
         if draw_progress(layout, PRIMARY):
             return
         if settings.character is None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-# In the order in which they need each other. Each names its classes in CLASSES; one that adds more to Blender than
-# classes (settings, menu entries, handlers) also has attach() and detach().
+# In the order in which they need each other. Each names its classes in CLASSES, and in PROPERTIES what it adds to
+# Blender's types: (type, name, property). One that adds more than that (menu entries, handlers) has attach(), detach().
 MODULES = (
     "face.props",
     "generate.props",
@@ -85,6 +85,8 @@ def _add(module: ModuleType) -> None:
 
     for cls in module.CLASSES:
         bpy.utils.register_class(cls)
+    for owner, name, prop in getattr(module, "PROPERTIES", ()):
+        setattr(owner, name, prop)
     if hasattr(module, "attach"):
         module.attach()
 
@@ -94,5 +96,7 @@ def _remove(module: ModuleType) -> None:
 
     if hasattr(module, "detach"):
         module.detach()
+    for owner, name, _ in reversed(getattr(module, "PROPERTIES", ())):
+        delattr(owner, name)
     for cls in reversed(module.CLASSES):
         bpy.utils.unregister_class(cls)

@@ -5,17 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import blf
 import bpy
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems, OperatorReturnItems
+
+    # What a mixin is once it is mixed in; Blender itself wants its own class as the last base, and once.
+    OperatorMixin = bpy.types.Operator
+    PanelMixin = bpy.types.Panel
+    OperatorResult = set[OperatorReturnItems]
+else:
+    OperatorMixin = PanelMixin = object
+    OperatorResult = set
 
 # What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1; by eye.
 BESIDE_TEXT = 86
 NARROWEST = 80
 
 
-class CospeechPanel:
+class CospeechPanel(PanelMixin):
     """Where all Cospeech panels live."""
 
     bl_space_type = "VIEW_3D"
@@ -34,7 +45,7 @@ class RefusedError(Exception):
     """An operator does nothing; ``str(error)`` says why, in one sentence for the user."""
 
 
-class Blocked:
+class Blocked(OperatorMixin):
     """Mixin of operators: greyed out, with the reason, where ``blocker`` names one."""
 
     blocker: Callable[[bpy.types.Context], str] = staticmethod(lambda _: "")
@@ -56,19 +67,26 @@ class UndoOperator(Blocked):
     refusals: tuple[type[Exception], ...] = ()
     work: Callable[[bpy.types.Context], str | tuple[str, str] | None]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Do it, and say what was done."""
+        refusals: tuple[type[Exception], ...] = (RefusedError, *self.refusals)
         try:
             done = self.work(context)
-        except (RefusedError, *self.refusals) as error:
+        except refusals as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if done is None:
             return {"CANCELLED"}
+        kind: Any
         kind, text = done if isinstance(done, tuple) else ("INFO", done)
         if text:
             self.report({kind}, text)
         return {"FINISHED"}
+
+
+def our_operators() -> Any:
+    """``bpy.ops.cospeech``: the operators that the features' ``CLASSES`` add, which bpy's stubs cannot know."""
+    return bpy.ops.cospeech  # type: ignore[attr-defined]  # ours
 
 
 def scaling(name: str, description: str, low: float, high: float) -> Any:
@@ -78,26 +96,26 @@ def scaling(name: str, description: str, low: float, high: float) -> Any:
     )
 
 
-def allowed(operator: type, reason: str) -> bool:
+def allowed(operator: type[bpy.types.Operator], reason: str) -> bool:
     """Whether an operator can run, for its poll: where not, ``reason`` is what its grey button says."""
     if reason:
         operator.poll_message_set(reason)
     return not reason
 
 
-def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+def draw_sentence(layout: bpy.types.UILayout, text: str, icon: IconItems) -> None:
     """A sentence over as many lines as the region's width asks for, since labels do not wrap but lose their end."""
     _draw_lines(layout, _wrapped(text.split(), " "), icon)
 
 
-def draw_path(layout: bpy.types.UILayout, path: Path, icon: str = "NONE") -> None:
+def draw_path(layout: bpy.types.UILayout, path: Path, icon: IconItems = "NONE") -> None:
     """A path over as many lines as it needs, broken behind its separators."""
     *folders, name = path.parts or ("",)
     words = [folder if folder.endswith(os.sep) else f"{folder}{os.sep}" for folder in folders]
     _draw_lines(layout, _wrapped([*words, name], ""), icon)
 
 
-def _draw_lines(layout: bpy.types.UILayout, lines: list[str], icon: str) -> None:
+def _draw_lines(layout: bpy.types.UILayout, lines: list[str], icon: IconItems) -> None:
     column = layout.column(align=True)
     for number, line in enumerate(lines):
         column.label(text=line, icon=icon if number == 0 or icon == "NONE" else "BLANK1")

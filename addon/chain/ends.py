@@ -14,7 +14,7 @@ from ..scene import NO_CHARACTER, find_character
 from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
 from ..takes.span import SpanError, TakeSpan, take_span, whole_span
-from ..ui import RefusedError, UndoOperator
+from ..ui import OperatorResult, RefusedError, UndoOperator
 from .lines import pose_at, pose_now
 
 START, END = "START", "END"
@@ -66,7 +66,7 @@ class COSPEECH_OT_pin_ends(UndoOperator, bpy.types.Operator):
     blocker = staticmethod(ends_blocker)
     refusals = (SpanError, RigError)
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask which ends, and whose pose."""
         return context.window_manager.invoke_props_dialog(self, confirm_text="Pin")
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import compat
 from ..client.take_file import arkit_names
 from ..rig.character import face_shapes
-from ..rig.convert import Array
+from ..rig.convert import Array, Frames
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
 from ..scene import scene_rate
@@ -81,7 +82,7 @@ def read_line(scene: bpy.types.Scene, armature: bpy.types.Object, rig: RigMap, a
     )
 
 
-def _face(armature: bpy.types.Object, action: bpy.types.Action, frames: Array) -> Array | None:
+def _face(armature: bpy.types.Object, action: bpy.types.Action, frames: Frames) -> Array | None:
     out: Array | None = None
     for key, names in reversed(face_shapes(armature).items()):
         channels = owner_channels(key, action)
@@ -107,7 +108,7 @@ def place_lines(lines: Sequence[Line], mode: str, gap: int) -> list[Line]:
     return placed
 
 
-def mark_pins(owner: bpy.types.ID, chained: bpy.types.Action, lines: Sequence[tuple[bpy.types.Action, int]]) -> int:
+def mark_pins(owner: compat.Owner, chained: bpy.types.Action, lines: Sequence[tuple[bpy.types.Action, int]]) -> int:
     """Make keys of the chained take EXTREME where its lines have pins or keys that were edited; returns how many.
 
     ``lines`` are their Actions, each with how many frames it was moved.
@@ -130,7 +131,7 @@ def mark_pins(owner: bpy.types.ID, chained: bpy.types.Action, lines: Sequence[tu
     return count
 
 
-def key_types(curve: bpy.types.FCurve) -> Array:
+def key_types(curve: bpy.types.FCurve) -> NDArray[np.int32]:
     """The type (keys,) int32 of every key."""
     types = np.empty(len(curve.keyframe_points), np.int32)
     curve.keyframe_points.foreach_get("type", types)

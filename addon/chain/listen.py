@@ -17,7 +17,7 @@ from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS
-from ..scene import find_character
+from ..scene import find_character, settings_of
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speakers.choice import chosen
@@ -26,7 +26,7 @@ from ..takes.apply import ApplyError, check_ready
 from ..takes.chained import line_at
 from ..takes.line import Line
 from ..takes.span import SpanError, TakeSpan, glanced_span, take_span
-from ..ui import Blocked
+from ..ui import Blocked, our_operators
 from .turn import turned, yaw_towards
 
 HEAD = JOINTS.index("head")
@@ -87,7 +87,7 @@ class COSPEECH_OT_listen(Blocked, EngineJobOperator, bpy.types.Operator):
         self._name = listener.name
         self._target = place_of(scene, listener, line, start)
         choice = replace(chosen(scene, LISTEN), speaker=DEFAULT)  # the ways that are set are the speaker's
-        return "generate", {"options": line_options(context, listener, line, start, scene.cospeech.parts, choice)}
+        return "generate", {"options": line_options(context, listener, line, start, settings_of(scene).parts, choice)}
 
     def _listener(self, context: bpy.types.Context) -> bpy.types.Object:
         others = other_characters(context)
@@ -108,7 +108,7 @@ class COSPEECH_OT_listen(Blocked, EngineJobOperator, bpy.types.Operator):
             take = read_take(path)
             path = path.with_name("listener.npz")
             write_take(path, replace(take, poses=turned(take.poses, self._yaw)))
-        bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=str(path), **self._target)
+        our_operators().apply_result("EXEC_DEFAULT", True, filepath=str(path), **self._target)
         return f"'{self._name}' listens for {job.result['frames']} frames, made in {job.seconds:.1f} s"
 
 

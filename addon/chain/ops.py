@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -14,11 +15,10 @@ from ..client.jobs import Job, JobFiles
 from ..client.provenance import TakeMeta
 from ..client.take_file import Take, TakeFileError, read_take
 from ..generate.options import scene_options
-from ..rig.character import keyable_faces
 from ..rig.convert import Array
 from ..rig.recognise import recognise
 from ..rig.skeleton import JOINTS
-from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate
+from ..scene import NO_CHARACTER, by_uid, find_character, scene_rate, settings_of
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speech.strip import place_speech
@@ -26,8 +26,8 @@ from ..takes.apply import ApplyError, RigError, action_meta, apply_take, check_r
 from ..takes.kept import keep_file
 from ..takes.proportions import own_rest
 from ..takes.shelf import takes_of
-from ..takes.stack import visible_take
-from ..ui import Blocked
+from ..takes.stack import owners, visible_take
+from ..ui import Blocked, OperatorResult, our_operators
 from .lines import OWN, TURN, find_takes, fitting_takes, mark_pins, place_lines, read_line
 from .merge import Chain, ChainError, build_chain, chain_meta, check_lines
 
@@ -89,7 +89,7 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
 
     items: bpy.props.CollectionProperty(type=CospeechChainItem, options={"SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask."""
         armature = find_character(context)
         takes = takes_of(armature)
@@ -118,11 +118,11 @@ class COSPEECH_OT_chain_dialog(_ChainOptions, bpy.types.Operator):
         column.prop(self, "idle_before")
         column.prop(self, "idle_after")
 
-    def execute(self, _: bpy.types.Context) -> set[str]:
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
         """Start the job, which does not block."""
         chosen = sorted((item for item in self.items if item.use), key=lambda item: item.place)
         try:
-            bpy.ops.cospeech.chain_takes(
+            our_operators().chain_takes(
                 "INVOKE_DEFAULT",
                 takes="\n".join(item.name for item in chosen),
                 order=self.order,
@@ -159,7 +159,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
             self._hints = _hints(chain, fps, own_rest(recognise(armature)))
         except (ApplyError, RigError, ChainError, HintsFileError) as error:
             raise RequestError(str(error)) from error
-        self._meta = chain_meta(chain, fps, scene.cospeech.seed)
+        self._meta = chain_meta(chain, fps, settings_of(scene).seed)
         self._target = {"character": str(armature.session_uid), "scene": str(scene.session_uid)}
         options = {
             **scene_options(scene),
@@ -187,7 +187,7 @@ class COSPEECH_OT_chain_takes(EngineJobOperator, _ChainOptions, bpy.types.Operat
 
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the new take; RuntimeError says why not, and where it was kept."""
-        bpy.ops.cospeech.apply_chain("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
+        our_operators().apply_chain("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
         count = len(self._chain.lines)
         frames = self._chain.frames
         return f"Chained {count} take{'s' if count > 1 else ''} to {frames} frames in {job.seconds:.1f} s"
@@ -231,7 +231,7 @@ class COSPEECH_OT_apply_chain(bpy.types.Operator):
     character: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     scene: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Apply; where the character can't take it any more, keep the take's file."""
         path = Path(self.filepath)
         try:
@@ -264,7 +264,7 @@ class COSPEECH_OT_apply_chain(bpy.types.Operator):
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}
 
-    def _keep(self, reason: str) -> set[str]:
+    def _keep(self, reason: str) -> OperatorResult:
         self.report({"ERROR"}, f"{reason}. {keep_file(Path(self.filepath), WORD, 0)}")
         return {"CANCELLED"}
 
@@ -277,14 +277,14 @@ def chain_name(character: str) -> str:
     return f"{character}_{WORD}_{number}"
 
 
-def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: list[dict[str, object]]) -> None:
+def _mark_all(armature: bpy.types.Object, chained: bpy.types.Action, places: list[dict[str, Any]]) -> None:
     """Pins of the lines are pins of the chained take."""
     found = []
     for place in places:
-        action = bpy.data.actions.get(str(place["name"]))
+        action: bpy.types.Action | None = bpy.data.actions.get(str(place["name"]))
         if action is not None:
             found.append((action, int(place["start"]) - (take_meta(action).start or 0)))
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         mark_pins(owner, chained, found)
 
 

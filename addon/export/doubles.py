@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
@@ -67,8 +68,8 @@ def rebuild_armature(
     armature.parent = None
     for constraint in list(armature.constraints):
         armature.constraints.remove(constraint)
-    armature.data.transform(Matrix(data))
-    armature.matrix_world = Matrix(world)
+    armature.data.transform(Matrix(data.tolist()))
+    armature.matrix_world = Matrix(world.tolist())
     for bone in armature.pose.bones:
         for constraint in list(bone.constraints):
             bone.constraints.remove(constraint)
@@ -76,9 +77,9 @@ def rebuild_armature(
         bone.matrix_basis = Matrix()
         bone.custom_shape = None
     kept = {*rig.bones, rig.root_bone}
-    for bone in armature.data.bones:
-        bone.use_inherit_rotation, bone.use_local_location, bone.inherit_scale = True, True, "FULL"
-        bone.use_deform = bone.use_deform or bone.name in kept
+    for rest in armature.data.bones:
+        rest.use_inherit_rotation, rest.use_local_location, rest.inherit_scale = True, True, "FULL"
+        rest.use_deform = rest.use_deform or rest.name in kept
     channels = compat.add_channels(action, armature)
     write_curves(channels, _plain_curves(armature, turned(poses, data)), first_frame)
     compat.assign(armature, action, channels.slot)
@@ -125,21 +126,22 @@ def rebuild_mesh(double: Double, body: Double, data: Array) -> bool:
     reads the binding, and the shape keys' values, from the data. A mesh that hangs from a bone moves with it.
     """
     mesh, original = double.copy, double.original
+    shape: Any = mesh.data
     for modifier in mesh.modifiers:
-        if modifier.type == "ARMATURE" and modifier.object == body.original:
+        if isinstance(modifier, bpy.types.ArmatureModifier) and modifier.object == body.original:
             modifier.object = body.copy
     mesh.show_only_shape_key = False
     if original.parent == body.original and original.parent_type == "BONE":
         scale = float(np.cbrt(np.linalg.det(data[:3, :3])))
         mesh.parent = body.copy
-        mesh.data.transform(Matrix.Scale(scale, 4), shape_keys=True)
+        shape.transform(Matrix.Scale(scale, 4), shape_keys=True)
         mesh.location *= scale
         mesh.matrix_parent_inverse.translation *= scale
         return False
-    local = Matrix(data) @ body.original.matrix_world.inverted() @ original.matrix_world
-    mesh.data.transform(local, shape_keys=True)
+    local = Matrix(data.tolist()) @ body.original.matrix_world.inverted() @ original.matrix_world
+    shape.transform(local, shape_keys=True)
     if local.determinant() < 0.0:
-        mesh.data.flip_normals()
+        shape.flip_normals()
     mesh.parent, mesh.parent_type = body.copy, "OBJECT"
     mesh.matrix_parent_inverse = Matrix()
     mesh.matrix_world = body.copy.matrix_world
@@ -175,7 +177,7 @@ def played_shapes(scene: bpy.types.Scene, values: dict[bpy.types.Key, Array]) ->
 
 
 @contextmanager
-def borrowed_names(wanted: list[tuple[bpy.types.ID, str]]) -> Iterator[None]:
+def borrowed_names(wanted: Sequence[tuple[bpy.types.ID, str]]) -> Iterator[None]:
     """Each data-block carries the given name meanwhile; local ones that own the name get it back afterwards."""
     lent: list[tuple[bpy.types.ID, str]] = []
     try:
@@ -193,6 +195,6 @@ def borrowed_names(wanted: list[tuple[bpy.types.ID, str]]) -> Iterator[None]:
             owner.name = name
 
 
-def _siblings(block: bpy.types.ID) -> bpy.types.bpy_prop_collection:
-    tables = {"OBJECT": bpy.data.objects, "MESH": bpy.data.meshes, "ARMATURE": bpy.data.armatures}
+def _siblings(block: bpy.types.ID) -> Any:
+    tables: dict[str, Any] = {"OBJECT": bpy.data.objects, "MESH": bpy.data.meshes, "ARMATURE": bpy.data.armatures}
     return tables[block.id_type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy_extras.io_utils import ExportHelper
@@ -11,7 +12,7 @@ from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
 from ..scene import NO_CHARACTER, find_character
 from ..takes.stack import visible_take
-from ..ui import RefusedError, UndoOperator
+from ..ui import OperatorResult, RefusedError, UndoOperator
 from .fbx import export_take
 from .presets import PRESETS
 from .stage import ExportError, StageOptions
@@ -32,8 +33,11 @@ ROOT_ITEMS = (
 )
 
 
-class COSPEECH_OT_export_fbx(UndoOperator, bpy.types.Operator, ExportHelper):
+class COSPEECH_OT_export_fbx(UndoOperator, bpy.types.Operator, ExportHelper):  # type: ignore[misc]  # check(), as Blender has it
     """Write the character's active take, with its mesh and shape keys, as FBX for a game engine"""
+
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
 
     bl_idname = "cospeech.export_fbx"
     bl_label = "Export FBX"
@@ -71,7 +75,7 @@ class COSPEECH_OT_export_fbx(UndoOperator, bpy.types.Operator, ExportHelper):
             return "Leave Edit Mode to export"
         return "" if visible_take(armature) else f"'{armature.name}' has no take; generate or load one first"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Offer the take's name, and a root motion that the rig can carry."""
         armature = find_character(context)
         if not self.filepath:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Axis = Literal["X", "Y", "Z", "-X", "-Y", "-Z"]
 
 
 @dataclass(frozen=True)
@@ -17,9 +20,9 @@ class Preset:
     armature_name: str
     units: float
     y_up: bool
-    axis_forward: str
-    axis_up: str
-    scale_options: str
+    axis_forward: Axis
+    axis_up: Axis
+    scale_options: Literal["FBX_SCALE_NONE", "FBX_SCALE_UNITS"]
 
 
 # Units to the metre and axes, as each program's importer asks for them.

@@ -77,7 +77,7 @@ def staged(context: bpy.types.Context, armature: bpy.types.Object, options: Stag
         raise ExportError(f"'{armature.name}' has no take; generate or load one first")
     if options.root_motion == "ROOT" and not rig.root_bone:
         raise ExportError(f"'{armature.name}' has no bone above the pelvis; choose Pelvis or In Place as root motion")
-    start, end = (round(frame) for frame in channels.action.frame_range)
+    start, end = round(channels.action.frame_range[0]), round(channels.action.frame_range[1])
     shift = -start if options.from_zero else 0
     with ExitStack() as stack:
         trash = stack.enter_context(removed_afterwards())
@@ -147,7 +147,7 @@ def _move_root(armature: bpy.types.Object, rig: RigMap, poses: Array, mode: str)
 
 @contextmanager
 def _names(doubles: list[Double], preset: Preset) -> Iterator[None]:
-    wanted = [(double.copy, double.original.name) for double in doubles]
+    wanted: list[tuple[bpy.types.ID, str]] = [(double.copy, double.original.name) for double in doubles]
     if preset.armature_name:
         wanted[0] = (wanted[0][0], preset.armature_name)
     wanted += [(double.copy.data, double.original.data.name) for double in doubles]

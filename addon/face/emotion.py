@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
+
+if TYPE_CHECKING:
+    from ..generate.props import CospeechScene
 
 NEUTRAL = "neutral"
 EMOTIONS = (  # as in assets/emotions.json
@@ -17,14 +20,14 @@ EMOTIONS = (  # as in assets/emotions.json
 SAME_STRENGTH = 1e-3  # 0..1, by eye: less nobody sees
 
 
-def emotion_options(settings: bpy.types.PropertyGroup) -> dict[str, Any]:
+def emotion_options(settings: CospeechScene) -> dict[str, Any]:
     """As options of the engine; none for a neutral face."""
     if settings.emotion == NEUTRAL:
         return {}
     return {"emotion": settings.emotion, "emotion_strength": round(float(settings.emotion_strength), 4)}
 
 
-def emotion_differs(settings: bpy.types.PropertyGroup, made: dict[str, Any]) -> bool:
+def emotion_differs(settings: CospeechScene, made: dict[str, Any]) -> bool:
     """Whether a take made with the options ``made`` shows another emotion than the scene's."""
     if settings.emotion != made.get("emotion", NEUTRAL):
         return True
@@ -32,7 +35,7 @@ def emotion_differs(settings: bpy.types.PropertyGroup, made: dict[str, Any]) -> 
     return settings.emotion != NEUTRAL and abs(settings.emotion_strength - strength) > SAME_STRENGTH
 
 
-def draw_emotion(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+def draw_emotion(layout: bpy.types.UILayout, settings: CospeechScene) -> None:
     """The emotion, and how much of it where there is one."""
     layout.prop(settings, "emotion")
     if settings.emotion != NEUTRAL:

@@ -13,6 +13,7 @@ from ..client.archive import replacing
 from ..client.take_file import arkit_names
 from ..rig.character import character_meshes
 from ..rig.recognise import first_names
+from ..scene import face_of
 from .names import find_shapes
 
 FORMAT = "cospeech face mapping"
@@ -49,7 +50,7 @@ def fill(
     armature: bpy.types.Object, shapes: dict[str, dict[str, str]], meshes: dict[str, bpy.types.Object] | None = None
 ) -> None:
     """Replace the mapping: mesh name -> ARKit name -> shape key."""
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     mapping.meshes.clear()
     for name, names in shapes.items():
         entry = mapping.meshes.add()
@@ -62,8 +63,8 @@ def fill(
 
 def clear(armature: bpy.types.Object) -> None:
     """Back to ARKit's own names on every mesh of the character."""
-    armature.cospeech_face.meshes.clear()
-    armature.cospeech_face.use = False
+    face_of(armature).meshes.clear()
+    face_of(armature).use = False
 
 
 def write_mapping(armature: bpy.types.Object, path: Path) -> None:
@@ -74,7 +75,7 @@ def write_mapping(armature: bpy.types.Object, path: Path) -> None:
             "use": bool(entry.use),
             "shapes": {row.name: row.block for row in entry.shapes if row.block},
         }
-        for entry in armature.cospeech_face.meshes
+        for entry in face_of(armature).meshes
         if entry.mesh is not None
     ]
     text = json.dumps({"format": FORMAT, "version": 1, "meshes": meshes}, indent=1, ensure_ascii=False)
@@ -97,7 +98,7 @@ def read_mapping(armature: bpy.types.Object, path: Path) -> list[str]:
         named = ", ".join(str(entry["mesh"]) for entry in entries[:3]) or "none"
         raise MappingError(f"{path.name} is for other meshes ({named}); rename yours like these, or use Find")
     fill(armature, {str(entry["mesh"]): dict(entry["shapes"]) for entry in known}, here)
-    for row, entry in zip(armature.cospeech_face.meshes, known, strict=True):
+    for row, entry in zip(face_of(armature).meshes, known, strict=True):
         row.use = bool(entry.get("use", True))
     notes = [f"There is no mesh '{entry['mesh']}' here" for entry in entries if entry["mesh"] not in here]
     return [*notes, *missing_blocks(armature)]
@@ -106,7 +107,7 @@ def read_mapping(armature: bpy.types.Object, path: Path) -> list[str]:
 def missing_blocks(armature: bpy.types.Object) -> list[str]:
     """Sentences about shape keys that the mapping names and the meshes lack, or that stand for two shapes."""
     notes = []
-    for entry in armature.cospeech_face.meshes:
+    for entry in face_of(armature).meshes:
         key = entry.mesh.data.shape_keys if entry.mesh is not None and entry.mesh.type == "MESH" else None
         blocks = [row.block for row in entry.shapes if row.block]
         gone = [block for block in blocks if key is None or block not in key.key_blocks]

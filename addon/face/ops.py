@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..scene import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, face_of, find_character
 from ..ui import UndoOperator
 from .mapping import MappingError, clear, find_mapping, read_mapping, write_mapping
 
@@ -29,7 +30,7 @@ def mapping_blocker(context: bpy.types.Context) -> str:
     reason = face_blocker(context)
     if reason:
         return reason
-    return "" if find_character(context).cospeech_face.use else "There is no mapping yet; use Find Face Shapes"
+    return "" if face_of(find_character(context)).use else "There is no mapping yet; use Find Face Shapes"
 
 
 class _FaceOperator(UndoOperator):
@@ -71,6 +72,9 @@ class COSPEECH_OT_face_clear(_FaceOperator, bpy.types.Operator):
 class COSPEECH_OT_face_save(_FaceOperator, ExportHelper, bpy.types.Operator):
     """Save which meshes and shape keys receive the face, for other files with this character"""
 
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
+
     bl_idname = "cospeech.face_save"
     bl_label = "Save Mapping"
     bl_options = {"REGISTER"}
@@ -89,6 +93,9 @@ class COSPEECH_OT_face_save(_FaceOperator, ExportHelper, bpy.types.Operator):
 class COSPEECH_OT_face_load(_FaceOperator, ImportHelper, bpy.types.Operator):
     """Take over a saved choice of meshes and shape keys"""
 
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
+
     bl_idname = "cospeech.face_load"
     bl_label = "Load Mapping"
     filename_ext = SUFFIX
@@ -101,7 +108,7 @@ class COSPEECH_OT_face_load(_FaceOperator, ImportHelper, bpy.types.Operator):
         notes = read_mapping(armature, Path(self.filepath))
         if notes:
             return "WARNING", ". ".join(["Loaded", *notes])
-        return f"{len(armature.cospeech_face.meshes)} meshes receive the face"
+        return f"{len(face_of(armature).meshes)} meshes receive the face"
 
 
 CLASSES = (COSPEECH_OT_face_find, COSPEECH_OT_face_clear, COSPEECH_OT_face_save, COSPEECH_OT_face_load)

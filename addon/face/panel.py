@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..rig.character import face_shapes
-from ..scene import find_character
+from ..scene import face_of, find_character
 from ..ui import SubPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker
+from .props import CospeechFaceMesh
 
 # Rows of the lists, by eye.
 ROWS = 3
@@ -18,7 +21,16 @@ SHAPE_ROWS = 6
 class COSPEECH_UL_face_meshes(bpy.types.UIList):
     """The meshes of a mapping."""
 
-    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active) -> None:
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+    ) -> None:
         """A tick, the mesh, how many of its shapes are given."""
         row = layout.row(align=True)
         row.prop(item, "use", text="")
@@ -29,16 +41,25 @@ class COSPEECH_UL_face_meshes(bpy.types.UIList):
 class COSPEECH_UL_face_shapes(bpy.types.UIList):
     """The 52 shapes of one mesh."""
 
-    def draw_item(self, context, layout, _data, item, _icon, _active_data, _active) -> None:
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+    ) -> None:
         """ARKit's name, and whether a shape key stands for it."""
         key = active_key(find_character(context))
         there = key is not None and item.block in key.key_blocks
         layout.label(text=item.name, icon="SHAPEKEY_DATA" if there else "ERROR" if item.block else "BLANK1")
 
 
-def active_entry(armature: bpy.types.Object | None) -> bpy.types.PropertyGroup | None:
+def active_entry(armature: bpy.types.Object | None) -> CospeechFaceMesh | None:
     """The mapping's mesh whose shapes are shown."""
-    mapping = armature.cospeech_face if armature is not None else None
+    mapping = face_of(armature) if armature is not None else None
     if mapping is None or not mapping.use or not 0 <= mapping.active_mesh < len(mapping.meshes):
         return None
     return mapping.meshes[mapping.active_mesh]
@@ -64,7 +85,7 @@ class COSPEECH_PT_face(SubPanel, bpy.types.Panel):
         if armature is None:
             draw_sentence(layout, reason, "INFO")
             return
-        mapping = armature.cospeech_face
+        mapping = face_of(armature)
         layout.operator("cospeech.face_find", icon="VIEWZOOM")
         if mapping.use:
             _draw_mapping(layout, armature)
@@ -87,7 +108,7 @@ def _automatic(armature: bpy.types.Object) -> str:
 
 
 def _draw_mapping(layout: bpy.types.UILayout, armature: bpy.types.Object) -> None:
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     layout.template_list(
         "COSPEECH_UL_face_meshes", "", mapping, "meshes", mapping, "active_mesh", rows=ROWS, maxrows=ROWS
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
-OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
+OVERRIDABLE: Any = {"LIBRARY_OVERRIDABLE"}
 
 
 class CospeechFaceShape(bpy.types.PropertyGroup):
@@ -39,13 +41,4 @@ class CospeechFace(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechFaceShape, CospeechFaceMesh, CospeechFace)
-
-
-def attach() -> None:
-    """Add the settings to objects."""
-    bpy.types.Object.cospeech_face = bpy.props.PointerProperty(type=CospeechFace, override=OVERRIDABLE)
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Object.cospeech_face
+PROPERTIES = ((bpy.types.Object, "cospeech_face", bpy.props.PointerProperty(type=CospeechFace, override=OVERRIDABLE)),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..rig.rig_map import RigError
-from ..scene import character_blocker, take_start
+from ..scene import character_blocker, settings_of, take_start
 from ..takes.line import is_of_line
 from ..takes.span import SpanError, glanced_span
 from ..ui import UndoOperator
@@ -17,7 +17,7 @@ EMPTY_SIZE = 0.1  # m, by eye
 def first_frame(scene: bpy.types.Scene) -> int:
     """The scene frame on which the character's take of this line begins, or would begin."""
     try:
-        span = glanced_span(scene, scene.cospeech.character)
+        span = glanced_span(scene, settings_of(scene).character)
     except SpanError:
         return take_start(scene)
     return span.start if is_of_line(scene, span.action) else take_start(scene)
@@ -45,12 +45,12 @@ class COSPEECH_OT_look_at_new(UndoOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> str:
         """Make it; selection and active object stay."""
         scene = context.scene
-        place = face_front(context, scene.cospeech.character, first_frame(scene), self.distance)
-        empty = bpy.data.objects.new(f"{scene.cospeech.character.name} Looks Here", None)
+        place = face_front(context, settings_of(scene).character, first_frame(scene), self.distance)
+        empty = bpy.data.objects.new(f"{settings_of(scene).character.name} Looks Here", None)
         empty.empty_display_type, empty.empty_display_size = "SPHERE", EMPTY_SIZE
         empty.location = place
         scene.collection.objects.link(empty)
-        scene.cospeech.look_at = empty
+        settings_of(scene).look_at = empty
         return ""
 
 
@@ -67,7 +67,7 @@ class COSPEECH_OT_look_at_camera(UndoOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Take it."""
-        context.scene.cospeech.look_at = context.scene.camera
+        settings_of(context.scene).look_at = context.scene.camera
         return ""
 
 

@@ -18,6 +18,7 @@ from ..rig.convert import Array
 from ..rig.recognise import joint_bones, recognise
 from ..rig.rig_map import RigError, RigMap
 from ..rig.skeleton import JOINTS, LEFT_EYE, REST, RIGHT_EYE, TOE_HEIGHT, standing_height
+from ..scene import settings_of
 from ..speakers.choice import Choice, chosen, chosen_generator
 from ..takes.keys import bone_path
 from ..takes.proportions import own_rest
@@ -29,13 +30,13 @@ MOVING = ("location", "rotation_", "scale", "delta_")
 
 def looked_at(scene: bpy.types.Scene) -> bpy.types.Object | None:
     """The object that is set, as long as it is in the scene: one that was deleted lives on where a setting names it."""
-    found = scene.cospeech.look_at
+    found = settings_of(scene).look_at
     return found if found is not None and scene.objects.get(found.name) == found else None
 
 
 def look_blocker(scene: bpy.types.Scene, choice: Choice) -> str:
     """Why the object can't be looked at; empty where it can, or where nobody would look at it."""
-    found, armature = looked_at(scene), scene.cospeech.character
+    found, armature = looked_at(scene), settings_of(scene).character
     if found is None or armature is None or not choice.generator.gaze or not hangs_from(found, armature):
         return ""
     return f"'{found.name}' hangs from the character, who can't look at it; choose another object as Look At"
@@ -45,7 +46,7 @@ def look_note(scene: bpy.types.Scene) -> str:
     """What the panel has to say of the object; empty where it is looked at, or where there is none."""
     found, choice = looked_at(scene), chosen(scene)
     if found is None:
-        missing = scene.cospeech.look_at
+        missing = settings_of(scene).look_at
         return f"'{missing.name}' is not in this scene, so nobody looks at it" if missing is not None else ""
     if not choice.generator.gaze:
         return f"{choice.generator.label} can't be told where to look"
@@ -129,7 +130,7 @@ def _place_now(armature: bpy.types.Object, found: bpy.types.Object, at_start: bo
     places = [_world_now(*followed, at_start) for followed in _followed(found)]
     if base is None or None in places:
         return None
-    world = np.mean([place.translation for place in places if place is not None], axis=0)
+    world = np.mean([place.translation[:] for place in places if place is not None], axis=0)
     return _as_option(to_model_space(base, armature, rig), world, rig)
 
 

@@ -12,23 +12,23 @@ from ..client.take_file import TakeFileError, read_take
 from ..gaze.place import look_blocker
 from ..plan.emphasis import stretches
 from ..rig.recognise import recognise, warnings
-from ..scene import PARTS, by_uid, character_blocker, take_start
+from ..scene import PARTS, by_uid, character_blocker, settings_of, take_start
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..speakers.choice import choice_blocker, chosen, emphasis_blocker
 from ..speech.strip import place_speech
 from ..speech.transcript import find_transcript
-from ..takes.apply import META_KEY, ApplyError, RigError, apply_take, check_ready, take_meta
+from ..takes.apply import ApplyError, RigError, apply_take, check_ready, is_take, take_meta
 from ..takes.kept import keep_file
 from ..takes.line import Line, is_of_line
 from ..takes.proportions import fitted
-from ..ui import Blocked
+from ..ui import Blocked, OperatorResult, our_operators
 from .options import line_options, place_of
 
 
 def generate_blocker(context: bpy.types.Context) -> str:
     """Why Generate can't run now; empty where it can."""
-    settings = context.scene.cospeech
+    settings = settings_of(context.scene)
     if SESSION.job is not None:
         return "Cospeech is already working; wait for it or cancel it first"
     missing = character_blocker(context)
@@ -58,7 +58,7 @@ class COSPEECH_OT_generate(Blocked, EngineJobOperator, bpy.types.Operator):
         RequestError where the character can't take keys: better now than after minutes of work.
         """
         scene = context.scene
-        settings = scene.cospeech
+        settings = settings_of(scene)
         armature, start = settings.character, take_start(scene)
         try:
             check_ready(armature)
@@ -74,7 +74,7 @@ class COSPEECH_OT_generate(Blocked, EngineJobOperator, bpy.types.Operator):
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Write the take into the scene; RuntimeError says why not, and where the take was kept."""
         # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
-        bpy.ops.cospeech.apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
+        our_operators().apply_result("EXEC_DEFAULT", True, filepath=job.result["take"], **self._target)
         armature = by_uid(bpy.data.objects, self._target["character"])
         notes = [*job.result.get("warnings", []), *warnings(armature, recognise(armature))]
         return ". ".join([f"Wrote {job.result['frames']} frames in {job.seconds:.1f} s", *notes])
@@ -83,9 +83,9 @@ class COSPEECH_OT_generate(Blocked, EngineJobOperator, bpy.types.Operator):
 def take_emphasis(scene: bpy.types.Scene) -> list[tuple[float, float, float]]:
     """Emphasis (start, end, amount) of the words of the character's active take, where it is of the same line; none for
     a generator that can't hear it."""
-    data = scene.cospeech.character.animation_data
+    data = settings_of(scene).character.animation_data
     action = data.action if data is not None else None
-    if action is None or META_KEY not in action or take_meta(action).lines or not is_of_line(scene, action):
+    if not is_take(action) or take_meta(action).lines or not is_of_line(scene, action):
         return []
     found = [] if emphasis_blocker(chosen(scene)) else stretches(action)
     return [(start, end, amount) for _, start, end, amount in found if amount]
@@ -106,7 +106,7 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
     seed: bpy.props.IntProperty(options={"SKIP_SAVE", "HIDDEN"})
     parts: bpy.props.EnumProperty(items=PARTS, options={"ENUM_FLAG", "SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Apply; where the character can't take it any more, keep the take's file, which may be minutes of work."""
         try:
             take = read_take(self.filepath)
@@ -127,7 +127,7 @@ class COSPEECH_OT_apply_result(bpy.types.Operator):
         self.report({"INFO"}, f"New take '{action.name}'")
         return {"FINISHED"}
 
-    def _keep(self, reason: str) -> set[str]:
+    def _keep(self, reason: str) -> OperatorResult:
         sentence = keep_file(Path(self.filepath), Path(self.audio).stem, self.seed)
         self.report({"ERROR"}, f"{reason}. {sentence}")
         return {"CANCELLED"}
@@ -142,7 +142,7 @@ class COSPEECH_OT_cancel(Blocked, bpy.types.Operator):
 
     blocker = staticmethod(lambda _: "" if SESSION.job is not None else "Nothing is running")
 
-    def execute(self, _: bpy.types.Context) -> set[str]:
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
         """Ask the job to stop."""
         if SESSION.job is not None:
             SESSION.job.cancel()

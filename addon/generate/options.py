@@ -9,7 +9,7 @@ import bpy
 
 from ..face.emotion import emotion_options
 from ..gaze.place import look_options
-from ..scene import scene_rate
+from ..scene import scene_rate, settings_of
 from ..setup.engine import device
 from ..speakers.choice import Choice
 from ..takes.line import Line
@@ -17,7 +17,7 @@ from ..takes.line import Line
 
 def scene_options(scene: bpy.types.Scene) -> dict[str, Any]:
     """What every job is told."""
-    settings = scene.cospeech
+    settings = settings_of(scene)
     return {
         "style": settings.style,
         "energy": round(float(settings.energy), 4),
@@ -46,7 +46,7 @@ def line_options(
         "transcript": str(line.transcript or ""),
         "role": line.role,
         "parts": sorted(parts),
-        "in_place": context.scene.cospeech.in_place,
+        "in_place": settings_of(context.scene).in_place,
         **choice.options(),
         **look_options(context, armature, start, choice, line.role),
     }
@@ -59,6 +59,6 @@ def place_of(scene: bpy.types.Scene, armature: bpy.types.Object, line: Line, sta
         "scene": str(scene.session_uid),
         "start_frame": start,
         "audio": str(line.audio),
-        "parts": set(scene.cospeech.parts),
-        "seed": scene.cospeech.seed,
+        "parts": set(settings_of(scene).parts),
+        "seed": settings_of(scene).seed,
     }

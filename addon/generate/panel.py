@@ -6,6 +6,7 @@ import bpy
 
 from ..face.emotion import draw_emotion
 from ..gaze.panel import draw_look
+from ..scene import settings_of
 from ..speakers.choice import chosen_generator
 from ..ui import SubPanel, draw_sentence
 
@@ -18,7 +19,7 @@ class COSPEECH_PT_performance(SubPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the settings."""
-        settings = context.scene.cospeech
+        settings = settings_of(context.scene)
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -39,10 +40,10 @@ class COSPEECH_PT_performance(SubPanel, bpy.types.Panel):
 
 def _draw_choice(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """The generator, and with a published one its speaker and what it makes of the settings below."""
-    layout.prop(scene.cospeech, "generator")
+    layout.prop(settings_of(scene), "generator")
     generator = chosen_generator(scene)
     if generator.needs_weights:
-        layout.prop(scene.cospeech, "speaker")
+        layout.prop(settings_of(scene), "speaker")
     if not generator.styles:
         draw_sentence(layout, f"{generator.label} knows no styles: Style and Energy change only the face", "INFO")
 

@@ -115,13 +115,4 @@ class CospeechScene(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechScene,)
-
-
-def attach() -> None:
-    """Add the settings."""
-    bpy.types.Scene.cospeech = bpy.props.PointerProperty(type=CospeechScene)
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Scene.cospeech
+PROPERTIES = ((bpy.types.Scene, "cospeech", bpy.props.PointerProperty(type=CospeechScene)),)

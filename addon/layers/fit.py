@@ -9,10 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from ..rig.convert import Array, Flags
 
 PRIOR = 1e-2  # weight of the samples' own slope at a key, of samples, by eye: for keys with few samples around them
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..client.take_file import arkit_names
+from ..rig.convert import Flags
 from ..rig.skeleton import JAW, JOINTS, LEFT_EYE, LEFT_HAND, RIGHT_EYE, RIGHT_HAND
-from .fit import Flags
 
 GROUPINGS = (
     ("BONE", "Bones", "Each bone, and each shape, has its own key frames: the fewest keys"),

@@ -9,9 +9,9 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ..rig.convert import Array
 from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
-from .fit import Array
 
 HANDLES_KEY = "cospeech_handles"
 Name = tuple[int, str, int]  # the slot's handle, the data path, the array index

@@ -11,15 +11,13 @@ import numpy as np
 
 from .. import compat
 from ..pins.items import Item, all_items
-from ..rig.character import keyable_faces
-from ..rig.convert import continuous
+from ..rig.convert import Array, Flags, Frames, continuous
 from ..takes.apply import NAME_LENGTH
 from ..takes.reference import ON_FRAME, CurveKeys, Reference, edited_keys, load, reference_values
 from ..takes.rows import key_field
 from ..takes.slots import owner_channels, slot_in
 from ..takes.span import TakeSpan
-from ..takes.stack import LAYER_KEY, Stack, add_strip, show
-from .fit import Array, Flags
+from ..takes.stack import LAYER_KEY, Stack, add_strip, owners, show
 from .handles import Tables, load_handles, put_handles
 from .offsets import QUATERNION, identity, kind_of, offsets
 
@@ -93,8 +91,8 @@ def _edited_items(
     armature: bpy.types.Object, action: bpy.types.Action, reference: Reference, pins: bool
 ) -> list[tuple[Item, list[CurveKeys], Array]]:
     """Items with edits, their curves, and the frames of the edits."""
-    found: dict[tuple[bpy.types.ID, str], list[CurveKeys]] = {}
-    for owner in (armature, *keyable_faces(armature)):
+    found: dict[tuple[compat.Owner, str], list[CurveKeys]] = {}
+    for owner in owners(armature):
         channels = owner_channels(owner, action)
         for keys in edited_keys(channels, reference) if channels is not None else ():
             found.setdefault((owner, keys.curve.data_path), []).append(keys)
@@ -115,7 +113,7 @@ def _take_out(
     item: Item, action: bpy.types.Action, curves: list[CurveKeys], frames: Array, known: _Known, pins: bool
 ) -> _Edit:
     """Put back what was generated; what was in its place is the offset."""
-    slot = item.channels(action).slot.handle  # type: ignore[union-attr]
+    slot = item.channels(action).slot.handle
     reference, tables = known.reference, known.handles
     now = _evaluated(curves, frames)
     pinned = np.zeros(len(frames), np.bool_)
@@ -135,7 +133,7 @@ def _restore(keys: CurveKeys, wanted: Flags, reference: Reference, handles: Arra
     """Give a curve the generator's values on the ``wanted`` keys, without those it did not write and with those that
     are missing.
     """
-    row: int = keys.row  # type: ignore[assignment]
+    row: int = keys.row
     written = reference_values(reference, row, keys.frames)
     fields = {name: key_field(keys.curve, name, width) for name, width in compat.KEY_FIELDS}
     change = np.flatnonzero(wanted & ~np.isnan(written))
@@ -156,7 +154,7 @@ def _restore(keys: CurveKeys, wanted: Flags, reference: Reference, handles: Arra
     _rewrite(keys.curve, fields, stay, missing, reference_values(reference, row, missing))
 
 
-def _rewrite(curve: Any, fields: dict[str, Array], stay: Array, frames: Array, values: Array) -> None:
+def _rewrite(curve: Any, fields: dict[str, Array], stay: Frames, frames: Frames, values: Array) -> None:
     """Keep the rows ``stay``, and add plain keys."""
     order = np.argsort(np.concatenate([fields["co"][stay, 0], frames]), kind="stable")
     points = curve.keyframe_points
@@ -173,13 +171,13 @@ def _rewrite(curve: Any, fields: dict[str, Array], stay: Array, frames: Array, v
 
 def _new_layer(
     armature: bpy.types.Object, span: TakeSpan, edits: list[_Edit], support: float
-) -> tuple[bpy.types.Action, dict[bpy.types.ID, compat.Channels]]:
+) -> tuple[bpy.types.Action, dict[compat.Owner, compat.Channels]]:
     layer = bpy.data.actions.new(f"{span.action.name[: NAME_LENGTH - 6]} layer")
     layer.use_fake_user = True
     layer[LAYER_KEY] = span.action
     channels = {
         owner: compat.add_channels(layer, owner)
-        for owner in (armature, *keyable_faces(armature))
+        for owner in owners(armature)
         if slot_in(owner, span.action) is not None
     }
     low, high = float(span.start), float(span.end - 1)
@@ -225,7 +223,7 @@ def _write(curve: Any, frames: Array, values: Array, kinds: Array) -> None:
     curve.update()
 
 
-def _stack_up(armature: bpy.types.Object, stack: Stack, channels: dict[bpy.types.ID, compat.Channels]) -> None:
+def _stack_up(armature: bpy.types.Object, stack: Stack, channels: dict[compat.Owner, compat.Channels]) -> None:
     """Take and layer into the NLA, the layer above; then no Action is active."""
     for owner, of_layer in channels.items():
         slot = slot_in(owner, stack.base)

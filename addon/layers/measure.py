@@ -12,11 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rig.convert import quaternion_to_matrix
+from ..rig.convert import Array, Flags, quaternion_to_matrix
 from ..rig.skeleton import JOINTS, LEFT_EYE, PARENTS, RIGHT_EYE
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 COUNT = len(JOINTS)
 TOE_LENGTH = 0.07  # m from the toe base on, by eye: the skeleton has no joint at the tip

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import compat
 from ..pins.collect import search_pins
+from ..rig.convert import Array, Flags, Frames
 from ..rig.recognise import recognise
 from ..takes.curves import guarded_channels, key_places, sample
 from ..takes.reference import ARMATURE, TOLERANCE, remember_window
@@ -18,7 +19,6 @@ from ..takes.rows import KeyRows, key_field, replace_keys
 from ..takes.slots import owner_channels
 from ..takes.span import TakeSpan
 from ..takes.stack import Stack, owners, remove_layer, show, strips_of
-from .fit import Array, Flags
 from .layer import PIN, LayerError
 from .offsets import QUATERNION, combined, identity, kind_of
 
@@ -93,7 +93,7 @@ def _by_path(layer: compat.Channels) -> Iterator[tuple[str, dict[int, Any]]]:
 class _Channel:
     """A property of an owner that take and layer move."""
 
-    owner: bpy.types.ID
+    owner: compat.Owner
     name: str
     channels: compat.Channels
     path: str
@@ -145,7 +145,7 @@ def _merge(channel: _Channel, layer: dict[int, Any], strip: Any, done: _Outcome)
         done.kept[name] = np.union1d(done.kept.get(name, np.zeros(0)), edits)
 
 
-def _write(channel: _Channel, curves: dict[int, Any], frames: Array, now: Array, moved: Flags, pins: Array) -> None:
+def _write(channel: _Channel, curves: dict[int, Any], frames: Frames, now: Array, moved: Flags, pins: Array) -> None:
     """Key the values (T, width) on the frames that the layer moves; pins stay pins, and those of the layer are pins."""
     group = next((curve.group.name for curve in curves.values() if curve.group is not None), "")
     extreme = compat.key_type(PIN)
@@ -164,7 +164,7 @@ def _write(channel: _Channel, curves: dict[int, Any], frames: Array, now: Array,
         curve.keyframe_points.foreach_set("type", kinds)
 
 
-def _times(strip: Any, frames: Array) -> tuple[Array, Flags]:
+def _times(strip: Any, frames: Frames) -> tuple[Array, Flags]:
     """The layer's own times (T,) on scene frames, and on which of them it acts."""
     inside = (frames >= strip.frame_start) & (frames <= strip.frame_end)
     held = {"HOLD": np.ones(len(frames), np.bool_), "HOLD_FORWARD": frames >= strip.frame_start}
@@ -173,7 +173,7 @@ def _times(strip: Any, frames: Array) -> tuple[Array, Flags]:
     return times, inside | held.get(strip.extrapolation, inside)
 
 
-def _influence(strip: Any, frames: Array) -> Array:
+def _influence(strip: Any, frames: Frames) -> Array:
     """How strongly the layer acts (T, 1): wholly, unless the strip's influence is the user's."""
     if not strip.use_animated_influence:
         return np.ones((len(frames), 1))

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
+from .. import compat
 from ..pins.counts import COUNTS
 from ..pins.scope import take_blocker
 from ..rig.recognise import recognise
@@ -15,7 +16,7 @@ from ..scene import ALL_PARTS, PARTS, find_character
 from ..takes.scope import ScopeError, find_range, free_channels
 from ..takes.span import SpanError, action_span, take_span
 from ..takes.stack import find_stack, hide, owners, show, strips_of
-from ..ui import UndoOperator
+from ..ui import OperatorResult, UndoOperator
 from .counts import note_simplified
 from .groups import GROUPINGS
 from .layer import LayerError, layer_edits
@@ -42,7 +43,7 @@ class _KeysOperator(UndoOperator):
     blocker = staticmethod(take_blocker)
     refusals = (LayerError, RigError, ScopeError, SimplifyError, SpanError)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Do it, and say what was done."""
         result = super().execute(context)
         COUNTS.forget()
@@ -213,7 +214,7 @@ class COSPEECH_OT_edit_layer(_KeysOperator, bpy.types.Operator):
         return f"New keys go into '{stack.layer.name}'" if on else f"'{stack.layer.name}' is no longer keyed"
 
 
-def _tweak(owner: bpy.types.ID, layer: bpy.types.Action, on: bool) -> None:
+def _tweak(owner: compat.Owner, layer: bpy.types.Action, on: bool) -> None:
     data = owner.animation_data
     if on:
         for track in data.nla_tracks:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import bpy
 import numpy as np
 
 from .. import compat
+from ..rig.convert import Array, Flags, Frames
 from ..takes.reference import ON_FRAME
 from ..takes.rows import key_field
-from .fit import Array, Flags
 
 THIRD = 1.0 / 3.0  # of the way to the next key: a handle there makes Bezier's curve a cubic of time
 
@@ -59,7 +57,7 @@ def old_keys(curve: Any, first: int, last: int, kept: Array) -> OldKeys | None:
     return OldKeys(curve, fields, low, high, kept[(kept >= low - ON_FRAME) & (kept <= high + ON_FRAME)])
 
 
-def write_sparse(old: OldKeys, frames: Array, values: Array, slopes: Array) -> int:
+def write_sparse(old: OldKeys, frames: Frames, values: Array, slopes: Array) -> int:
     """Put keys on whole scene frames ``frames`` (n,), ``old.first`` and ``old.last`` among them, with these values and
     slopes a frame; keys outside stay in every field. Returns how many keys there are in this part now.
 
@@ -92,7 +90,7 @@ def restore(old: OldKeys) -> None:
 
 
 def _new_fields(
-    old: OldKeys, frames: Array, values: Array, slopes: Array, outside: tuple[bool, bool]
+    old: OldKeys, frames: Frames, values: Array, slopes: Array, outside: tuple[bool, bool]
 ) -> dict[str, Array]:
     rows, known = _rows_of(old, frames)
     new = {name: old.fields[name][rows].copy() for name, _ in compat.KEY_FIELDS}
@@ -101,14 +99,14 @@ def _new_fields(
             new[name][~known] = compat.KEY_DEFAULTS.get(name, 0)
     new["type"][~known] = compat.key_type("GENERATED")
     new["co"][~known] = np.stack([frames, values], axis=-1)[~known]
-    bezier = _number("interpolation", "BEZIER")
+    bezier = compat.key_enum("interpolation", "BEZIER")
     shown = old.fields["interpolation"] == bezier
     shown_left = np.concatenate([[False], shown[:-1]])
     kept = known & _near(frames, old.kept)
     hold_left, hold_right = kept & shown_left[rows], kept & shown[rows]
     hold_left[0] |= outside[0] and shown_left[rows[0]]
     hold_right[-1] |= outside[1] and shown[rows[-1]]
-    plain = ~known | (new["interpolation"] == _number("interpolation", "LINEAR")) | ~kept
+    plain = ~known | (new["interpolation"] == compat.key_enum("interpolation", "LINEAR")) | ~kept
     if outside[1]:
         plain[-1] = False
     new["interpolation"][plain] = bezier
@@ -116,24 +114,24 @@ def _new_fields(
     return new
 
 
-def _set_handles(new: dict[str, Array], frames: Array, slopes: Array, hold_left: Flags, hold_right: Flags) -> None:
+def _set_handles(new: dict[str, Array], frames: Frames, slopes: Array, hold_left: Flags, hold_right: Flags) -> None:
     gaps = np.diff(frames).astype(np.float64)
     back, ahead = np.append(gaps[:1], gaps) * THIRD, np.append(gaps, gaps[-1:]) * THIRD
     for name, reach, hold in (("handle_left", -back, hold_left), ("handle_right", ahead, hold_right)):
         place = new["co"] + np.stack([reach, reach * slopes], axis=-1)
         new[name][~hold] = place[~hold]
-    aligned, free = _number("handle_left_type", "ALIGNED"), _number("handle_left_type", "FREE")
-    automatic = [_number("handle_left_type", name) for name in ("AUTO", "AUTO_CLAMPED")]
+    aligned, free = compat.key_enum("handle_left_type", "ALIGNED"), compat.key_enum("handle_left_type", "FREE")
+    automatic = [compat.key_enum("handle_left_type", name) for name in ("AUTO", "AUTO_CLAMPED")]
     whole = hold_left & hold_right
     for name in ("handle_left_type", "handle_right_type"):
         kinds = new[name]
         kinds[~(hold_left | hold_right)] = aligned
         kinds[hold_left ^ hold_right] = free
         kinds[whole & np.isin(kinds, automatic)] = aligned
-        kinds[whole & (kinds == _number("handle_left_type", "VECTOR"))] = free
+        kinds[whole & (kinds == compat.key_enum("handle_left_type", "VECTOR"))] = free
 
 
-def _rows_of(old: OldKeys, frames: Array) -> tuple[Array, Flags]:
+def _rows_of(old: OldKeys, frames: Frames) -> tuple[Array, Flags]:
     """The old keys on these frames (n,), and where there was one; elsewhere a key near by."""
     after = np.clip(np.searchsorted(old.frames, frames), 0, len(old.frames) - 1)
     before = np.maximum(after - 1, 0)
@@ -141,14 +139,9 @@ def _rows_of(old: OldKeys, frames: Array) -> tuple[Array, Flags]:
     return rows, np.abs(old.frames[rows] - frames) < ON_FRAME
 
 
-def _near(frames: Array, kept: Array) -> Flags:
+def _near(frames: Frames, kept: Array) -> Flags:
     """Which frames (n,) are among the kept ones."""
     if not len(kept):
         return np.zeros(len(frames), np.bool_)
     out: Flags = np.any(np.abs(frames[:, None] - kept[None]) < ON_FRAME, axis=1)
     return out
-
-
-@cache
-def _number(name: str, item: str) -> int:
-    return int(bpy.types.Keyframe.bl_rna.properties[name].enum_items[item].value)

@@ -9,10 +9,11 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .. import compat
 from ..client.take_file import arkit_names
 from ..pins.collect import search_pins
-from ..rig.character import face_shapes, keyable_faces
-from ..rig.convert import turn_axes
+from ..rig.character import face_shapes
+from ..rig.convert import Array, Flags, Frames, turn_axes
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
@@ -27,8 +28,8 @@ from ..takes.keys import bone_path, shape_path
 from ..takes.reference import ARMATURE, edited_keys, load, thin
 from ..takes.slots import owner_channels
 from ..takes.span import TakeSpan
+from ..takes.stack import owners
 from ..takes.window import Free
-from .fit import Array, Flags
 from .groups import apex_frames, joint_groups, shape_groups
 from .handles import remember_handles
 from .measure import Body, Bounds, blame, distance
@@ -125,8 +126,7 @@ class _Take:
         self.guarded = 0
         self.faces = {key.name: names for key, names in face_shapes(armature).items()}
         self.owners = {
-            (ARMATURE if owner == armature else owner.name): _Owner(owner, self)
-            for owner in (armature, *keyable_faces(armature))
+            (ARMATURE if owner == armature else owner.name): _Owner(owner, self) for owner in owners(armature)
         }
 
     def values(self, owner: str, path: str, present: Array, part: _Part, group: int | None) -> list[int]:
@@ -155,7 +155,7 @@ class _Take:
 class _Owner:
     """The armature or a face's shapes: curves, guarded ones among them, rows in the reference."""
 
-    def __init__(self, owner: bpy.types.ID, take: _Take) -> None:
+    def __init__(self, owner: compat.Owner, take: _Take) -> None:
         channels = owner_channels(owner, take.span.action)
         self.id, self.slot = owner, channels.slot.handle if channels is not None else 0
         self.curves = live_curves(owner, channels) if channels is not None else {}
@@ -220,7 +220,7 @@ class _Thinned:
             count += write_sparse(old, frames, self.thinning.channels.values[row, place], keys.slopes[row, place])
         return count
 
-    def _frames(self, keys: Keys, row: int) -> Array:
+    def _frames(self, keys: Keys, row: int) -> Frames:
         frames = np.flatnonzero(keys.marks[row]) + self.take.first
         old = self.part.old[row]
         return frames[(frames >= old.first) & (frames <= old.last)]

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..rig.convert import Array, Flags
 from .fit import fit
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Needs = Callable[[Array], Array]  # curves (C, T) -> how many times too far (groups, T) each group brings things
 
 STILL = 1e-6  # of a channel's unit, by eye: one that varies by less is keyed at its ends only

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigError
-from ..scene import find_character
+from ..scene import by_uid, find_character
 from ..takes.span import SpanError, take_span
 from .collect import search_pins
 
@@ -82,14 +82,10 @@ class Counts:
     def _count_again(self) -> Count:
         """Count in the take that was asked for last: a timer has no context of its own."""
         self._stale, self._count = False, Count()
-        scene, armature = (
-            (
-                next((block for block in blocks if block.session_uid == uid), None)
-                for blocks, uid in zip((bpy.data.scenes, bpy.data.objects), self._of[:2], strict=False)
-            )
-            if self._of
-            else (None, None)
-        )
+        scene = armature = None
+        if self._of:
+            scene = by_uid(bpy.data.scenes, str(self._of[0]))
+            armature = by_uid(bpy.data.objects, str(self._of[1]))
         if scene is not None and armature is not None:
             with suppress(RigError, SpanError):
                 search = search_pins(armature, recognise(armature), take_span(scene, armature))

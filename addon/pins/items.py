@@ -26,7 +26,7 @@ class Item:
     shape-key data. ``name`` is its bone or shape, ``group`` the group of its curves.
     """
 
-    owner: bpy.types.ID
+    owner: compat.Owner
     name: str
     path: str
     width: int
@@ -47,7 +47,7 @@ def bone_items(armature: bpy.types.Object, bones: Collection[str] | None = None)
     """The items of the joints' bones, of all or of those named."""
     found = joint_bones(armature.data.bones.keys())
     for name in JOINTS:
-        bone = armature.pose.bones.get(found.get(name, ""))
+        bone: bpy.types.PoseBone | None = armature.pose.bones.get(found.get(name, ""))
         if bone is None or (bones is not None and bone.name not in bones):
             continue
         channel = rotation_channel(bone.rotation_mode)

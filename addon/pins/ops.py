@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import bpy
 
 from ..rig.recognise import first_names
-from ..ui import UndoOperator
+from ..ui import OperatorResult, UndoOperator
 from .counts import COUNTS
 from .items import Item, all_items, selected_items, shape_items
 from .scope import (
@@ -49,7 +49,7 @@ class PinOperator(UndoOperator):
     blocker = staticmethod(take_blocker)
     refusals = (PinError,)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Do it, and say what was done."""
         result = super().execute(context)
         COUNTS.forget()

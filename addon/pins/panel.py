@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..scene import find_character
+from ..scene import chosen_target, find_character, targets_of
 from ..ui import SubPanel, draw_sentence
 from .counts import COUNTS, count_text
 from .props import JOINTS
@@ -52,7 +52,7 @@ class COSPEECH_PT_pins(SubPanel, bpy.types.Panel):
         if reason:
             draw_sentence(layout, reason, "INFO")
         else:
-            targets = sum(target.enabled for target in armature.cospeech_targets)
+            targets = sum(target.enabled for target in targets_of(armature))
             draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
             _draw_buttons(layout, context)
         if armature is not None:
@@ -87,8 +87,8 @@ def _draw_targets(layout: bpy.types.UILayout, armature: bpy.types.Object) -> Non
     column.operator_menu_enum("cospeech.target_add", "joint", text="", icon="ADD")
     column.operator("cospeech.target_remove", text="", icon="REMOVE")
     column.operator("cospeech.target_toggle", text="", icon="HIDE_OFF")
-    if 0 <= armature.cospeech_target < len(armature.cospeech_targets):
-        _draw_target(layout, armature, armature.cospeech_targets[armature.cospeech_target])
+    if 0 <= chosen_target(armature) < len(targets_of(armature)):
+        _draw_target(layout, armature, targets_of(armature)[chosen_target(armature)])
 
 
 def _draw_target(layout: bpy.types.UILayout, armature: bpy.types.Object, target: Any) -> None:

@@ -9,7 +9,7 @@ from ..scene import find_character, scene_rate
 from ..takes.apply import take_meta
 from ..takes.shelf import takes_of
 from ..takes.span import TakeSpan, whole_span
-from ..ui import Blocked
+from ..ui import Blocked, OperatorResult
 from .items import Item, all_items, selected_items
 from .ops import PinOperator
 from .scope import Place, active_take, bones_blocker, find_place, take_blocker
@@ -60,7 +60,7 @@ class COSPEECH_OT_pin_from_take(PinOperator, bpy.types.Operator):
 
     blocker = staticmethod(poses_blocker)
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask for the take."""
         if not self.take:
             self.take = other_takes(context)[0].name
@@ -123,7 +123,7 @@ class COSPEECH_OT_jump_to_pin(Blocked, bpy.types.Operator):
 
     blocker = staticmethod(take_blocker)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Set the current frame, and nothing else."""
         scene = context.scene
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 JOINTS = (
@@ -11,7 +13,7 @@ JOINTS = (
     ("right_ankle", "Right Ankle", "The ankle reaches the place"),
     ("head", "Head", "The head looks at the place"),
 )
-OVERRIDE = {"LIBRARY_OVERRIDABLE"}
+OVERRIDE: Any = {"LIBRARY_OVERRIDABLE"}
 
 
 class CospeechTarget(bpy.types.PropertyGroup):
@@ -68,19 +70,17 @@ class CospeechTarget(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechTarget,)
-
-
-def attach() -> None:
-    """Add the targets to objects."""
-    bpy.types.Object.cospeech_targets = bpy.props.CollectionProperty(
-        type=CospeechTarget, override={"LIBRARY_OVERRIDABLE", "USE_INSERTION"}
-    )
-    bpy.types.Object.cospeech_target = bpy.props.IntProperty(
-        name="Target", description="The target chosen in the list", options=set(), override=OVERRIDE
-    )
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Object.cospeech_target
-    del bpy.types.Object.cospeech_targets
+PROPERTIES = (
+    (
+        bpy.types.Object,
+        "cospeech_targets",
+        bpy.props.CollectionProperty(type=CospeechTarget, override={"LIBRARY_OVERRIDABLE", "USE_INSERTION"}),
+    ),
+    (
+        bpy.types.Object,
+        "cospeech_target",
+        bpy.props.IntProperty(
+            name="Target", description="The target chosen in the list", options=set(), override=OVERRIDE
+        ),
+    ),
+)

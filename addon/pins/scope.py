@@ -9,7 +9,7 @@ import bpy
 from .. import compat
 from ..rig.character import face_meshes
 from ..scene import NO_CHARACTER, find_character
-from ..takes.apply import META_KEY
+from ..takes.apply import is_take
 from ..takes.span import SpanError, TakeSpan, take_span
 from ..takes.stack import shown_reason
 from .items import KEY_EDITORS, Item, item_curves, selected_frames, selected_items, shown_items
@@ -40,7 +40,7 @@ def take_blocker(context: bpy.types.Context) -> str:
     if reason:
         return reason
     data = armature.animation_data
-    if data is None or data.action is None or META_KEY not in data.action:
+    if data is None or not is_take(data.action):
         return f"The active Action of '{armature.name}' is not a Cospeech take; generate or choose a take first"
     if data.use_tweak_mode:
         return f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import NO_CHARACTER, find_character
+from ..scene import NO_CHARACTER, choose_target, chosen_target, find_character, targets_of
 from ..ui import RefusedError, UndoOperator
 from .props import JOINTS
-from .scope import PinError
 from .targets import hangs_from
+from .write import PinError
 
 
 def add_blocker(context: bpy.types.Context) -> str:
@@ -24,7 +24,7 @@ def add_blocker(context: bpy.types.Context) -> str:
 def targets_blocker(context: bpy.types.Context) -> str:
     """Why there is no target to change; empty where there is one."""
     reason = add_blocker(context)
-    if not reason and not len(find_character(context).cospeech_targets):
+    if not reason and not len(targets_of(find_character(context))):
         reason = "The character has no target; add one first"
     return reason
 
@@ -62,12 +62,12 @@ class COSPEECH_OT_target_add(UndoOperator, bpy.types.Operator):
         armature = find_character(context)
         obj = self._object(context, armature)
         scene = context.scene
-        target = armature.cospeech_targets.add()
+        target = targets_of(armature).add()
         target.object, target.joint = obj, self.joint
         target.first = target.last = scene.frame_current
         if scene.use_preview_range:
             target.first, target.last = scene.frame_preview_start, scene.frame_preview_end
-        armature.cospeech_target = len(armature.cospeech_targets) - 1
+        choose_target(armature, len(targets_of(armature)) - 1)
         frames = f"{target.first}-{target.last}" if target.first != target.last else str(target.first)
         return f"'{obj.name}' is a target on frame {frames}; Regenerate makes the take reach it"
 
@@ -101,11 +101,11 @@ class COSPEECH_OT_target_remove(UndoOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> str:
         """Remove it."""
         armature = find_character(context)
-        index = self.index if self.index >= 0 else armature.cospeech_target
-        if not 0 <= index < len(armature.cospeech_targets):
+        index = self.index if self.index >= 0 else chosen_target(armature)
+        if not 0 <= index < len(targets_of(armature)):
             raise RefusedError(f"There is no target {index}; choose one in the list")
-        armature.cospeech_targets.remove(index)
-        armature.cospeech_target = max(min(index, len(armature.cospeech_targets) - 1), 0)
+        targets_of(armature).remove(index)
+        choose_target(armature, max(min(index, len(targets_of(armature)) - 1), 0))
         return ""
 
 
@@ -119,7 +119,7 @@ class COSPEECH_OT_target_toggle(UndoOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Switch."""
-        targets = find_character(context).cospeech_targets
+        targets = targets_of(find_character(context))
         wanted = not any(target.enabled for target in targets)
         for target in targets:
             target.enabled = wanted

@@ -14,6 +14,7 @@ from mathutils import Matrix, Vector
 from ..rig.convert import Array
 from ..rig.rig_map import RigMap
 from ..rig.sample import side_scene
+from ..scene import targets_of
 from ..takes.span import TakeSpan
 
 SCENE = "Cospeech targets"
@@ -42,7 +43,7 @@ def sample_targets(
     object that hangs from the character, frames outside the take.
     """
     usable, notes = [], []
-    for target in armature.cospeech_targets:
+    for target in targets_of(armature):
         if not target.enabled:
             continue
         reason = blocker(target, armature, span)
@@ -125,9 +126,9 @@ def hangs_from(obj: bpy.types.Object, armature: bpy.types.Object) -> bool:
         if other.parent is not None:
             waiting.append(other.parent)
         waiting += [
-            constraint.target
+            target
             for constraint in other.constraints
-            if not constraint.mute and getattr(constraint, "target", None) is not None
+            if not constraint.mute and (target := getattr(constraint, "target", None)) is not None
         ]
     return False
 
@@ -146,7 +147,7 @@ def _markers(
         for obj, bone in followed:
             marker = bpy.data.objects.new(SCENE, None)
             made.append(marker)
-            follow = marker.constraints.new("COPY_TRANSFORMS")
+            follow: Any = marker.constraints.new("COPY_TRANSFORMS")
             follow.target = obj
             follow.subtarget = bone
             scene.collection.objects.link(marker)

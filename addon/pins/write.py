@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 
 from .. import compat
-from ..rig.convert import Array
+from ..rig.convert import Array, Flags
 from ..takes.curves import key_places, sample
 from ..takes.reference import ON_FRAME, TOLERANCE, CurveKeys, Reference, edited_keys, load, reference_values
 from .items import Item, item_curves
@@ -44,7 +44,7 @@ def _as_channel(matrix: Matrix, item: Item) -> Array:
         return np.array(quaternion, dtype=np.float64)
     if item.mode == "AXIS_ANGLE":
         axis, angle = quaternion.to_axis_angle()
-        return np.array([angle, *axis], dtype=np.float64)
+        return np.array([angle, *axis[:]], dtype=np.float64)
     return np.array(quaternion.to_euler(item.mode), dtype=np.float64)
 
 
@@ -159,7 +159,7 @@ def pinned_frames(items: Iterable[Item], action: bpy.types.Action) -> list[float
     return sorted(frames)
 
 
-def _meant(keys: CurveKeys, frames: Sequence[float] | None, within: tuple[float, float] | None) -> Array:
+def _meant(keys: CurveKeys, frames: Sequence[float] | None, within: tuple[float, float] | None) -> Flags:
     if frames is not None:
         return np.any(np.abs(keys.frames[:, None] - np.asarray(frames)[None]) < ON_FRAME, axis=1)
     if within is not None:
@@ -167,7 +167,7 @@ def _meant(keys: CurveKeys, frames: Sequence[float] | None, within: tuple[float,
     return np.ones(len(keys.frames), np.bool_)
 
 
-def _release(keys: CurveKeys, pinned: Array, restored: Array, reference: Reference | None) -> None:
+def _release(keys: CurveKeys, pinned: Flags, restored: Flags, reference: Reference | None) -> None:
     changed = pinned | restored
     if not changed.any():
         return
@@ -226,6 +226,6 @@ def _near(item: Item, curves: dict[int, Any], frame: float, values: Array) -> Ar
 
 def _euler(values: Array, mode: str, now: Array) -> Euler:
     if np.abs(values - now).max() < np.pi:
-        return Euler(values, mode)
-    turn: Quaternion = Euler(values, mode).to_quaternion()
-    return turn.to_euler(mode, Euler(now, mode))
+        return Euler(values.tolist(), mode)
+    turn: Quaternion = Euler(values.tolist(), mode).to_quaternion()
+    return turn.to_euler(mode, Euler(now.tolist(), mode))

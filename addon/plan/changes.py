@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of
 from ..takes.apply import take_meta
 from ..takes.meaning import word_emphasis, word_scores
 from .made import record_made
@@ -18,7 +19,7 @@ LEAST_WORD = 1e-3  # s, by eye
 def sync(action: bpy.types.Action) -> None:
     """Fill the list from the plan that the Action's take was performed by; edits that were pending are forgotten."""
     meta = take_meta(action)
-    group = action.cospeech_plan
+    group = plan_of(action)
     chosen = group.phrases[group.active].phrase_id if 0 <= group.active < len(group.phrases) else None
     group.synced = False  # else each value would look like an edit
     group.phrases.clear()
@@ -85,7 +86,7 @@ def plan_edits(action: bpy.types.Action) -> list[dict[str, Any]]:
 
     Removals come first, so that a gesture moved to a removed one's place finds it free.
     """
-    group = action.cospeech_plan
+    group = plan_of(action)
     edits: list[dict[str, Any]] = []
     added: list[dict[str, Any]] = []
     for phrase in group.phrases:
@@ -123,7 +124,7 @@ def _alterations(group: Any, phrase: Any) -> list[dict[str, Any]]:
 
 def word_times(action: bpy.types.Action) -> list[tuple[int, float, float]]:
     """(index, start, end) in seconds of every word that was corrected."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     out = []
     for index, word in enumerate(group.words):
         if word.changed:
@@ -142,7 +143,7 @@ def word_at(group: Any, frame: float) -> int:
 
 def add_phrase(action: bpy.types.Action, word: int, lexeme: str, hands: str) -> int:
     """Plan a new gesture on a word; returns its index in the list. Where its apex falls, the engine decides."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     said = group.words[word]
     entry = group.phrases.add()
     group.synced = False

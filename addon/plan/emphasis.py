@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of
 from ..speakers.choice import chosen, emphasis_blocker
 from .changes import seconds_of
 from .stale import count_toned
@@ -20,9 +21,9 @@ def words_blocker(context: bpy.types.Context) -> str:
     if reason:
         return reason
     action = plan_action(context)
-    if not len(action.cospeech_plan.words):
+    if not len(plan_of(action).words):
         return "This take has no words; give the line a transcript and generate again"
-    if not action.cospeech_plan.speaks:
+    if not plan_of(action).speaks:
         return "Who listens says no words to emphasise"
     return emphasis_blocker(chosen(context.scene))
 
@@ -32,7 +33,7 @@ def reset_emphasis_blocker(context: bpy.types.Context) -> str:
     reason = plan_blocker(context)
     if reason:
         return reason
-    return "" if count_toned(plan_action(context).cospeech_plan.words) else "The emphasis is as it was performed"
+    return "" if count_toned(plan_of(plan_action(context)).words) else "The emphasis is as it was performed"
 
 
 def phrase_words(group: Any, index: int) -> list[int]:
@@ -48,7 +49,7 @@ def phrase_words(group: Any, index: int) -> list[int]:
 
 def stretches(action: bpy.types.Action) -> list[tuple[int, float, float, float]]:
     """(index, start, end, amount) of every word with emphasis, or that had some when it was performed; seconds."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     return [
         (index, max(0.0, seconds_of(group, word.start)), seconds_of(group, word.end), round(float(word.emphasis), 4))
         for index, word in enumerate(group.words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene import plan_of
 from .emphasis import phrase_words, reset_emphasis_blocker, words_blocker
 from .ops import PlanOperator, numbered_word
 from .target import plan_action
@@ -35,7 +36,7 @@ class COSPEECH_OT_plan_emphasise(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Change it, within -1 to 1."""
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         index = numbered_word(group, self.word, group.active_word)
         meant = phrase_words(group, index) if self.words == "PHRASE" else [index]
         for number in meant:
@@ -53,7 +54,7 @@ class COSPEECH_OT_plan_reset_emphasis(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Take the changes back."""
-        for word in plan_action(context).cospeech_plan.words:
+        for word in plan_of(plan_action(context)).words:
             if word.toned:
                 word.emphasis = word.made_emphasis
         return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.app.handlers import persistent
 
-from ..takes.apply import AFTER_WRITE, META_KEY
+from ..scene import plan_of
+from ..takes.apply import AFTER_WRITE, is_take
 from .changes import sync
 from .pinprint import WATCH
 
@@ -17,7 +18,7 @@ def _fill_lists(*_: object) -> None:
     """Takes of older files get their plan's list."""
     WATCH.forget()
     for action in bpy.data.actions:
-        if META_KEY in action and action.is_editable and not action.cospeech_plan.synced:
+        if is_take(action) and action.is_editable and not plan_of(action).synced:
             sync(action)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..client.provenance import TakeMeta
+from ..scene import plan_of
 from ..takes.apply import take_meta
 from ..takes.chained import line_at, line_edits, line_words
 from ..takes.inside import is_chain, line_span
@@ -36,7 +37,7 @@ def _listed(meta: TakeMeta) -> str:
 
 def _edited_line(span: TakeSpan) -> TakeSpan:
     edits, words = plan_edits(span.action), word_times(span.action)
-    words = [*words, *((index, 0.0, 0.0) for index, word in enumerate(span.action.cospeech_plan.words) if word.toned)]
+    words = [*words, *((index, 0.0, 0.0) for index, word in enumerate(plan_of(span.action).words) if word.toned)]
     edited = [
         index
         for index in range(len(span.meta.lines))

@@ -13,6 +13,7 @@ import bpy
 
 from ..client.generators import declared
 from ..client.provenance import SPEAK, Provenance, TakeMeta
+from ..scene import plan_of
 from .pinprint import WATCH, target_print
 
 LARGEST_HASHED = 256 * 2**20  # bytes, by eye; of larger files only size and date count
@@ -27,12 +28,13 @@ def record_made(action: bpy.types.Action, meta: TakeMeta) -> None:
     made: dict[str, Any] = {"pins": WATCH.fingerprint(action), "targets": target_print(action)}
     if not meta.lines:
         made |= _inputs(meta.provenance)
-    action.cospeech_plan.made = json.dumps(made)
+    plan_of(action).made = json.dumps(made)
 
 
 def _inputs(source: Provenance) -> dict[str, Any]:
     """Settings and files of a line."""
-    options, made = source.options, {}
+    options = source.options
+    made: dict[str, Any] = {}
     for name in ("style", "energy", "emotion", "emotion_strength"):
         if name in options:
             made[name] = options[name]

@@ -11,6 +11,8 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of
+
 BEAT = "beat"
 
 
@@ -61,7 +63,7 @@ def moved_markers(action: bpy.types.Action) -> list[tuple[int, int]]:
     for marker in action.pose_markers:
         existing[marker.name, marker.frame] += 1
     left: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for index, phrase in enumerate(action.cospeech_plan.phrases):
+    for index, phrase in enumerate(plan_of(action).phrases):
         place = (phrase.title, phrase.marker)
         if existing[place]:
             existing[place] -= 1

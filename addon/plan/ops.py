@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene import jumps_to_plan, plan_of
 from ..ui import RefusedError, UndoOperator
 from .changes import add_phrase, sync, word_at
 from .lexemes import fitting_hands, label_of
 from .markers import moved_markers, remove_marker
+from .props import CospeechPlan, owner_of
 from .target import (
     chosen_phrase,
     move_blocker,
@@ -27,7 +29,7 @@ class PlanOperator(UndoOperator):
     blocker = staticmethod(plan_blocker)
 
 
-def numbered_word(group: bpy.types.PropertyGroup, number: int, otherwise: int) -> int:
+def numbered_word(group: CospeechPlan, number: int, otherwise: int) -> int:
     """The word of a number, below zero another one; RefusedError where the take has none of it."""
     index = number if number >= 0 else otherwise
     if not 0 <= index < len(group.words):
@@ -48,7 +50,7 @@ class COSPEECH_OT_plan_nudge(PlanOperator, bpy.types.Operator):
         """Move it, inside the take."""
         phrase = chosen_phrase(context)
         phrase.apex += self.frames
-        if context.scene.cospeech_plan_jump:
+        if jumps_to_plan(context.scene):
             context.scene.frame_current = round(phrase.apex)
         return ""
 
@@ -62,12 +64,12 @@ class COSPEECH_OT_plan_delete(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Mark it; one that was added and never performed goes at once."""
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         phrase = chosen_phrase(context)
         if not phrase.added:
             phrase.deleted = not phrase.deleted
             return ""
-        remove_marker(group.id_data, phrase)
+        remove_marker(owner_of(group), phrase)
         group.phrases.remove(group.active)
         group.active = min(group.active, len(group.phrases) - 1)
         return ""
@@ -93,14 +95,14 @@ class COSPEECH_OT_plan_add(PlanOperator, bpy.types.Operator):
     def blocker(cls, context: bpy.types.Context) -> str:
         """Only where the take knows its words."""
         reason = plan_blocker(context)
-        if not reason and not len(plan_action(context).cospeech_plan.words):
+        if not reason and not len(plan_of(plan_action(context)).words):
             reason = "This take has no words; give the line a transcript and generate again"
         return reason
 
     def work(self, context: bpy.types.Context) -> str:
         """Add it to the list, and choose it."""
         action = plan_action(context)
-        group = action.cospeech_plan
+        group = plan_of(action)
         word = numbered_word(group, self.word, word_at(group, context.scene.frame_current))
         group.active = add_phrase(action, word, self.lexeme, fitting_hands(self.lexeme))
         return f"Planned {label_of(self.lexeme)} on '{group.words[word].name}'"
@@ -124,7 +126,7 @@ class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Set one edge; the other gives way, and so do the words beside it."""
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         word = numbered_word(group, self.word, shown_word(context))
         set_edge(group, word, self.edge, float(context.scene.frame_current_final))
         said = group.words[word]
@@ -133,14 +135,14 @@ class COSPEECH_OT_plan_word(PlanOperator, bpy.types.Operator):
 
 def shown_word(context: bpy.types.Context) -> int:
     """The word that the panel shows: the chosen gesture's, else the one at the current frame."""
-    group = plan_action(context).cospeech_plan
+    group = plan_of(plan_action(context))
     phrase = chosen_phrase(context)
     if phrase is not None and 0 <= phrase.word < len(group.words):
         return int(phrase.word)
     return word_at(group, context.scene.frame_current)
 
 
-def set_edge(group: bpy.types.PropertyGroup, index: int, edge: str, frame: float) -> None:
+def set_edge(group: CospeechPlan, index: int, edge: str, frame: float) -> None:
     """Start or end of a word at a frame: order and length stay sound, whatever is asked for."""
     words = group.words
     said = words[index]
@@ -193,7 +195,7 @@ class COSPEECH_OT_plan_reset_all(PlanOperator, bpy.types.Operator):
 
 def restore_all(action: bpy.types.Action) -> None:
     """Every gesture and word as performed; added gestures go. The markers follow."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     for index in reversed(range(len(group.phrases))):
         phrase = group.phrases[index]
         if phrase.added:
@@ -240,7 +242,7 @@ class COSPEECH_OT_plan_markers(PlanOperator, bpy.types.Operator):
         action = plan_action(context)
         moves = moved_markers(action)
         for index, frame in moves:
-            phrase = action.cospeech_plan.phrases[index]
+            phrase = plan_of(action).phrases[index]
             phrase.marker = frame  # first, so that the move of the apex finds the marker there
             phrase.apex = frame
         return f"Moved {len(moves)} gesture{'s' if len(moves) != 1 else ''}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of, settings_of
 from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
 from ..ui import SubPanel, draw_sentence
@@ -52,7 +53,7 @@ class COSPEECH_UL_plan(bpy.types.UIList):
         """Rows whose word or gesture holds the searched text, in the order of their apexes."""
         helper = bpy.types.UI_UL_list
         phrases = getattr(data, name)
-        flags = []
+        flags: list[int] = []
         if self.filter_name:
             flags = helper.filter_items_by_name(f"*{self.filter_name}*", self.bitflag_filter_item, phrases, "name")
         apexes = [(index, phrase.apex) for index, phrase in enumerate(phrases)]
@@ -73,7 +74,7 @@ class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
             draw_sentence(layout, reason, "INFO")
             return
         action = plan_action(context)
-        group = action.cospeech_plan
+        group = plan_of(action)
         if not group.synced:
             layout.operator("cospeech.plan_read", icon="FILE_REFRESH")
             return
@@ -89,7 +90,7 @@ class COSPEECH_PT_plan(SubPanel, bpy.types.Panel):
 
 
 def _draw_list(layout: bpy.types.UILayout, action: bpy.types.Action) -> None:
-    group = action.cospeech_plan
+    group = plan_of(action)
     if not len(group.phrases):
         by = SESSION.generators.get(maker(action))
         if by is not None and not by.plans:
@@ -160,7 +161,7 @@ def _draw_changes(layout: bpy.types.UILayout, context: bpy.types.Context, action
     if moves := _moves(action.session_uid, int(time.monotonic() * LOOKS_A_SECOND)):
         text = f"Take {moves} Marker Move{'s' if moves > 1 else ''}"
         layout.operator("cospeech.plan_markers", text=text, icon="MARKER_HLT")
-    reasons = stale_reasons(context, context.scene.cospeech.character)
+    reasons = stale_reasons(context, settings_of(context.scene).character)
     if reasons:
         draw_sentence(layout, stale_text(reasons), "INFO")
     if draw_progress(layout):
@@ -180,7 +181,9 @@ def _draw_markers(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     """Words and apexes are pose markers, which only an Action Editor shows, and only where it is told to."""
     areas = context.screen.areas if context.screen is not None else ()
     spaces = [area.spaces.active for area in areas if area.type == "DOPESHEET_EDITOR"]
-    editors = [space for space in spaces if space.mode == "ACTION"]
+    editors = [
+        space for space in spaces if isinstance(space, bpy.types.SpaceDopeSheetEditor) and space.mode == "ACTION"
+    ]
     for space in editors:
         layout.prop(space, "show_pose_markers", text="Words and Apexes as Markers")
     if not editors:

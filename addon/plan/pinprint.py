@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 
 from .. import compat
+from ..scene import targets_of
 from ..takes.reference import edited_keys, load
 
 LEAST_SECONDS = 1.0  # from look to look, by eye
@@ -50,7 +51,7 @@ def _targets_of(armature: bpy.types.Object) -> str:
         [
             (target.object.name if target.object else "", target.bone, target.joint, target.first, target.last,
              round(target.tolerance, 6), [round(value, 5) for value in target.offset])
-            for target in armature.cospeech_targets
+            for target in targets_of(armature)
             if target.enabled
         ]
     )  # fmt: skip

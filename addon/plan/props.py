@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import jumps_to_plan, plan_of
 from .lexemes import BEAT_LABEL, fitting_hands, label_of, lexeme_of, lexemes
 from .markers import move_marker, rename_marker
 
@@ -52,9 +53,14 @@ def _set_gesture(self: CospeechPhrase, text: str) -> None:
         bpy.ops.ed.undo_push(message="Gesture")  # a field with a search pushes none, as every other field does
 
 
+def owner_of(item: bpy.types.PropertyGroup) -> bpy.types.Action:
+    """The Action on which a plan lies, or a part of one."""
+    return item.id_data  # type: ignore[return-value]  # an ID, but only Actions have plans
+
+
 def _is_filled(item: bpy.types.PropertyGroup) -> bool:
     """Whether an edit is the animator's, not one of the many of filling in a plan."""
-    return bool(item.id_data.cospeech_plan.synced)
+    return bool(plan_of(owner_of(item)).synced)
 
 
 def _touched(self: CospeechPhrase, _: bpy.types.Context) -> None:
@@ -65,17 +71,17 @@ def _touched(self: CospeechPhrase, _: bpy.types.Context) -> None:
 def _moved(self: CospeechPhrase, _: bpy.types.Context) -> None:
     if not _is_filled(self):
         return
-    inside = self.id_data.cospeech_plan.inside(self.apex)
+    inside = plan_of(owner_of(self)).inside(self.apex)
     if abs(inside - self.apex) > SAME_FRAME:
         self.apex = inside  # comes back here
         return
     self.refresh()
-    move_marker(self.id_data, self)
+    move_marker(owner_of(self), self)
 
 
 def _renamed(self: CospeechPhrase, _: bpy.types.Context) -> None:
     if _is_filled(self):
-        rename_marker(self.id_data, self)
+        rename_marker(owner_of(self), self)
         fitting = fitting_hands(self.lexeme, self.hands)
         if fitting != self.hands:
             self.hands = fitting
@@ -95,12 +101,12 @@ def _emphasised(self: CospeechWord, _: bpy.types.Context) -> None:
 
 
 def _jump_to_word(self: CospeechPlan, context: bpy.types.Context) -> None:
-    if self.synced and context.scene.cospeech_plan_jump and 0 <= self.active_word < len(self.words):
+    if self.synced and jumps_to_plan(context.scene) and 0 <= self.active_word < len(self.words):
         context.scene.frame_current = round(self.words[self.active_word].start)
 
 
 def _jump(self: CospeechPlan, context: bpy.types.Context) -> None:
-    if self.synced and context.scene.cospeech_plan_jump and 0 <= self.active < len(self.phrases):
+    if self.synced and jumps_to_plan(context.scene) and 0 <= self.active < len(self.phrases):
         context.scene.frame_current = round(self.phrases[self.active].apex)
 
 
@@ -242,20 +248,16 @@ class CospeechPlan(bpy.types.PropertyGroup):
 
 
 CLASSES = (CospeechPhrase, CospeechWord, CospeechPlan)
-
-
-def attach() -> None:
-    """Add the plan to Actions, and the list's option to scenes."""
-    bpy.types.Action.cospeech_plan = bpy.props.PointerProperty(type=CospeechPlan)
-    bpy.types.Scene.cospeech_plan_jump = bpy.props.BoolProperty(
-        name="Go to Apex",
-        description="Choosing a gesture in the list goes to the frame of its apex, a word to where it begins",
-        default=True,
-        options=set(),
-    )
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Scene.cospeech_plan_jump
-    del bpy.types.Action.cospeech_plan
+PROPERTIES = (
+    (bpy.types.Action, "cospeech_plan", bpy.props.PointerProperty(type=CospeechPlan)),
+    (
+        bpy.types.Scene,
+        "cospeech_plan_jump",
+        bpy.props.BoolProperty(
+            name="Go to Apex",
+            description="Choosing a gesture in the list goes to the frame of its apex, a word to where it begins",
+            default=True,
+            options=set(),
+        ),
+    ),
+)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..face.emotion import emotion_differs
 from ..gaze.place import look_differs
+from ..scene import plan_of, settings_of
 from ..speakers.choice import chosen
 from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
@@ -30,11 +31,11 @@ def stale_reasons(context: bpy.types.Context, armature: bpy.types.Object | None)
     """
     data = armature.animation_data if armature is not None else None
     action = data.action if data is not None else None
-    if action is None or not action.cospeech_plan.synced:
+    if action is None or not plan_of(action).synced:
         return []
     made = _made(action)
-    reasons = [*_plan_reasons(action.cospeech_plan), *_file_reasons(context.scene, made)]
-    if look_differs(context.scene, armature, int(action.cospeech_plan.start_frame), made):
+    reasons = [*_plan_reasons(plan_of(action)), *_file_reasons(context.scene, made)]
+    if look_differs(context.scene, armature, int(plan_of(action).start_frame), made):
         reasons.append("Look At differs")
     return [*reasons, *_setting_reasons(context.scene, made), *_pin_reasons(action, made)]
 
@@ -51,7 +52,7 @@ def maker(action: bpy.types.Action) -> str:
 
 
 def _made(action: bpy.types.Action) -> dict[str, Any]:
-    text = action.cospeech_plan.made
+    text = plan_of(action).made
     return dict(json.loads(text)) if text else {}
 
 
@@ -82,7 +83,7 @@ def _plan_reasons(group: Any) -> list[str]:
 
 
 def _file_reasons(scene: bpy.types.Scene, made: dict[str, Any]) -> list[str]:
-    settings = scene.cospeech
+    settings = settings_of(scene)
     audio, transcript = made.get("audio") or {}, made.get("transcript") or {}
     reasons = []
     if not audio.get("path"):
@@ -109,7 +110,7 @@ def _transcript(audio: str, named: str, _: int) -> str:
 
 
 def _setting_reasons(scene: bpy.types.Scene, made: dict[str, Any]) -> list[str]:
-    settings = scene.cospeech
+    settings = settings_of(scene)
     reasons = []
     if settings.generator != made.get("generator", settings.generator):
         reasons.append("Generator differs")

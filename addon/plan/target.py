@@ -6,8 +6,8 @@ from typing import Any
 
 import bpy
 
-from ..scene import NO_CHARACTER, find_character
-from ..takes.apply import META_KEY
+from ..scene import NO_CHARACTER, find_character, plan_of
+from ..takes.apply import is_take
 from ..takes.stack import shown_reason
 from .stale import count_changed, count_toned
 
@@ -19,7 +19,7 @@ def plan_action(context: bpy.types.Context) -> bpy.types.Action | None:
     armature = find_character(context)
     data = armature.animation_data if armature is not None else None
     action = data.action if data is not None else None
-    return action if action is not None and META_KEY in action else None
+    return action if is_take(action) else None
 
 
 def plan_blocker(context: bpy.types.Context) -> str:
@@ -55,7 +55,7 @@ def is_edited(context: bpy.types.Context) -> bool:
     action = plan_action(context)
     if action is None:
         return False
-    group = action.cospeech_plan
+    group = plan_of(action)
     return count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words) > 0
 
 
@@ -80,5 +80,5 @@ def chosen_phrase(context: bpy.types.Context) -> Any:
     action = plan_action(context)
     if action is None:
         return None
-    group = action.cospeech_plan
+    group = plan_of(action)
     return group.phrases[group.active] if 0 <= group.active < len(group.phrases) else None

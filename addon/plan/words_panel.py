@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import plan_of
 from ..ui import CospeechPanel, draw_sentence
 from .emphasis import words_blocker
 from .emphasis_ops import STEP
@@ -60,19 +61,20 @@ class COSPEECH_PT_plan_words(CospeechPanel, bpy.types.Panel):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only where a take has words."""
         action = plan_action(context)
-        return not plan_blocker(context) and bool(action.cospeech_plan.synced and len(action.cospeech_plan.words))
+        return not plan_blocker(context) and bool(plan_of(action).synced and len(plan_of(action).words))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the list and the buttons that change emphasis."""
         layout = self.layout
-        group = plan_action(context).cospeech_plan
+        group = plan_of(plan_action(context))
         for column, text in zip(_columns(layout), ("Word", "Meaning", "Emphasis"), strict=True):
             column.label(text=text)
         layout.template_list("COSPEECH_UL_words", "", group, "words", group, "active_word", rows=ROWS)
         for words, label in (("WORD", "Word"), ("PHRASE", "Phrase")):
             row = layout.row(align=True)
-            for by, text, icon in ((-STEP, f"{label} Less", "REMOVE"), (STEP, f"{label} More", "ADD")):
-                button = row.operator("cospeech.plan_emphasise", text=text, icon=icon)
+            for by, more in ((-STEP, False), (STEP, True)):
+                text = f"{label} More" if more else f"{label} Less"
+                button = row.operator("cospeech.plan_emphasise", text=text, icon="ADD" if more else "REMOVE")
                 button.by, button.words = by, words
         layout.operator("cospeech.plan_reset_emphasis", icon="LOOP_BACK")
         draw_sentence(layout, words_blocker(context) or ASKING, "INFO")

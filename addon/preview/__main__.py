@@ -48,7 +48,7 @@ def _render(options: argparse.Namespace) -> list[Path]:
         ]
     scene = bpy.context.scene
     action = armature.animation_data.action if armature.animation_data else None
-    first, last = action.frame_range if action else (scene.frame_start, scene.frame_end)
+    first, last = action.frame_range[:] if action else (scene.frame_start, scene.frame_end)
     fps = scene.render.fps / scene.render.fps_base
     meta = take_meta(action)
     out = options.out_dir / f"sheet{'_' + options.closeup if options.closeup else ''}.png"

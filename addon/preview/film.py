@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -121,7 +122,7 @@ def _add_sound(set_: Stage, path: Path, start: int) -> None:
     before = set(bpy.data.sounds)
     strips = set_.scene.sequence_editor_create().strips
     try:
-        strip = strips.new_sound("speech", str(path.resolve()), channel=1, frame_start=start)
+        strip: Any = strips.new_sound("speech", str(path.resolve()), channel=1, frame_start=start)
         readable = strip.sound.samplerate > 0
     except RuntimeError:
         readable = False

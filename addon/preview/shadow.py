@@ -5,9 +5,10 @@ Workbench's own shadow volumes cost 150 ms a frame for a figure of 20 000 vertic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import bpy
 
@@ -21,7 +22,7 @@ class Shadow:
     """The shadow object, the node with its slope (metres to the side per metre of height), and what goes with it."""
 
     object: bpy.types.Object
-    slope: bpy.types.Node
+    slope: Any
     owned: list[bpy.types.ID]
 
     def fall(self, x: float, y: float) -> None:
@@ -35,7 +36,8 @@ def make_shadow(meshes: Sequence[bpy.types.Object], floor: float) -> Shadow:
     material.diffuse_color, material.roughness = COLOR, 1.0
     tree = bpy.data.node_groups.new("Cospeech Preview Shadow", "GeometryNodeTree")
     tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
-    new, link = tree.nodes.new, tree.links.new
+    new: Callable[[str], Any] = tree.nodes.new  # a node of the kind that is asked for
+    link = tree.links.new
     join = new("GeometryNodeJoinGeometry")
     for mesh in meshes:
         source = new("GeometryNodeObjectInfo")
@@ -61,5 +63,6 @@ def make_shadow(meshes: Sequence[bpy.types.Object], floor: float) -> Shadow:
     data = bpy.data.meshes.new("Cospeech Preview Shadow")
     shadow = bpy.data.objects.new("Cospeech Preview Shadow", data)
     shadow.location.z = floor
-    shadow.modifiers.new("Shadow", "NODES").node_group = tree
+    modifier: Any = shadow.modifiers.new("Shadow", "NODES")
+    modifier.node_group = tree
     return Shadow(shadow, slope, [shadow, data, tree, material])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -169,11 +170,12 @@ def _label_page(
 
 def _label_camera(scene: bpy.types.Scene, size: tuple[int, int]) -> list[bpy.types.ID]:
     """A flat, orthographic view in which one unit is one pixel and (0, 0) the lower left corner."""
-    render = scene.render
+    render: Any = scene.render  # which engines there are is known at run time only
     render.engine, render.use_file_extension = "BLENDER_WORKBENCH", False
     render.resolution_x, render.resolution_y = size
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
-    scene.view_settings.view_transform = "Standard"
+    view: Any = scene.view_settings  # nor are transforms
+    view.view_transform = "Standard"
     scene.display.render_aa = "16"
     scene.display.shading.light, scene.display.shading.color_type = "FLAT", "MATERIAL"
     world = bpy.data.worlds.new("Cospeech Labels")
@@ -203,7 +205,7 @@ def _text(
     align: str,
     material: bpy.types.Material,
 ) -> list[bpy.types.ID]:
-    curve = bpy.data.curves.new("Cospeech Label", "FONT")
+    curve: Any = bpy.data.curves.new("Cospeech Label", "FONT")
     curve.body, curve.size, curve.align_x = body, points, align
     curve.materials.append(material)
     label = bpy.data.objects.new("Cospeech Label", curve)
@@ -218,7 +220,8 @@ def _load(path: Path) -> np.ndarray:
     try:
         width, height = image.size
         flat = np.empty(width * height * 4, np.float32)
-        image.pixels.foreach_get(flat)
+        pixels: Any = image.pixels  # an array; the stubs call it a number
+        pixels.foreach_get(flat)
     finally:
         bpy.data.images.remove(image)
     return flat.reshape(height, width, 4)[::-1].copy()
@@ -229,7 +232,8 @@ def _save(pixels: np.ndarray, path: Path) -> None:
     height, width = pixels.shape[:2]
     image = bpy.data.images.new("Cospeech Sheet", width, height)
     try:
-        image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1], np.float32).ravel())
+        kept: Any = image.pixels
+        kept.foreach_set(np.ascontiguousarray(pixels[::-1], np.float32).ravel())
         image.filepath_raw, image.file_format = str(path), "PNG"
         image.save()
     finally:

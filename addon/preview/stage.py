@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -143,7 +144,7 @@ def _cove() -> bpy.types.Object:
     mesh.from_pydata(vertices, [], faces)
     # Lit by its slope the floor would be far darker than the wall; these normals fade evenly from bottom to top.
     tilt = np.concatenate([[0.30], np.linspace(0.30, 0.0, len(bend)), [0.0]])
-    mesh.normals_split_custom_set_from_vertices([(0.0, -float(np.cos(t)), float(np.sin(t))) for t in (*tilt, *tilt)])
+    mesh.normals_split_custom_set_from_vertices([[0.0, -float(np.cos(t)), float(np.sin(t))] for t in (*tilt, *tilt)])
     material = bpy.data.materials.new("Cospeech Preview Backdrop")
     material.diffuse_color = BACKDROP
     material.roughness = 1.0
@@ -157,12 +158,15 @@ def _set_output(scene: bpy.types.Scene, size: tuple[int, int]) -> None:
     render.resolution_percentage = 100
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode = "RGB"
-    scene.view_settings.view_transform = "Standard"
+    view: Any = scene.view_settings  # which transforms there are is known at run time only
+    view.view_transform = "Standard"
 
 
 def _set_look(scene: bpy.types.Scene, samples: int) -> bpy.types.World:
-    scene.render.engine = "BLENDER_WORKBENCH"
-    scene.display.render_aa = str(samples) if samples else "OFF"
+    render: Any = scene.render  # which engines there are is known at run time only
+    render.engine = "BLENDER_WORKBENCH"
+    display: Any = scene.display
+    display.render_aa = str(samples) if samples else "OFF"
     shading = scene.display.shading
     shading.light = "STUDIO"
     if STUDIO_LIGHT in {light.name for light in bpy.context.preferences.studio_lights}:

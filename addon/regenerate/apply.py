@@ -14,7 +14,6 @@ from .. import compat
 from ..client.provenance import Provenance, TakeMeta
 from ..client.take_file import Take
 from ..pins.collect import search_pins
-from ..rig.character import keyable_faces
 from ..rig.recognise import recognise
 from ..takes.apply import (
     NAME_LENGTH,
@@ -33,6 +32,7 @@ from ..takes.inside import same_span, whole_meta
 from ..takes.reference import remember_window
 from ..takes.slots import slot_in
 from ..takes.span import TakeSpan, whole_span
+from ..takes.stack import owners
 from ..takes.window import Window, write_window
 from .request import Ticket
 from .variations import mark_variation
@@ -104,9 +104,9 @@ def apply_variations(
     return copies
 
 
-def owners_of(armature: bpy.types.Object, action: bpy.types.Action) -> list[bpy.types.ID]:
+def owners_of(armature: bpy.types.Object, action: bpy.types.Action) -> list[compat.Owner]:
     """The armature and the face's shape keys, as far as the take animates them."""
-    return [owner for owner in (armature, *keyable_faces(armature)) if slot_in(owner, action) is not None]
+    return [owner for owner in owners(armature) if slot_in(owner, action) is not None]
 
 
 def copy_take(armature: bpy.types.Object, action: bpy.types.Action, made: Made) -> bpy.types.Action:

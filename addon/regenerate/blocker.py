@@ -7,7 +7,7 @@ import bpy
 from ..client.provenance import SPEAK
 from ..gaze.place import look_blocker
 from ..plan.stale import count_changed, count_toned
-from ..scene import character_blocker
+from ..scene import character_blocker, plan_of, settings_of
 from ..setup.engine import SESSION
 from ..speakers.choice import alike_blocker, choice_blocker, chosen, edits_blocker, emphasis_blocker
 from ..takes.line import LineError, find_line
@@ -16,7 +16,7 @@ from ..takes.span import SpanError, TakeSpan, glanced_span
 
 def regenerate_blocker(context: bpy.types.Context) -> str:
     """One sentence; empty where Regenerate can run."""
-    settings = context.scene.cospeech
+    settings = settings_of(context.scene)
     armature = settings.character
     if SESSION.job is not None:
         return "Cospeech is already working; wait for it or cancel it first"
@@ -42,9 +42,9 @@ def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
     chain = bool(span.meta.lines)
     choice = chosen(scene, SPEAK if chain else span.provenance.role)
     edits = "" if chain else edits_blocker(choice)
-    if edits and count_changed(span.action.cospeech_plan.phrases):
+    if edits and count_changed(plan_of(span.action).phrases):
         return edits
-    if count_toned(span.action.cospeech_plan.words) and (reason := emphasis_blocker(choice)):
+    if count_toned(plan_of(span.action).words) and (reason := emphasis_blocker(choice)):
         return reason
     return choice_blocker(choice) or (look_blocker(scene, choice) if span.meta.speaks else "")
 
@@ -54,5 +54,5 @@ def variations_blocker(context: bpy.types.Context) -> str:
     reason = regenerate_blocker(context)
     if reason:
         return reason
-    span = glanced_span(context.scene, context.scene.cospeech.character)
+    span = glanced_span(context.scene, settings_of(context.scene).character)
     return alike_blocker(chosen(context.scene, span.provenance.role))

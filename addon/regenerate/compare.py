@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene import settings_of
 from ..ui import UndoOperator
 from .variations import keep_variation, place_among, step_variation, variations_of
 
 
 def compare_blocker(context: bpy.types.Context) -> str:
     """Why there is nothing to compare; empty where the active take has variations or is one."""
-    armature = context.scene.cospeech.character
+    armature = settings_of(context.scene).character
     if armature is None or not variations_of(armature):
         return "The active take has no variations; make some first"
     if armature.animation_data.use_tweak_mode:
@@ -29,7 +30,7 @@ class COSPEECH_OT_step_variation(UndoOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Switch the active take."""
-        armature = context.scene.cospeech.character
+        armature = settings_of(context.scene).character
         action = step_variation(armature, self.by)
         number, count = place_among(armature)
         what = f"variation {number} of {count}" if number else "the take as it was"
@@ -45,7 +46,7 @@ class COSPEECH_OT_keep_variation(UndoOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Remove the others."""
-        armature = context.scene.cospeech.character
+        armature = settings_of(context.scene).character
         count = keep_variation(armature)
         kept = armature.animation_data.action.name
         return f"Kept '{kept}', removed {count} variation{'' if count == 1 else 's'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ..client.hints_file import HintsFileError
 from ..client.jobs import Job, JobFiles
 from ..client.take_file import TakeFileError, read_take
 from ..rig.recognise import recognise, warnings
-from ..scene import PARTS, RANGES, SCOPES, by_uid
+from ..scene import PARTS, RANGES, SCOPES, by_uid, settings_of
 from ..setup.engine import SESSION
 from ..setup.ops import EngineJobOperator, RequestError
 from ..takes.apply import ApplyError, RigError
@@ -22,7 +21,7 @@ from ..takes.kept import keep_file
 from ..takes.line import LineError
 from ..takes.scope import ScopeError
 from ..takes.span import SpanError
-from ..ui import Blocked
+from ..ui import Blocked, OperatorResult, our_operators
 from .apply import Made, apply_made, apply_variations, changed_meanwhile, results_of
 from .blocker import regenerate_blocker, variations_blocker
 from .notes import outcome
@@ -67,14 +66,14 @@ class _Options(Blocked):
     def ordered(self, context: bpy.types.Context, asked: Asked) -> Order:
         """The job; RequestError says why there can be none."""
         try:
-            return make_order(context, context.scene.cospeech.character, asked)
+            return make_order(context, settings_of(context.scene).character, asked)
         except WONT as error:
             raise RequestError(str(error)) from error
 
 
 def asked_by_settings(context: bpy.types.Context) -> Asked:
     """What Regenerate does as the panel has it."""
-    settings = context.scene.cospeech
+    settings = settings_of(context.scene)
     return Asked(
         range=settings.edit_range,
         first=settings.edit_first,
@@ -100,7 +99,8 @@ class COSPEECH_OT_regenerate(_Options, EngineJobOperator, bpy.types.Operator):
 
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's request."""
-        into = self.in_place if self.properties.is_property_set("in_place") else context.scene.cospeech.edit_into_take
+        given = self.properties.is_property_set("in_place")
+        into = self.in_place if given else settings_of(context.scene).edit_into_take
         self._order = self.ordered(context, self.asked(context, into_take=into))
         return "generate", self._order.params
 
@@ -114,7 +114,7 @@ class COSPEECH_OT_regenerate(_Options, EngineJobOperator, bpy.types.Operator):
         before, window = by_uid(bpy.data.objects, order.ticket.character), job.result.get("window")
         moved = before is not None and window and changed_meanwhile(before, order.ticket, order.base, tuple(window))
         # From a modal operator only an explicit True pushes an undo step (docs/sources/blender.md, section 6).
-        bpy.ops.cospeech.apply_window("EXEC_DEFAULT", True, takes=results_of(job.result), ticket=order.ticket.to_text())
+        our_operators().apply_window("EXEC_DEFAULT", True, takes=results_of(job.result), ticket=order.ticket.to_text())
         armature = by_uid(bpy.data.objects, order.ticket.character)
         notes = [outcome(job, order), *warnings(armature, recognise(armature))]
         return ". ".join([*notes, MOVED] if moved else notes)
@@ -135,7 +135,7 @@ class COSPEECH_OT_variations(_Options, EngineJobOperator, bpy.types.Operator):
     def request(self, context: bpy.types.Context) -> tuple[str, dict[str, object]]:
         """The engine's request."""
         given = self.properties.is_property_set("count")
-        count = self.count if given else context.scene.cospeech.edit_variations
+        count = self.count if given else settings_of(context.scene).edit_variations
         self._order = self.ordered(context, self.asked(context, into_take=False, variations=count))
         return "generate", self._order.params
 
@@ -146,7 +146,7 @@ class COSPEECH_OT_variations(_Options, EngineJobOperator, bpy.types.Operator):
     def finished(self, _: bpy.types.Context, job: Job) -> str:
         """Lay the variations beside the take; RuntimeError says why not, and where they were kept."""
         order, takes = self._order, results_of(job.result)
-        bpy.ops.cospeech.apply_window(
+        our_operators().apply_window(
             "EXEC_DEFAULT", True, takes=takes, ticket=order.ticket.to_text(), variations=job.id
         )
         count = len(json.loads(takes))
@@ -164,7 +164,7 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
     ticket: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
     variations: bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Apply; where the take is gone or another, keep the results' files."""
         entries, ticket = json.loads(self.takes), Ticket.from_text(self.ticket)
         try:
@@ -187,21 +187,19 @@ class COSPEECH_OT_apply_window(bpy.types.Operator):
             return self._keep(str(error), entries, ticket)
         return {"FINISHED"}
 
-    def _keep(self, reason: str, entries: list[dict[str, Any]], ticket: Ticket) -> set[str]:
+    def _keep(self, reason: str, entries: list[dict[str, Any]], ticket: Ticket) -> OperatorResult:
         sentences = [keep_file(Path(entry["take"]), ticket.line, int(entry["seed"])) for entry in entries]
         self.report({"ERROR"}, ". ".join([reason, *sentences]))
         return {"CANCELLED"}
 
 
-def _targets(ticket: Ticket) -> tuple[Any, Any, Any]:
+def _targets(ticket: Ticket) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, bpy.types.Action | None]:
     """Scene, character and take of a ticket; None for what is gone."""
-    tables: Iterable[tuple[Iterable[bpy.types.ID], str]] = (
-        (bpy.data.scenes, ticket.scene),
-        (bpy.data.objects, ticket.character),
-        (bpy.data.actions, ticket.action),
+    return (
+        by_uid(bpy.data.scenes, ticket.scene),
+        by_uid(bpy.data.objects, ticket.character),
+        by_uid(bpy.data.actions, ticket.action),
     )
-    scene, armature, action = (by_uid(table, uid) for table, uid in tables)
-    return scene, armature, action
 
 
 def _window(entry: dict[str, Any]) -> tuple[int, int] | None:

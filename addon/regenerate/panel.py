@@ -5,10 +5,11 @@ from __future__ import annotations
 import bpy
 
 from ..pins.counts import COUNTS, count_text
+from ..scene import settings_of, targets_of
 from ..setup.progress import draw_progress
 from ..takes.scope import range_text, scope_text
 from ..takes.span import SpanError, glanced_span
-from ..ui import SubPanel, draw_sentence
+from ..ui import PanelMixin, SubPanel, draw_sentence
 from .blocker import regenerate_blocker
 from .ops import asked_by_settings
 from .variations import place_among
@@ -16,7 +17,7 @@ from .variations import place_among
 
 def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What Regenerate will do: the frames and the body parts, and what of them stays as it is."""
-    settings = context.scene.cospeech
+    settings = settings_of(context.scene)
     armature = settings.character
     try:
         span = glanced_span(context.scene, armature)
@@ -28,18 +29,18 @@ def draw_summary(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         draw_sentence(layout, f"{where}, {scope_text(armature, settings.edit_scope, settings.parts)}", "TIME")
     else:
         draw_sentence(layout, where, "INFO")
-    targets = sum(target.enabled for target in armature.cospeech_targets)
+    targets = sum(target.enabled for target in targets_of(armature))
     draw_sentence(layout, count_text(COUNTS.get(context), targets), "PINNED")
 
 
-class _RegeneratePanel:
+class _RegeneratePanel(PanelMixin):
     """The settings of Regenerate and its variations."""
 
     bl_label = "Regenerate"
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
-        settings = context.scene.cospeech
+        settings = settings_of(context.scene)
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -88,8 +89,8 @@ class COSPEECH_PT_regenerate_keys(_RegeneratePanel, bpy.types.Panel):
 def _draw_variations(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = layout.row(align=True)
     row.operator("cospeech.variations", icon="DUPLICATE")
-    row.prop(context.scene.cospeech, "edit_variations", text="")
-    armature = context.scene.cospeech.character
+    row.prop(settings_of(context.scene), "edit_variations", text="")
+    armature = settings_of(context.scene).character
     number, count = place_among(armature) if armature is not None else (0, 0)
     if not count:
         return

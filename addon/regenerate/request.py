@@ -23,6 +23,7 @@ from ..plan.stale import count_changed, count_toned
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
+from ..scene import plan_of
 from ..setup.ops import RequestError
 from ..speakers.choice import Choice, chosen, edits_blocker, emphasis_blocker
 from ..takes.apply import check_ready
@@ -250,19 +251,19 @@ def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
 def _emphasis(span: TakeSpan, role: str, choice: Choice) -> list[tuple[float, float, float]]:
     """Emphasis as the engine is told of it; ScopeError where it was changed and the generator can't hear it."""
     reason = emphasis_blocker(choice)
-    if reason and count_toned(span.action.cospeech_plan.words):
+    if reason and count_toned(plan_of(span.action).words):
         raise ScopeError(reason)
     return span_emphasis(span) if role == SPEAK and not reason else []
 
 
 def has_edits(action: bpy.types.Action) -> bool:
     """Whether gestures or words were edited, or emphasised, and not performed yet."""
-    group = action.cospeech_plan
+    group = plan_of(action)
     return bool(count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words))
 
 
 def _check_edits(action: bpy.types.Action, frames: Range) -> None:
-    group = action.cospeech_plan
+    group = plan_of(action)
     places = [place for phrase in group.phrases if phrase.changed for place in (phrase.apex, phrase.made_apex)]
     places += [place for word in group.words if word.changed for place in (word.start, word.made_start)]
     places += [place for word in group.words if word.toned for place in (word.start, word.end)]

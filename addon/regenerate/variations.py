@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import bpy
 
-from ..rig.character import keyable_faces
 from ..takes.apply import set_meta, take_meta
 from ..takes.shelf import takes_of, use_take
+from ..takes.stack import owners
 
 OF_KEY = "cospeech_variation_of"  # the take that it is a variation of; a pointer, so that renaming is no matter
 GROUP_KEY = "cospeech_variation"  # the job that made it
@@ -79,7 +79,7 @@ def keep_variation(armature: bpy.types.Object) -> int:
 
 def remove_takes(armature: bpy.types.Object, actions: Sequence[bpy.types.Action]) -> None:
     """Take Actions out of the character's NLA tracks, and delete those that nothing else uses."""
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         data = owner.animation_data
         for track in list(data.nla_tracks) if data is not None else ():
             for strip in [strip for strip in track.strips if strip.action in actions]:

@@ -88,7 +88,7 @@ def bone_tails(heads: Array) -> Array:
 def _add_bones(data: bpy.types.Armature, heads: Array, tails: Array) -> None:
     root = data.edit_bones.new(ROOT_BONE)
     root.head, root.tail = (0.0, 0.0, 0.0), (0.0, ROOT_LENGTH, 0.0)
-    bones = []
+    bones: list[bpy.types.EditBone] = []
     for joint, joint_name in enumerate(JOINTS):
         bone = data.edit_bones.new(joint_name)
         bone.head, bone.tail = heads[joint], tails[joint]

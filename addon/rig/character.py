@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..client.take_file import arkit_names
+from ..scene import face_of
+
+if TYPE_CHECKING:
+    from ..face.props import CospeechFace
 
 
 def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
@@ -16,7 +22,9 @@ def character_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
 def _belongs(mesh: bpy.types.Object, armature: bpy.types.Object) -> bool:
     if mesh.parent == armature:
         return True
-    return any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in mesh.modifiers)
+    return any(
+        isinstance(modifier, bpy.types.ArmatureModifier) and modifier.object == armature for modifier in mesh.modifiers
+    )
 
 
 def face_shapes(armature: bpy.types.Object) -> dict[bpy.types.Key, dict[str, str]]:
@@ -25,13 +33,13 @@ def face_shapes(armature: bpy.types.Object) -> dict[bpy.types.Key, dict[str, str
     As the character's own mapping says (``armature.cospeech_face``); without one, every mesh with shapes of ARKit's
     own names. Shape-key data that several meshes share is there once; data without any such shape is not there.
     """
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     return mapped_shapes(mapping) if mapping.use else named_shapes(character_meshes(armature))
 
 
 def face_meshes(armature: bpy.types.Object) -> list[bpy.types.Object]:
     """Meshes, in the order in which :func:`face_shapes` looks at them."""
-    mapping = armature.cospeech_face
+    mapping = face_of(armature)
     if not mapping.use:
         return character_meshes(armature)
     return [entry.mesh for entry in mapping.meshes if entry.mesh is not None and entry.mesh.type == "MESH"]
@@ -51,7 +59,7 @@ def named_shapes(meshes: list[bpy.types.Object]) -> dict[bpy.types.Key, dict[str
     return found
 
 
-def mapped_shapes(mapping: bpy.types.PropertyGroup) -> dict[bpy.types.Key, dict[str, str]]:
+def mapped_shapes(mapping: CospeechFace) -> dict[bpy.types.Key, dict[str, str]]:
     """:func:`face_shapes` by a mapping. A shape key that is named twice follows the first of its names."""
     found: dict[bpy.types.Key, dict[str, str]] = {}
     for entry in mapping.meshes:

@@ -6,10 +6,14 @@ SMPL-X model space to armature space. One constant K_j = B_j^T C_a a bone turns 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]  # float64 where it is computed, float32 as keys and takes hold it
+Frames = NDArray[np.number[Any]]  # scene frames: integers where they are counted, float32 where keys hold them
+Flags = NDArray[np.bool_]
 
 # No unit, +90 degrees about X (docs/sources/smplx.md, section 1).
 SMPLX_TO_BLENDER: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])

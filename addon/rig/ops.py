@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ..scene import settings_of
 from ..ui import UndoOperator
 from .armature import create_armature
 from .convert import SMPLX_TO_BLENDER
@@ -38,7 +39,7 @@ class COSPEECH_OT_add_character(UndoOperator, bpy.types.Operator):
         armature = create_armature(context, self.name.strip() or "Character")
         heads = (REST + np.array([0.0, standing_height(REST), 0.0])) @ SMPLX_TO_BLENDER.T
         build_mannequin(armature, heads, f"{armature.name} Body", self.look)
-        context.scene.cospeech.character = armature
+        settings_of(context.scene).character = armature
         return f"Added '{armature.name}'"
 
 
@@ -66,7 +67,7 @@ class COSPEECH_OT_use_character(UndoOperator, bpy.types.Operator):
         if armature is not None and armature.type == "MESH":
             armature = armature.find_armature() or armature
         rig = recognise(armature)
-        context.scene.cospeech.character = armature
+        settings_of(context.scene).character = armature
         notes = warnings(armature, rig)
         if notes:
             return "WARNING", f"'{armature.name}' performs. {'. '.join(notes)}"

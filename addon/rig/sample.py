@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import bpy
 import numpy as np
@@ -46,7 +47,8 @@ def _follower(scene: bpy.types.Scene, armature: bpy.types.Object) -> list[bpy.ty
     follower = bpy.data.objects.new(scene.name, mesh)
     for bone in armature.data.bones:  # only what a vertex group names is evaluated
         follower.vertex_groups.new(name=bone.name)
-    follower.modifiers.new("Armature", "ARMATURE").object = armature
+    modifier: Any = follower.modifiers.new("Armature", "ARMATURE")
+    modifier.object = armature
     scene.collection.objects.link(follower)
     return [follower, mesh]
 

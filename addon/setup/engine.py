@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -16,6 +17,9 @@ from ..client.process import EngineError
 from ..paths import asset_table, root, version
 from . import runtimes
 from .install import STAGES, SetUpJob
+
+if TYPE_CHECKING:
+    from .props import CospeechPreferences
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
@@ -28,10 +32,10 @@ NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"  # in th
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 
 
-def preferences() -> bpy.types.AddonPreferences | None:
+def preferences() -> CospeechPreferences | None:
     """Our preferences; None where the add-on runs as a plain module."""
-    entry = bpy.context.preferences.addons.get(BASE_PACKAGE)
-    return entry.preferences if entry else None
+    entry: bpy.types.Addon | None = bpy.context.preferences.addons.get(BASE_PACKAGE)
+    return entry.preferences if entry else None  # type: ignore[return-value]  # of our package: ours
 
 
 def temporary_folder() -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 
 from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
-from ..ui import Blocked
+from ..ui import Blocked, OperatorMixin, OperatorResult
 from .engine import BUSY, SESSION
 from .install import SetUpJob
 
@@ -19,7 +20,7 @@ class RequestError(Exception):
     """A job can't be asked for as things are; ``str(error)`` is one sentence for the user."""
 
 
-class JobOperator:
+class JobOperator(OperatorMixin):
     """Mixin: runs one job, blocking in background and when called without UI, modal in the UI.
 
     Subclasses give ``begin(context) -> job``, which may raise RequestError or EngineError, and ``finished(context,
@@ -30,9 +31,9 @@ class JobOperator:
     _job: Job | SetUpJob | None = None
     _region: tuple[int, int, int, int] = (0, 0, 0, 0)
     begin: Callable[[bpy.types.Context], Job | SetUpJob]
-    finished: Callable[[bpy.types.Context, Job], str]
+    finished: Callable[[bpy.types.Context, Any], str]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Run the job to its end."""
         job = self._begin(context)
         if job is None:
@@ -40,7 +41,7 @@ class JobOperator:
         job.wait()
         return self._end(context, job)
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Start the job and go on without blocking; in background, :meth:`execute`."""
         if bpy.app.background or context.window is None:
             return self.execute(context)
@@ -53,7 +54,7 @@ class JobOperator:
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Step on timer events; Esc cancels where the pointer is over the area that started the job."""
         job = self._job
         if job is None or SESSION.job is not job:  # given up by a file load, and another may run by now
@@ -90,7 +91,7 @@ class JobOperator:
             return None
         return self._job
 
-    def _end(self, context: bpy.types.Context, job: Job | SetUpJob) -> set[str]:
+    def _end(self, context: bpy.types.Context, job: Job | SetUpJob) -> OperatorResult:
         try:
             if job.state == DONE:
                 text = self.finished(context, job)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..ui import draw_sentence
 from .engine import SESSION
 from .ops import stage_text
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
 
 
 def draw_progress(layout: bpy.types.UILayout, scale: float = 1.0) -> bool:
@@ -29,7 +34,7 @@ def draw_note(layout: bpy.types.UILayout) -> None:
         draw_sentence(layout, SESSION.note, note_icon())
 
 
-def note_icon() -> str:
+def note_icon() -> IconItems:
     """The icon of the last job's sentence: what was cancelled is neither done nor wrong."""
     if SESSION.failed:
         return "ERROR"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
@@ -24,7 +24,7 @@ SOURCES = (
 )
 
 
-def _path(name: str, description: str, kind: str = "FILE_PATH") -> Any:
+def _path(name: str, description: str, kind: Literal["FILE_PATH", "DIR_PATH"] = "FILE_PATH") -> Any:
     return bpy.props.StringProperty(name=name, description=description, subtype=kind)
 
 

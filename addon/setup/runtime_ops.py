@@ -8,7 +8,7 @@ import bpy
 
 from ..client.process import EngineError
 from ..paths import root, version
-from ..ui import Blocked
+from ..ui import Blocked, OperatorResult
 from . import runtimes
 from .base_python import candidates, own_python
 from .diagnostics import describe
@@ -141,7 +141,7 @@ class COSPEECH_OT_open_log(bpy.types.Operator):
     bl_label = "Open Log"
     bl_options = {"REGISTER"}
 
-    def execute(self, _: bpy.types.Context) -> set[str]:
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
         """Load the newer of the engine's and the set-up's logs into a text data-block."""
         logs = [path for path in _logs() if path.is_file()]
         if not logs:
@@ -163,7 +163,7 @@ class COSPEECH_OT_copy_diagnostics(bpy.types.Operator):
     bl_label = "Copy Diagnostics"
     bl_options = {"REGISTER"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
         """Put the report onto the clipboard."""
         text = diagnostics()
         context.window_manager.clipboard = text

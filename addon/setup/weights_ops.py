@@ -8,7 +8,7 @@ import bpy
 
 from ..client.generators import declared
 from ..client.jobs import DONE, Job
-from ..ui import Blocked
+from ..ui import Blocked, OperatorResult
 from .engine import BUSY, SESSION, preferences, weights_folder
 from .ops import EngineJobOperator
 
@@ -66,7 +66,7 @@ class COSPEECH_OT_test_weights(Blocked, EngineJobOperator, bpy.types.Operator):
         """Say what was found."""
         return found_text(job.result)
 
-    def _end(self, context: bpy.types.Context, job: Job) -> set[str]:
+    def _end(self, context: bpy.types.Context, job: Job) -> OperatorResult:
         state = job.state
         result = super()._end(context, job)
         if state in {DONE, "FAILED"}:  # a cancelled test found nothing

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..ui import draw_sentence
 from .engine import SESSION, weights_folder
 from .weights_ops import FINDING, published, weights_blocker
 
+if TYPE_CHECKING:
+    from .props import CospeechPreferences
 
-def draw_weights(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:
+
+def draw_weights(layout: bpy.types.UILayout, preferences: CospeechPreferences) -> None:
     """Which system, its folder, test, and under it what the test said of this folder, or why it is grey."""
     layout.row().prop(preferences, "published", expand=True)
     layout.prop(preferences, f"{preferences.published}_weights")

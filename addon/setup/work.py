@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..client import log as logs
 from ..client.children import Child, clean_environment, ending_of
@@ -28,7 +29,7 @@ class WorkJob:
     def __init__(self, folder: Path, log: Path) -> None:
         self.state, self.message = RUNNING, ""
         self.stage, self.fraction = "check", 0.0
-        self.result: dict[str, object] = {}
+        self.result: dict[str, Any] = {}
         self.quiet_seconds = 0.0
         self.log = log
         self.folder = folder

@@ -9,6 +9,7 @@ import bpy
 
 from ..client.generators import Generator
 from ..client.provenance import SPEAK
+from ..scene import settings_of
 from ..setup.engine import SESSION, weights_folder
 from .props import speaker_option
 
@@ -29,7 +30,7 @@ class Choice:
 
 def chosen_generator(scene: bpy.types.Scene) -> Generator:
     """The scene's setting, whatever there is to perform."""
-    return SESSION.generators[scene.cospeech.generator]
+    return SESSION.generators[settings_of(scene).generator]
 
 
 def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
@@ -39,7 +40,7 @@ def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
         generator = next(other for other in SESSION.generators.values() if role in other.roles)
     if not generator.needs_weights:
         return Choice(generator, speaker_option(scene))
-    return Choice(generator, str(scene.cospeech.speaker), weights_folder(generator.name))
+    return Choice(generator, str(settings_of(scene).speaker), weights_folder(generator.name))
 
 
 def choice_blocker(choice: Choice) -> str:

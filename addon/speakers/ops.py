@@ -6,8 +6,9 @@ from pathlib import Path
 
 import bpy
 
+from ..scene import speaker_of
 from ..setup.engine import user_folder
-from ..ui import RefusedError, UndoOperator
+from ..ui import OperatorResult, RefusedError, UndoOperator
 from .presets import DEFAULT, PresetError, bundled, file_name, nobody, own, read, write
 
 
@@ -31,7 +32,7 @@ class COSPEECH_OT_choose_speaker(UndoOperator, bpy.types.Operator):
         path = {**bundled(), **own(presets_folder())}.get(name)
         if path is None and name != DEFAULT:
             raise RefusedError(f"There is no speaker '{name}' any more; choose another one")
-        context.scene.cospeech_speaker.take(nobody() if path is None else read(path))
+        speaker_of(context.scene).take(nobody() if path is None else read(path))
         return ""
 
 
@@ -48,9 +49,9 @@ class COSPEECH_OT_save_speaker(UndoOperator, bpy.types.Operator):
         name="Replace", description="Replace your speaker of this name", default=False, options={"SKIP_SAVE"}
     )
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask for a name; one of the user's own may be kept."""
-        speaker = context.scene.cospeech_speaker
+        speaker = speaker_of(context.scene)
         self.about = speaker.about
         if speaker.preset in own(presets_folder()):
             self.name, self.replace = speaker.preset, True
@@ -58,7 +59,7 @@ class COSPEECH_OT_save_speaker(UndoOperator, bpy.types.Operator):
 
     def work(self, context: bpy.types.Context) -> str:
         """Write the preset; the scene's speaker is that one from now on."""
-        speaker = context.scene.cospeech_speaker
+        speaker = speaker_of(context.scene)
         values = {**speaker.values(), "name": file_name(self.name), "about": self.about}
         path = write(presets_folder(), values, self.replace)
         speaker.take(values)
@@ -75,16 +76,16 @@ class COSPEECH_OT_delete_speaker(UndoOperator, bpy.types.Operator):
     @classmethod
     def blocker(cls, context: bpy.types.Context) -> str:
         """Only presets of the user's own can go."""
-        mine = context.scene.cospeech_speaker.preset in own(presets_folder())
+        mine = speaker_of(context.scene).preset in own(presets_folder())
         return "" if mine else "Only speakers that you saved can be deleted"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Ask first."""
         return context.window_manager.invoke_confirm(self, event)
 
     def work(self, context: bpy.types.Context) -> str:
         """Remove the file."""
-        name = context.scene.cospeech_speaker.preset
+        name = speaker_of(context.scene).preset
         try:
             own(presets_folder())[name].unlink()
         except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..scene import speaker_of
 from ..ui import SubPanel, draw_sentence
 from .choice import chosen_generator
 from .ops import presets_folder
@@ -42,7 +43,7 @@ class COSPEECH_PT_speaker(SubPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """The preset, what it is like, and its numbers."""
         layout = self.layout
-        speaker = context.scene.cospeech_speaker
+        speaker = speaker_of(context.scene)
         generator = chosen_generator(context.scene)
         if generator.needs_weights:
             text = f"{generator.label} has speakers of its own: choose their number in Performance"

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from ..scene import speaker_of
 from ..ui import scaling
 from .presets import DEFAULT, WEIGHTS, factors, nobody
 
@@ -47,7 +48,7 @@ class CospeechSpeaker(bpy.types.PropertyGroup):
 
 def speaker_option(scene: bpy.types.Scene) -> str:
     """The speaker as the engine is told of it: nobody in particular by name, anybody else whole."""
-    values = scene.cospeech_speaker.values()
+    values = speaker_of(scene).values()
     plain = {**nobody(), "name": values["name"], "about": values["about"]}
     return DEFAULT if values == plain else json.dumps(values)
 
@@ -67,13 +68,4 @@ for _factor in factors():
     CospeechSpeaker.__annotations__[_factor.id] = scaling(_factor.label, _factor.about, _factor.low, _factor.high)
 
 CLASSES = (CospeechSpeaker,)
-
-
-def attach() -> None:
-    """Add the settings."""
-    bpy.types.Scene.cospeech_speaker = bpy.props.PointerProperty(type=CospeechSpeaker)
-
-
-def detach() -> None:
-    """Undo :func:`attach`."""
-    del bpy.types.Scene.cospeech_speaker
+PROPERTIES = ((bpy.types.Scene, "cospeech_speaker", bpy.props.PointerProperty(type=CospeechSpeaker)),)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bpy
 
+from ..scene import settings_of
 from ..ui import SubPanel, draw_sentence
 from .transcript import find_transcript
 
@@ -18,7 +19,7 @@ class COSPEECH_PT_speech(SubPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
-        settings = context.scene.cospeech
+        settings = settings_of(context.scene)
         layout = self.layout
         layout.prop(settings, "transcript", text="")
         if not settings.audio or settings.transcript:

@@ -18,7 +18,7 @@ def place_speech(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.S
         return None
     strips = (scene.sequence_editor or scene.sequence_editor_create()).strips
     for strip in strips:
-        if strip.type == "SOUND" and int(strip.frame_start) == frame and _is_of(strip.sound, audio):
+        if isinstance(strip, bpy.types.SoundStrip) and int(strip.frame_start) == frame and _is_of(strip.sound, audio):
             return strip
     taken = {strip.channel for strip in strips if strip.frame_final_end > frame}
     channel = next((number for number in range(1, CHANNELS + 1) if number not in taken), None)

@@ -103,7 +103,8 @@ def _check_editable(armature: bpy.types.Object, shapes: list[bpy.types.Key]) -> 
     reason = shown_reason(armature)
     if reason:
         raise ApplyError(reason)
-    for owner in (armature, *shapes):
+    both: list[compat.Owner] = [armature, *shapes]
+    for owner in both:
         if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
             raise ApplyError(f"An NLA strip of '{armature.name}' is being tweaked; leave Tweak Mode (Tab) first")
 
@@ -126,7 +127,7 @@ def _drop_faces(armature: bpy.types.Object, before: bpy.types.Action | None, sha
 
 
 def _fill(
-    action: bpy.types.Action, owner: bpy.types.ID, curves: Iterable[Curve], owned: set[str], start_frame: int
+    action: bpy.types.Action, owner: compat.Owner, curves: Iterable[Curve], owned: set[str], start_frame: int
 ) -> None:
     """Write one owner's new curves, carry over those that are not ``owned``, and make the Action its active one."""
     data = owner.animation_data or owner.animation_data_create()
@@ -142,14 +143,14 @@ def _fill(
     compat.assign(owner, action, channels.slot)
 
 
-def put_aside(owner: bpy.types.ID) -> None:
+def put_aside(owner: compat.Owner) -> None:
     """Give the owner's active Action a muted NLA track of its own, unless it lies in one already."""
     channels = compat.current_channels(owner)
     if channels is not None and len(channels.fcurves):
         lay_aside(owner, channels.action, channels.slot)
 
 
-def lay_aside(owner: bpy.types.ID, action: bpy.types.Action, slot: Any) -> None:
+def lay_aside(owner: compat.Owner, action: bpy.types.Action, slot: Any) -> None:
     """Put an Action into a muted NLA track of the owner, unless it lies in one already."""
     data = owner.animation_data or owner.animation_data_create()
     if any(strip.action == action for track in data.nla_tracks for strip in track.strips):
@@ -204,6 +205,11 @@ def _events(meta: TakeMeta) -> list[tuple[str, float]]:
         title = f"{APEX} {phrase.get('lexeme', '')}".strip() if phrase.get("semantic") else BEAT
         events.append((title, float(phrase["apex"])))
     return events
+
+
+def is_take(action: bpy.types.Action | None) -> bool:
+    """Whether an Action was made by us."""
+    return action is not None and META_KEY in action  # type: ignore[operator]  # every ID holds custom properties
 
 
 def take_meta(action: bpy.types.Action | None) -> TakeMeta:

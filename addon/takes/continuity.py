@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..rig.convert import Array, continuous, quaternion_to_axis_angle, quaternion_to_euler
+from ..rig.convert import Array, Flags, continuous, quaternion_to_axis_angle, quaternion_to_euler
 
 FULL_TURN = 2.0 * np.pi  # rad
 
 
-def continue_quaternions(new: Array, old: Array, fixed: Array) -> Array:
+def continue_quaternions(new: Array, old: Array, fixed: Flags) -> Array:
     """Signs for quaternions ``new`` (n, 4) such that none flips against its neighbours.
 
     ``old`` (n + 2, 4) are the values that stand now, one frame more on either side; those on ``fixed`` (n,) frames and
@@ -24,7 +24,7 @@ def continue_quaternions(new: Array, old: Array, fixed: Array) -> Array:
     return (chain * (signs * signs[last])[:, None])[1:-1]
 
 
-def continue_euler(new: Array, old: Array, fixed: Array, order: str) -> Array:
+def continue_euler(new: Array, old: Array, fixed: Flags, order: str) -> Array:
     """Euler angles (n, 3) of quaternions ``new`` (n, 4), each nearest to the one before; ``old`` (n + 2, 3)."""
     out = old[1:-1].copy()
     for first, end in _runs(~fixed):
@@ -32,7 +32,7 @@ def continue_euler(new: Array, old: Array, fixed: Array, order: str) -> Array:
     return out
 
 
-def continue_turns(new: Array, old: Array, fixed: Array) -> Array:
+def continue_turns(new: Array, old: Array, fixed: Flags) -> Array:
     """Angle and axis (n, 4) of quaternions ``new`` (n, 4), axis and angle each nearest to those before."""
     out = old[1:-1].copy()
     for first, end in _runs(~fixed):
@@ -47,7 +47,7 @@ def continue_turns(new: Array, old: Array, fixed: Array) -> Array:
     return out
 
 
-def _runs(flags: Array) -> list[tuple[int, int]]:
+def _runs(flags: Flags) -> list[tuple[int, int]]:
     """First and end of every run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

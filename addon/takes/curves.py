@@ -12,7 +12,7 @@ import numpy as np
 from .. import compat
 from ..client.take_file import arkit_names
 from ..rig.character import face_shapes
-from ..rig.convert import Array, euler_to_quaternion
+from ..rig.convert import Array, Frames, euler_to_quaternion
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
 from .keys import bone_path, shape_path
@@ -42,7 +42,7 @@ def read_curves(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Perf
     return read_frames(armature, rig, np.arange(span.start, span.end))
 
 
-def read_frames(armature: bpy.types.Object, rig: RigMap, frames: Array) -> Performance:
+def read_frames(armature: bpy.types.Object, rig: RigMap, frames: Frames) -> Performance:
     """The same on rising whole scene frames (T,)."""
     curves = live_curves(armature)
     rotations = np.zeros((len(frames), len(rig.bones), 4))
@@ -59,7 +59,7 @@ def read_frames(armature: bpy.types.Object, rig: RigMap, frames: Array) -> Perfo
     )
 
 
-def live_curves(owner: bpy.types.ID, channels: compat.Channels | None = None) -> dict[tuple[str, int], Any]:
+def live_curves(owner: compat.Owner, channels: compat.Channels | None = None) -> dict[tuple[str, int], Any]:
     """The curves that move the owner, of its active Action or of ``channels``: not muted, not overruled by a driver."""
     channels = channels or compat.current_channels(owner)
     if channels is None:
@@ -73,7 +73,7 @@ def live_curves(owner: bpy.types.ID, channels: compat.Channels | None = None) ->
     return found
 
 
-def guarded_channels(owner: bpy.types.ID, channels: compat.Channels | None) -> set[tuple[str, int]]:
+def guarded_channels(owner: compat.Owner, channels: compat.Channels | None) -> set[tuple[str, int]]:
     """Path and index of the channels that are not ours to write: driven, muted, locked, or changed by modifiers."""
     guarded = driven_channels(owner)
     for curve in channels.fcurves if channels is not None else ():
@@ -90,7 +90,7 @@ def _is_locked(curve: bpy.types.FCurve) -> bool:
     return curve.lock or (curve.group is not None and curve.group.lock)
 
 
-def driven_channels(owner: bpy.types.ID) -> set[tuple[str, int]]:
+def driven_channels(owner: compat.Owner) -> set[tuple[str, int]]:
     """Path and index of the channels that a driver owns."""
     data = owner.animation_data
     return {(driver.data_path, driver.array_index) for driver in data.drivers} if data is not None else set()
@@ -101,7 +101,7 @@ def rotation_channel(mode: str) -> str:
     return {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}.get(mode, "rotation_euler")
 
 
-def bone_values(bone: bpy.types.PoseBone, curves: Curves, channel: str, frames: Array) -> Array:
+def bone_values(bone: bpy.types.PoseBone, curves: Curves, channel: str, frames: Frames) -> Array:
     """Values (T, width) of a bone's channel on scene frames, as they stand in the curves."""
     path, present = bone_path(bone.name, channel), getattr(bone, channel)
     values = np.empty((len(frames), WIDTHS[channel]))
@@ -124,7 +124,7 @@ def as_quaternions(mode: str, values: Array) -> Array:
     return euler_to_quaternion(values, mode)
 
 
-def sample(curve: bpy.types.FCurve, frames: Array, places: Array | None = None) -> Array:
+def sample(curve: bpy.types.FCurve, frames: Frames, places: Array | None = None) -> Array:
     """A curve's values (T,) on rising whole frames: keys as they are stored, the rest evaluated.
 
     ``places`` are its :func:`key_places`, where they were read before.
@@ -154,14 +154,14 @@ def key_places(curve: bpy.types.FCurve) -> Array:
     return places.reshape(-1, 2)
 
 
-def _face(armature: bpy.types.Object, frames: Array) -> Array | None:
+def _face(armature: bpy.types.Object, frames: Frames) -> Array | None:
     """Shape values (T, 52); where several meshes have a shape, the first one's counts."""
     out: Array | None = None
     for key, names in reversed(face_shapes(armature).items()):
         curves = live_curves(key)
         out = np.zeros((len(frames), len(arkit_names())), np.float32) if out is None else out
         for column, name in enumerate(arkit_names()):
-            block = key.key_blocks.get(names.get(name, ""))
+            block: bpy.types.ShapeKey | None = key.key_blocks.get(names.get(name, ""))
             if block is not None:
                 curve = curves.get((shape_path(block.name), 0))
                 out[:, column] = block.value if curve is None else sample(curve, frames)

@@ -73,7 +73,7 @@ def _rotation_channel(mode: str, quaternions: Array) -> tuple[str, Array]:
 
 def owned_paths(rig: RigMap, parts: Iterable[str]) -> set[str]:
     """Every armature channel that a take of these parts replaces, whatever the rotation mode."""
-    paths = set()
+    paths: set[str] = set()
     for joint in part_joints(parts):
         if bone := rig.bones[joint]:
             paths.update(bone_path(bone, channel) for channel in ROTATION_PATHS)

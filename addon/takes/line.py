@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import bpy
 
 from ..client.provenance import IDLE, SPEAK, Provenance, TakeMeta
+from ..scene import settings_of
 from ..speech.transcript import find_transcript
 from .apply import META_KEY, parse_meta
 
@@ -33,7 +34,7 @@ def find_line(scene: bpy.types.Scene, provenance: Provenance) -> Line:
 
     A take that does not say where it comes from is of the scene's line. LineError where no file is left.
     """
-    settings = scene.cospeech
+    settings = settings_of(scene)
     made, role = provenance.audio, provenance.role
     name = _name_of(made)
     chosen = Path(bpy.path.abspath(settings.audio)) if settings.audio else None
@@ -57,7 +58,7 @@ def _is_it(chosen: Path, name: str, role: str) -> bool:
 
 def is_of_line(scene: bpy.types.Scene, action: bpy.types.Action) -> bool:
     """Whether a take was made from the audio that the scene names now; cheap enough for every redraw."""
-    chosen = scene.cospeech.audio
+    chosen = settings_of(scene).audio
     if not chosen:
         return True
     text = action.get(META_KEY, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
@@ -10,7 +11,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from ..client.take_file import TakeFileError, read_take, write_take
 from ..rig.recognise import recognise, warnings
 from ..scene import KEYED_PARTS, NO_CHARACTER, find_character, take_start
-from ..ui import RefusedError, UndoOperator
+from ..ui import OperatorResult, RefusedError, UndoOperator
 from .apply import ApplyError, RigError, apply_take
 from .read import read_performance, take_range
 from .shelf import takes_of, use_take
@@ -27,8 +28,11 @@ class _TakeOperator(UndoOperator):
         return "" if find_character(context) is not None else NO_CHARACTER
 
 
-class COSPEECH_OT_load_take(_TakeOperator, bpy.types.Operator, ImportHelper):
+class COSPEECH_OT_load_take(_TakeOperator, bpy.types.Operator, ImportHelper):  # type: ignore[misc]  # check(), as Blender has it
     """Put a take (.npz of Cospeech, BEAT2 or SMPL-X) onto the character as its new Action"""
+
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
 
     bl_idname = "cospeech.load_take"
     bl_label = "Load Take"
@@ -45,7 +49,7 @@ class COSPEECH_OT_load_take(_TakeOperator, bpy.types.Operator, ImportHelper):
         default=False,
     )
 
-    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
         """Ask for the file; for a dropped one only for the options."""
         self.start_frame = take_start(context.scene)
         return self.invoke_popup(context)
@@ -65,8 +69,11 @@ class COSPEECH_OT_load_take(_TakeOperator, bpy.types.Operator, ImportHelper):
         return "WARNING" if notes else "INFO", ". ".join([text, *notes])
 
 
-class COSPEECH_OT_save_take(_TakeOperator, bpy.types.Operator, ExportHelper):
+class COSPEECH_OT_save_take(_TakeOperator, bpy.types.Operator, ExportHelper):  # type: ignore[misc]  # check(), as Blender has it
     """Save what the character does, your own keys included, as a take (.npz) at the scene's rate"""
+
+    if TYPE_CHECKING:
+        filepath: str  # of Blender's helper
 
     bl_idname = "cospeech.save_take"
     bl_label = "Save Take"
@@ -81,7 +88,7 @@ class COSPEECH_OT_save_take(_TakeOperator, bpy.types.Operator, ExportHelper):
         name="Last Frame", description="Default: where the active Action ends", options={"SKIP_SAVE"}
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> OperatorResult:
         """Offer the Action's name and range."""
         armature = find_character(context)
         data = armature.animation_data

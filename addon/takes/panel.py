@@ -24,8 +24,10 @@ class COSPEECH_PT_takes(SubPanel, bpy.types.Panel):
         column = layout.column(align=True)
         for take in takes:
             active = take == visible_take(armature)
-            icon = "RADIOBUT_ON" if active else "RADIOBUT_OFF"
-            column.operator("cospeech.use_take", text=take.name, icon=icon, depress=active).action = take.name
+            button = column.operator(
+                "cospeech.use_take", text=take.name, icon="RADIOBUT_ON" if active else "RADIOBUT_OFF", depress=active
+            )
+            button.action = take.name
         if not takes:
             column.label(text="No takes yet")
         row = layout.row(align=True)

@@ -49,8 +49,7 @@ def take_range(context: bpy.types.Context, armature: bpy.types.Object) -> tuple[
     """First and last frame of the active Action, else of the scene."""
     action = visible_take(armature)
     if action is not None:
-        first, last = action.frame_range
-        return round(first), round(last)
+        return round(action.frame_range[0]), round(action.frame_range[1])
     return context.scene.frame_start, context.scene.frame_end
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compat
-from ..rig.character import keyable_faces
 from .slots import owner_channels
+from .stack import owners
 
 REFERENCE_KEY = "cospeech_reference"
 VERSION = 1  # number of the record's layout
@@ -110,7 +110,8 @@ def remember_window(
     if reference is None:
         return
     values, rows = reference.values.copy(), dict(reference.rows)
-    automatic, fresh = set(reference.automatic), []
+    automatic = set(reference.automatic)
+    fresh: list[Floats] = []
     low, high = max(first - reference.start, 0), min(end - reference.start, reference.frames)
     for owner, channels in take_channels(armature, action):
         for curve in channels.fcurves:
@@ -210,7 +211,7 @@ def reference_values(reference: Reference, row: int, frames: NDArray[Any]) -> Fl
 
 def take_channels(armature: bpy.types.Object, action: bpy.types.Action) -> Iterator[tuple[str, compat.Channels]]:
     """The character's curves in an Action: ("ARMATURE", the body's), and (name of the shape-key data, the face's)."""
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         channels = owner_channels(owner, action)
         if channels is not None:
             yield (ARMATURE if owner == armature else owner.name), channels
@@ -277,7 +278,7 @@ def _carried(old: Reference, name: Name | None, start: int, frames: int) -> tupl
 
 
 def _old_name(before: bpy.types.Action, slot: Any, name: Name) -> Name | None:
-    twin = before.slots.get(slot.identifier)
+    twin: bpy.types.ActionSlot | None = before.slots.get(slot.identifier)
     if twin is None:
         fitting = [other for other in before.slots if other.target_id_type == slot.target_id_type]
         twin = fitting[0] if len(fitting) == 1 else None
@@ -314,8 +315,7 @@ def _field(curve: Any, name: str) -> NDArray[np.int32]:
 
 def _automatic(curve: Any) -> Flags:
     """Which keys (n,) have two automatic handles."""
-    enum = bpy.types.Keyframe.bl_rna.properties["handle_left_type"].enum_items
-    numbers = [enum[name].value for name in AUTOMATIC_HANDLES]
+    numbers = [compat.key_enum("handle_left_type", name) for name in AUTOMATIC_HANDLES]
     out: Flags = np.isin(_field(curve, "handle_left_type"), numbers) & np.isin(
         _field(curve, "handle_right_type"), numbers
     )

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..rig.convert import Array
+from ..rig.convert import Array, Flags, Frames
 from .curves import sample
 
 HANDLE_REACH = 1.0 / 3.0  # of a frame: what Blender gives keys on every frame
@@ -21,9 +21,9 @@ WITHIN = 1e-6  # frames: less is single precision
 class KeyRows:
     """A window's keys: ``frames`` (n,) rising and whole, ``values`` (n,) float32, ``fixed`` (n,) that must stay."""
 
-    frames: Array
+    frames: Frames
     values: Array
-    fixed: Array
+    fixed: Flags
 
     def onto(self, curve: bpy.types.FCurve, places: Array, start: int, stop: int) -> bool:
         """Put the keys into a curve whose keys lie at ``places``; False where nothing had to change.
@@ -44,15 +44,15 @@ class KeyRows:
         replace_keys(curve, frames[order], values[order], stay)
         return True
 
-    def _beside(self, places: Array, first: int, end: int, start: int, stop: int) -> Array:
+    def _beside(self, places: Array, first: int, end: int, start: int, stop: int) -> Frames:
         low = int(np.floor(places[first - 1, 0])) + 1 if first > 0 else int(self.frames[0]) - 1
         high = int(np.ceil(places[end, 0])) if end < len(places) else int(self.frames[-1]) + 2
         before = np.arange(max(start, low), self.frames[0])
         return np.concatenate([before, np.arange(self.frames[-1] + 1, min(stop, high))])
 
-    def _held(self, keys: Array) -> Array:
+    def _held(self, keys: Array) -> Flags:
         """Which of the window's keys lie on fixed frames; a key between two frames belongs to the nearer one."""
-        held: Array = self.fixed[np.clip(np.round(keys).astype(int) - int(self.frames[0]), 0, len(self.frames) - 1)]
+        held: Flags = self.fixed[np.clip(np.round(keys).astype(int) - int(self.frames[0]), 0, len(self.frames) - 1)]
         return held
 
     def _over(self, curve: bpy.types.FCurve, places: Array, first: int, end: int) -> bool:
@@ -75,7 +75,7 @@ class KeyRows:
         return not (same and plain)
 
 
-def replace_keys(curve: bpy.types.FCurve, frames: Array, values: Array, stay: Array | None = None) -> None:
+def replace_keys(curve: bpy.types.FCurve, frames: Frames, values: Array, stay: Frames | None = None) -> None:
     """Give the curve new generated keys, and of its own only those that ``stay`` (indices), every field kept.
 
     Blender's own update, which would move automatic handles of keys that stay, is not run: the keys are in order.
@@ -91,7 +91,7 @@ def replace_keys(curve: bpy.types.FCurve, frames: Array, values: Array, stay: Ar
         points.foreach_set(name, np.ascontiguousarray(column[order]).ravel())
 
 
-def _fresh(name: str, width: int, frames: Array, values: Array) -> Array:
+def _fresh(name: str, width: int, frames: Frames, values: Array) -> Array:
     """A field of new generated keys."""
     if width == 2:
         shift = {"handle_left": -HANDLE_REACH, "handle_right": HANDLE_REACH}.get(name, 0.0)

@@ -152,7 +152,8 @@ def _scope_bones(armature: bpy.types.Object, scope: str) -> set[str]:
         if not bones:
             raise ScopeError(f"No bone of '{armature.name}' is selected; select bones in Pose Mode")
         return bones
-    collections = [entry for entry in armature.data.collections_all if _is_shown(armature.data, entry)]
+    data: Any = armature.data
+    collections = [entry for entry in data.collections_all if _is_shown(data, entry)]
     bones = {bone.name for entry in collections for bone in entry.bones}
     if not bones:
         raise ScopeError(f"No bone collection of '{armature.name}' is shown; show the bones to regenerate")

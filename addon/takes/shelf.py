@@ -5,10 +5,9 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from ..rig.character import keyable_faces
-from .apply import META_KEY, put_aside
+from .apply import is_take, put_aside
 from .slots import owner_channels, slot_in
-from .stack import find_stack, hide
+from .stack import find_stack, hide, owners
 
 
 def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
@@ -16,14 +15,10 @@ def takes_of(armature: bpy.types.Object) -> list[bpy.types.Action]:
     data = armature.animation_data
     if data is None:
         return []
-    found = [strip.action for track in data.nla_tracks for strip in track.strips if _is_take(strip.action)]
-    if _is_take(data.action) and data.action not in found:
+    found = [strip.action for track in data.nla_tracks for strip in track.strips if is_take(strip.action)]
+    if is_take(data.action) and data.action not in found:
         found.append(data.action)
     return list(reversed(dict.fromkeys(found)))
-
-
-def _is_take(action: bpy.types.Action | None) -> bool:
-    return action is not None and META_KEY in action
 
 
 def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
@@ -31,7 +26,7 @@ def use_take(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     stack = find_stack(armature)
     if stack is not None:
         hide(armature, stack)
-    for owner in (armature, *keyable_faces(armature)):
+    for owner in owners(armature):
         put_aside(owner)
         slot = slot_in(owner, action)
         compat.assign(owner, action if slot is not None else None, slot)

@@ -9,12 +9,12 @@ import bpy
 from .. import compat
 
 
-def owner_channels(owner: bpy.types.ID, action: bpy.types.Action) -> compat.Channels | None:
+def owner_channels(owner: compat.Owner, action: bpy.types.Action) -> compat.Channels | None:
     """The owner's F-curves in a take of its own, active or put aside; None where the take has none for it."""
     return compat.slot_channels(action, slot_in(owner, action))
 
 
-def slot_in(owner: bpy.types.ID, action: bpy.types.Action) -> Any:
+def slot_in(owner: compat.Owner, action: bpy.types.Action) -> Any:
     """The slot through which a take animates the owner, or None."""
     data = owner.animation_data
     if data is not None and data.action == action and data.action_slot is not None:

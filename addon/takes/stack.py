@@ -64,12 +64,12 @@ def shown_reason(armature: bpy.types.Object) -> str:
     return f"Your edits of '{stack.base.name}' lie in a layer above it; mute the layer, or merge it, in the panel Keys"
 
 
-def owners(armature: bpy.types.Object) -> list[bpy.types.ID]:
+def owners(armature: bpy.types.Object) -> list[compat.Owner]:
     """The armature and the face's shape keys."""
     return [armature, *keyable_faces(armature)]
 
 
-def strips_of(owner: bpy.types.ID, action: bpy.types.Action) -> Iterator[tuple[Any, Any]]:
+def strips_of(owner: compat.Owner, action: bpy.types.Action) -> Iterator[tuple[Any, Any]]:
     """Tracks and strips in which an Action lies."""
     data = owner.animation_data
     for track in data.nla_tracks if data is not None else ():
@@ -88,7 +88,7 @@ def new_strip(data: bpy.types.AnimData, action: bpy.types.Action, slot: Any) -> 
     return track, strip
 
 
-def add_strip(owner: bpy.types.ID, action: bpy.types.Action, slot: Any, blend: str) -> None:
+def add_strip(owner: compat.Owner, action: bpy.types.Action, slot: Any, blend: str) -> None:
     """Put an Action into an NLA track of its own above all others; one that it had before is removed."""
     data = owner.animation_data or owner.animation_data_create()
     for track in [track for track, _ in strips_of(owner, action) if len(track.strips) == 1]:
@@ -118,7 +118,7 @@ def hide(armature: bpy.types.Object, stack: Stack) -> None:
         _mute(owner, stack.layer, True)
 
 
-def _mute(owner: bpy.types.ID, action: bpy.types.Action, muted: bool) -> None:
+def _mute(owner: compat.Owner, action: bpy.types.Action, muted: bool) -> None:
     for track, _ in strips_of(owner, action):
         track.mute = muted
 

@@ -11,7 +11,7 @@ import numpy as np
 from .. import compat
 from ..client.take_file import arkit_names
 from ..rig.character import face_shapes, keyable_faces
-from ..rig.convert import Array, axis_angle_to_quaternion, turn_axes
+from ..rig.convert import Array, Flags, Frames, axis_angle_to_quaternion, turn_axes
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PELVIS
 from .continuity import continue_euler, continue_quaternions, continue_turns
@@ -42,7 +42,7 @@ class Window:
         return self.first + len(self.poses)
 
     @property
-    def frames(self) -> Array:
+    def frames(self) -> Frames:
         """Its scene frames (n,)."""
         return np.arange(self.first, self.end)
 
@@ -51,7 +51,7 @@ class Window:
 class Free:
     """Which channels may change: ``joints`` (55,) bool, the pelvis' place, the face's shapes."""
 
-    joints: Array
+    joints: Flags
     trans: bool = True
     face: bool = True
 
@@ -88,7 +88,7 @@ class _Writer:
 
     def __init__(
         self,
-        owner: bpy.types.ID,
+        owner: compat.Owner,
         owner_name: str,
         channels: compat.Channels,
         span: TakeSpan,
@@ -101,7 +101,7 @@ class _Writer:
         self._guarded = guarded_channels(owner, channels)
         self._beside = np.arange(window.first - 1, window.end + 1)
 
-    def fixed(self, path: str, width: int) -> Array:
+    def fixed(self, path: str, width: int) -> Flags:
         """Which frames of the window (n,) one of these channels holds fixed."""
         held = np.zeros(len(self.window.poses), np.bool_)
         for index in range(width):
@@ -120,7 +120,7 @@ class _Writer:
             values[:, index] = value if curve is None else sample(curve, self._beside, places)
         return values
 
-    def write(self, path: str, group: str, old: Array, new: Array, fixed: Array) -> int:
+    def write(self, path: str, group: str, old: Array, new: Array, fixed: Flags) -> int:
         """Put values (n, width) onto the window, those of ``fixed`` frames as they are in ``old`` (n + 2, width);
         returns how many curves changed.
         """
@@ -159,7 +159,7 @@ def _write_rotation(writer: _Writer, bone: bpy.types.PoseBone, rig: RigMap, join
     return writer.write(path, bone.name, old, _continued(bone.rotation_mode, quats[:, 0], old, fixed), fixed)
 
 
-def _continued(mode: str, quats: Array, old: Array, fixed: Array) -> Array:
+def _continued(mode: str, quats: Array, old: Array, fixed: Flags) -> Array:
     if mode == "QUATERNION":
         return continue_quaternions(quats, old, fixed)
     if mode == "AXIS_ANGLE":
@@ -169,7 +169,7 @@ def _continued(mode: str, quats: Array, old: Array, fixed: Array) -> Array:
 
 def _write_place(writer: _Writer, bone: bpy.types.PoseBone, rig: RigMap) -> int:
     path = bone_path(bone.name, "location")
-    old = writer.old(path, bone.location)
+    old = writer.old(path, bone.location[:])
     return writer.write(path, bone.name, old, rig.pelvis_location(writer.window.trans), writer.fixed(path, 3))
 
 
@@ -180,7 +180,7 @@ def _write_face(key: bpy.types.Key, names: Mapping[str, str], span: TakeSpan, wi
     writer = _Writer(key, key.name, channels, span, window, kept)
     changed = 0
     for column, name in enumerate(arkit_names()):
-        block = key.key_blocks.get(names.get(name, ""))
+        block: bpy.types.ShapeKey | None = key.key_blocks.get(names.get(name, ""))
         if block is not None:
             path = shape_path(block.name)
             old, new = writer.old(path, (block.value,)), window.blendshapes[:, column : column + 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -49,7 +51,7 @@ def _material(name: str, look: Look) -> bpy.types.Material:
     material.roughness = roughness
     if material.node_tree is None:  # from Blender 5.0 on every material has nodes
         material.use_nodes = True
-    shader = material.node_tree.nodes.get("Principled BSDF")
+    shader: Any = material.node_tree.nodes.get("Principled BSDF")
     if shader is not None:
         shader.inputs["Base Color"].default_value = _linear(colour)
         shader.inputs["Roughness"].default_value = roughness
@@ -115,7 +117,7 @@ def build_mannequin(armature: bpy.types.Object, rest: np.ndarray, name: str, loo
     _skin(target, figure)
     _shape_keys(target, figure)
     target.parent = armature
-    modifier = target.modifiers.new("Armature", "ARMATURE")
+    modifier: Any = target.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     modifier.use_deform_preserve_volume = False
     return target

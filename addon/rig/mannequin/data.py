@@ -77,8 +77,8 @@ def bone_ends() -> np.ndarray:
         ends[PARENTS[child]] = child
     turns = [("pelvis", "spine1"), ("spine3", "neck"), ("head", "head")]
     turns += [(f"{side}_wrist", f"{side}_middle1") for side in ("left", "right")]
-    for bone, child in turns:
-        ends[JOINTS.index(bone)] = JOINTS.index(child)
+    for bone, towards in turns:
+        ends[JOINTS.index(bone)] = JOINTS.index(towards)
     return ends
 
 

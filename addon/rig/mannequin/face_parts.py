@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from . import head_form as hf
@@ -11,8 +13,10 @@ from .mesh import Half
 # By eye.
 SEGMENTS = 24  # cells around an eyeball
 # Degrees from the gaze.
-EYE_RINGS = ((7.0, "pupil"), (12.0, "pupil"), (19.0, "iris"), (26.0, "iris"), (28.5, "iris_edge"))
-EYE_RINGS += tuple((a, "sclera") for a in (36.0, 47.0, 62.0, 84.0, 110.0))
+EYE_RINGS = (
+    *((7.0, "pupil"), (12.0, "pupil"), (19.0, "iris"), (26.0, "iris"), (28.5, "iris_edge")),
+    *((a, "sclera") for a in (36.0, 47.0, 62.0, 84.0, 110.0)),
+)
 TEETH, PER_TOOTH = 6, 4  # on one side, cells of each
 
 
@@ -73,7 +77,7 @@ def teeth() -> Half:
         )
         rows = []
         for k, (out, height) in enumerate(profile):
-            swell = 0.0008 * bulge if 1 < k < 4 else 0.0
+            swell: Any = 0.0008 * bulge if 1 < k < 4 else 0.0
             xy = path + (out - inset + swell)[:, None] * outwards if np.ndim(swell) else path + (out - inset) * outwards
             z = length if height is None else np.full_like(u, height)
             if k in (3, 4):

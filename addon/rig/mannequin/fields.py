@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Field = Callable[[np.ndarray], np.ndarray]
 _TINY = 1e-12  # keeps what is divided by from zero
@@ -35,20 +36,20 @@ def pchip(t: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def round_cone(
-    a: Sequence[float],
-    b: Sequence[float],
+    a: ArrayLike,
+    b: ArrayLike,
     ra: float,
     rb: float,
-    flat: tuple[Sequence[float], float] | None = None,
+    flat: tuple[ArrayLike, float] | None = None,
 ) -> Field:
     """A capsule from ``a`` to ``b`` whose radius goes linearly from ``ra`` to ``rb``.
 
     ``flat`` = (unit direction, factor) makes it thinner (factor > 1) along a direction.
     """
-    a, b = np.asarray(a, float), np.asarray(b, float)
+    start, end = np.asarray(a, float), np.asarray(b, float)
 
     def field(p: np.ndarray) -> np.ndarray:
-        rel, axis = p - a, b - a
+        rel, axis = p - start, end - start
         if flat is not None:
             n, factor = np.asarray(flat[0], float), flat[1]
             rel = rel + (factor - 1.0) * (rel @ n)[:, None] * n
@@ -59,7 +60,7 @@ def round_cone(
     return field
 
 
-def ellipsoid(center: Sequence[float], radii: Sequence[float], frame: np.ndarray | None = None) -> Field:
+def ellipsoid(center: ArrayLike, radii: ArrayLike, frame: np.ndarray | None = None) -> Field:
     """An ellipsoid; ``frame`` (3, 3) has its axes as rows (default: the world's)."""
     c, r = np.asarray(center, float), np.asarray(radii, float)
 
@@ -86,7 +87,7 @@ class Profile:
     four radii, in the two other axes in cyclic-free order (axis z: x then y; axis x: y then z).
     """
 
-    def __init__(self, axis: int, table: Sequence[Sequence[float]], power: float = 2.0) -> None:
+    def __init__(self, axis: int, table: Sequence[tuple[float, ...]], power: float = 2.0) -> None:
         data = np.asarray(sorted(table), float)
         self.axis, self.others = axis, [i for i in range(3) if i != axis]
         self.knots, self.values, self.power = data[:, 0], data[:, 1:], power
@@ -179,7 +180,7 @@ def cast(field: Field, origin: np.ndarray, direction: np.ndarray, reach: float, 
     return origin + high[:, None] * direction
 
 
-def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(x: np.ndarray | float, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     """0 below ``low``, 1 above ``high``, cubic between (``low`` > ``high`` gives the falling step)."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
