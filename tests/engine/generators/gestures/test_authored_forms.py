@@ -59,6 +59,14 @@ def full_body(built, seconds):
     return local
 
 
+@cache
+def course(take, seed, size):
+    """A performance, and the body at twelve of its moments a second."""
+    built = performance(take, seed, size)
+    seconds = np.arange(0.0, built.right.spans.end, 1.0 / 12.0)
+    return built, seconds, full_body(built, seconds)
+
+
 def posed(built, seconds):
     return SKELETON.forward_matrices(full_body(built, seconds), np.zeros((len(seconds), 3)))
 
@@ -75,9 +83,8 @@ def cases():
 def test_every_form_keeps_clear_of_the_body_and_of_the_other_hand():
     deep = {}
     for take, seed, size in cases():
-        built = performance(take, seed, size)
-        seconds = np.arange(0.0, built.right.spans.end, 1.0 / 12.0)
-        points, world = posed(built, seconds)
+        built, _, local = course(take, seed, size)
+        points, world = SKELETON.forward_matrices(local, np.zeros((len(local), 3)))
         samples = [arm_samples(SKELETON, points, side) for side in (0, 1)]
         depth = [
             body_distance(samples[1], points, world)[0].min(),
@@ -104,9 +111,7 @@ def hand_angles(local, side):
 def test_wrists_stay_within_the_firm_limits():
     still, moving, beyond = np.radians(7.0), float(DRAG_MOST) + np.radians(7.0), {}
     for take, seed, size in cases():
-        built = performance(take, seed, size)
-        seconds = np.arange(0.0, built.right.spans.end, 1.0 / 12.0)
-        local = full_body(built, seconds)
+        built, seconds, local = course(take, seed, size)
         held = (seconds > built.right.spans.done + 0.15) & (seconds < built.right.spans.leave)
         for side in (0, 1) if built.left is not None else (1,):
             angles = hand_angles(local, side)
