@@ -96,21 +96,12 @@ def closed(folder: Path) -> float:
 
 def set_up_cancelled(folder: Path) -> float:
     """Seconds until Set Up Engine is over after a cancel."""
-    from addon.setup.install import Plan, SetUpJob
+    from addon.setup.install import SetUpJob
     from tests.support.faults import finished, run_until
-    from tests.support.wheels import make_archive
+    from tests.support.wheels import small_plan
 
     packages = {f"small_{n}": {f"small_{n}/__init__.py": f"value = {n}\n"} for n in range(4)}
-    plan = Plan(
-        root=ROOT,
-        base=folder / "runtime",
-        version="1.0",
-        archive=make_archive(folder, packages),
-        online=False,
-        pythons=(Path(sys.executable),),
-        chosen=False,
-        log=folder / "setup.log",
-    )
+    plan = small_plan(folder, ROOT, packages)
     seconds = []
     for stage in SET_UP_STAGES:
         job = SetUpJob(plan)

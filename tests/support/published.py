@@ -45,5 +45,16 @@ def check_around_a_pin(made: Motion, hints: Hints) -> None:
         assert getattr(made, name)[outside].tobytes() == getattr(base, name)[outside].tobytes(), name
 
 
+def check_windows(generator: Any, asked: Request, every: int) -> None:
+    """Windows of 40 frames, one ``every`` so many, change what is inside of them and nothing else."""
+    base = generator.generate(asked, quiet)
+    for first in range(0, base.frames - 5, every):
+        window = (first, min(base.frames, first + 40))
+        made = generator.generate(replace(asked, hints=Hints(base=base, window=window)), quiet)
+        outside = np.r_[0 : window[0], window[1] : base.frames]
+        assert made.poses[outside].tobytes() == base.poses[outside].tobytes()
+        assert made.poses[slice(*window)].tobytes() != base.poses[slice(*window)].tobytes()
+
+
 def quiet(_stage: str, _fraction: float) -> None:
     """Nobody watches."""

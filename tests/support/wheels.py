@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from addon.setup import wheelhouse
+from addon.setup.install import Plan
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 
@@ -53,3 +54,17 @@ def make_archive(
 def linked(packages: Path) -> dict[str, dict[str, str]]:
     """A package that makes those of another environment importable: the whole engine without its gigabyte."""
     return {"cospeech_linked": {"cospeech_linked.pth": f"{packages}\n"}}
+
+
+def small_plan(folder: Path, root: Path, packages: dict[str, dict[str, str]]) -> Plan:
+    """What Set Up Engine is given for an extension at ``root``: these packages, and no network."""
+    return Plan(
+        root=root,
+        base=folder / "runtime",
+        version="1.0",
+        archive=make_archive(folder, packages),
+        online=False,
+        pythons=(Path(sys.executable),),
+        chosen=False,
+        log=folder / "setup.log",
+    )

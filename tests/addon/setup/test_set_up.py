@@ -19,7 +19,7 @@ from addon.setup.repair import RepairJob
 from tests.limits import HANG_SECONDS
 from tests.places import DATA, ROOT, needs_engine
 from tests.support.faults import PROTOCOL, hang_limit, mounted, posix, processes_with, run_until, unmounted, until
-from tests.support.wheels import PYTHON, linked, make_archive
+from tests.support.wheels import PYTHON, linked, make_archive, small_plan
 
 pytestmark = [posix, hang_limit]
 NUMPY = {"numpy": {"numpy/__init__.py": "value = 1\n"}}
@@ -42,16 +42,7 @@ def made(tmp_path_factory):
     (folder / "extension/engine").mkdir(parents=True)
     (folder / "extension/engine/__main__.py").write_text(QUICK)
     (folder / "extension/engine/__init__.py").write_text("")
-    plan = Plan(
-        root=folder / "extension",
-        base=folder / "runtime",
-        version="1.0",
-        archive=make_archive(folder, PACKAGES),
-        online=False,
-        pythons=(Path(sys.executable),),
-        chosen=False,
-        log=folder / "setup.log",
-    )
+    plan = small_plan(folder, folder / "extension", PACKAGES)
     with pytest.MonkeyPatch.context() as patch:  # the user's own settings, which must lead nothing astray
         for name, value in {"PIP_TARGET": str(folder / "t"), "PIP_USER": "1", "PYTHONHOME": "/nowhere"}.items():
             patch.setenv(name, value)

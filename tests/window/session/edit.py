@@ -70,15 +70,20 @@ def turn(session: Session) -> Steps:
     yield 0.3
 
 
-def regenerate(session: Session) -> Steps:
-    """Around the pins in a preview range: pins come back to the bit, so does all outside, the rest is new."""
-    hands = session.hands
+def preview_range(first: int, last: int) -> None:
+    """The scene's preview range, which is then the range to regenerate."""
     scene = bpy.context.scene
     scene.use_preview_range = True
-    scene.frame_preview_start, scene.frame_preview_end = WINDOW
+    scene.frame_preview_start, scene.frame_preview_end = first, last
     look.settings().edit_range = "PREVIEW"
     with override():
         bpy.ops.ed.undo_push(message="Preview range")
+
+
+def regenerate(session: Session) -> Steps:
+    """Around the pins in a preview range: pins come back to the bit, so does all outside, the rest is new."""
+    hands = session.hands
+    preview_range(*WINDOW)
     document, before = look.document(), look.keys_of(look.active_action())
     pinned = look.extremes(look.active_action())
     edited = look.bone_keys(look.active_action(), EDITED)

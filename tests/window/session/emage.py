@@ -136,11 +136,7 @@ def pin_and_regenerate(session: Session) -> Steps:
     yield from hands.click(r"cospeech\.pin\(")
     yield Until(lambda: look.extremes(look.active_action()), 5, "keys are pinned")
     yield from hands.open("COSPEECH_PT_pins", opened=False)
-    scene.use_preview_range = True
-    scene.frame_preview_start, scene.frame_preview_end = RANGE
-    look.settings().edit_range = "PREVIEW"
-    with override():
-        bpy.ops.ed.undo_push(message="Preview range")
+    edit.preview_range(*RANGE)
     document, before = look.document(), look.keys_of(look.active_action())
     pinned = look.extremes(look.active_action())
     yield from click_and_wait(session, r"cospeech\.regenerate\(", "emage_regenerating")

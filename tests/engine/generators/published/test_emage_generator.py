@@ -22,7 +22,7 @@ from engine.plan.planner import plan_gestures
 from engine.take.make import make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
-from tests.support.published import PIN, WINDOW, WRIST, around_a_pin, check_around_a_pin, quiet, request
+from tests.support.published import PIN, WINDOW, WRIST, around_a_pin, check_around_a_pin, check_windows, quiet, request
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +107,7 @@ def test_a_window_is_made_anew_around_pins(generator):
 
 @pytest.mark.parametrize("fps", [23.976, 24.0, 60.0])
 def test_windows_anywhere_in_a_take_of_any_rate(generator, fps):
-    asked = request(4.3, fps=fps)
-    base = generator.generate(asked, quiet)
-    for first in range(0, base.frames - 5, 37):
-        window = (first, min(base.frames, first + 40))
-        made = generator.generate(replace(asked, hints=Hints(base=base, window=window)), quiet)
-        outside = np.r_[0 : window[0], window[1] : base.frames]
-        assert made.poses[outside].tobytes() == base.poses[outside].tobytes()
-        assert made.poses[slice(*window)].tobytes() != base.poses[slice(*window)].tobytes()
+    check_windows(generator, request(4.3, fps=fps), every=37)
 
 
 def test_flickers_of_contact_are_filled():

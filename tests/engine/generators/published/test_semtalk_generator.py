@@ -15,7 +15,6 @@ from engine.generators.published.semtalk import SemTalkGenerator, SemTalkOptions
 from engine.generators.published.semtalk_folder import load_release
 from engine.generators.published.semtalk_hearing import MENDED, PUBLISHED, beat_features
 from engine.generators.published.semtalk_words import sentences, word_rows
-from engine.hints import Hints
 from engine.inspection import examine_weights
 from engine.models import semtalk_windows
 from engine.models.semtalk_windows import Drawing, Networks, WindowResult, fuse, meaning, window_starts
@@ -25,7 +24,7 @@ from engine.take.make import make_take
 from engine.take.options import TakeOptions
 from tests.places import DEMO, TRANSCRIPT
 from tests.support.plan_speech import say
-from tests.support.published import WINDOW, around_a_pin, check_around_a_pin, quiet, request
+from tests.support.published import WINDOW, around_a_pin, check_around_a_pin, check_windows, quiet, request
 from tests.support.small_semtalk import small_release
 
 
@@ -165,13 +164,7 @@ def test_a_window_is_made_anew_around_pins(generator):
 
 @pytest.mark.parametrize("fps", [24.0, 60.0])
 def test_windows_anywhere_in_a_take_of_any_rate(generator, fps):
-    asked = request(4.3, fps=fps)
-    base = generator.generate(asked, quiet)
-    for first in range(0, base.frames - 5, 53):
-        window = (first, min(base.frames, first + 40))
-        made = generator.generate(replace(asked, hints=Hints(base=base, window=window)), quiet)
-        outside = np.r_[0 : window[0], window[1] : base.frames]
-        assert made.poses[outside].tobytes() == base.poses[outside].tobytes()
+    check_windows(generator, request(4.3, fps=fps), every=53)
 
 
 def test_unknown_speakers_are_a_sentence(generator):
