@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     # What a mixin is once it is mixed in; Blender itself wants its own class as the last base, and once.
     OperatorMixin = bpy.types.Operator
     PanelMixin = bpy.types.Panel
+    ListMixin = bpy.types.UIList
     OperatorResult = set[OperatorReturnItems]
 else:
-    OperatorMixin = PanelMixin = object
+    OperatorMixin = PanelMixin = ListMixin = object
     OperatorResult = set
 
 # What the sidebar keeps for its tabs, margins and the icon beside a text, in pixels at a scale of 1; by eye.
@@ -39,6 +40,27 @@ class SubPanel(CospeechPanel):
 
     bl_parent_id = "COSPEECH_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
+
+
+class RowList(ListMixin):
+    """Mixin of lists whose rows depend on their items alone."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: Any,
+        item: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_property: str,
+    ) -> None:
+        """As Blender asks for a row."""
+        self.draw_row(context, layout, item)
+
+    def draw_row(self, context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
+        """One row of the list."""
+        raise NotImplementedError
 
 
 class RefusedError(Exception):

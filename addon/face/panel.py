@@ -8,7 +8,7 @@ import bpy
 
 from ..rig.character import face_shapes
 from ..scene import face_of, find_character
-from ..ui import SubPanel, draw_sentence
+from ..ui import RowList, SubPanel, draw_sentence
 from .mapping import missing_blocks
 from .ops import face_blocker
 from .props import CospeechFaceMesh
@@ -18,19 +18,10 @@ ROWS = 3
 SHAPE_ROWS = 6
 
 
-class COSPEECH_UL_face_meshes(bpy.types.UIList):
+class COSPEECH_UL_face_meshes(RowList, bpy.types.UIList):
     """The meshes of a mapping."""
 
-    def draw_item(
-        self,
-        _context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-    ) -> None:
+    def draw_row(self, _context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """A tick, the mesh, how many of its shapes are given."""
         row = layout.row(align=True)
         row.prop(item, "use", text="")
@@ -38,19 +29,10 @@ class COSPEECH_UL_face_meshes(bpy.types.UIList):
         row.label(text=f"{sum(bool(shape.block) for shape in item.shapes)} of 52")
 
 
-class COSPEECH_UL_face_shapes(bpy.types.UIList):
+class COSPEECH_UL_face_shapes(RowList, bpy.types.UIList):
     """The 52 shapes of one mesh."""
 
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-    ) -> None:
+    def draw_row(self, context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """ARKit's name, and whether a shape key stands for it."""
         key = active_key(find_character(context))
         there = key is not None and item.block in key.key_blocks

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import bpy
 import numpy as np
@@ -13,7 +11,6 @@ from numpy.typing import NDArray
 from .. import compat
 from ..client.take_file import arkit_names
 from ..rig.character import face_shapes
-from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import JOINTS, PELVIS
 from ..takes.curves import driven_channels, rotation_channel
@@ -21,57 +18,10 @@ from ..takes.keys import bone_path, shape_path
 from ..takes.reference import ARMATURE, CurveKeys, Reference, edited_keys, load, take_channels
 from ..takes.span import TakeSpan
 from .modes import edited_in_another_mode
-from .targets import sample_targets
 
 Flags = NDArray[np.bool_]
 
 MOST = 0.6  # of the keys, by eye: more than anyone edits by hand
-
-
-@dataclass(frozen=True, eq=False)
-class Collected:
-    """What must stay in a take of T frames.
-
-    ``rotation_mask`` (T, 55), ``trans_mask`` (T,) and ``blendshape_mask`` (T, 52) are the fixed channels; their values
-    are those of the take as it stands. ``targets`` as in the hints file: joint, frame, xyz, tolerance_m. ``kept``:
-    (owner, data path, array index) -> scene frames (n,), sorted, whose keys must not be touched; the owner is
-    "ARMATURE" or the name of the shape-key data. ``pinned`` and ``edited`` count poses: a bone, or a shape, on a frame;
-    ``target_count`` the targets that are on. ``notes`` are sentences on what could not be used.
-    """
-
-    rotation_mask: Flags
-    trans_mask: Flags
-    blendshape_mask: Flags
-    targets: tuple[dict[str, Any], ...] = ()
-    kept: dict[tuple[str, str, int], NDArray[np.float64]] = field(default_factory=dict)
-    pinned: int = 0
-    edited: int = 0
-    target_count: int = 0
-    notes: tuple[str, ...] = ()
-
-
-def collect(context: bpy.types.Context, armature: bpy.types.Object, span: TakeSpan) -> Collected:
-    """What the animator fixed in the take ``span``, the character's active one.
-
-    One pinned or edited channel of a bone at a frame fixes all its rotation channels there; a key between two frames
-    fixes the nearer one, and is kept itself. Keys outside the take fix nothing. A take without a reference has pins
-    only. RigError says why an armature can't be read.
-    """
-    rig = recognise(armature)
-    search = search_pins(armature, rig, span)
-    targets = sample_targets(context, armature, rig, span)
-    notes = (*search.notes(), *targets.notes)
-    return Collected(
-        rotation_mask=search.rotation_mask,
-        trans_mask=search.trans_mask,
-        blendshape_mask=search.blendshape_mask,
-        targets=targets.entries,
-        kept=search.kept,
-        pinned=len(search.pinned),
-        edited=len(search.edited - search.pinned),
-        target_count=targets.count,
-        notes=notes,
-    )
 
 
 def search_pins(armature: bpy.types.Object, rig: RigMap, span: TakeSpan) -> Search:

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..scene import chosen_target, find_character, targets_of
-from ..ui import SubPanel, draw_sentence
+from ..ui import RowList, SubPanel, draw_sentence
 from .counts import COUNTS, count_text
 from .props import JOINTS
 from .scope import bones_blocker, take_blocker
@@ -17,23 +17,14 @@ ROWS = 2  # of the list, by eye
 JOINT_NAMES = {joint[0]: joint[1] for joint in JOINTS}
 
 
-class COSPEECH_UL_targets(bpy.types.UIList):
+class COSPEECH_UL_targets(RowList, bpy.types.UIList):
     """Object, joint, and whether it is used"""
 
-    def draw_item(
-        self,
-        _context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-    ) -> None:
+    def draw_row(self, _context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """One row; a target that can't be used says so."""
         row = layout.row(align=True)
         row.prop(item, "enabled", text="")
-        wrong = bool(blocker(item, data))
+        wrong = bool(blocker(item, item.id_data))
         row.label(text=item.object.name if item.object else "No object", icon="ERROR" if wrong else "EMPTY_AXIS")
         row.label(text=JOINT_NAMES[item.joint])
 

@@ -11,7 +11,7 @@ import bpy
 from ..scene import plan_of, settings_of
 from ..setup.engine import SESSION
 from ..setup.progress import draw_progress
-from ..ui import SubPanel, draw_sentence
+from ..ui import RowList, SubPanel, draw_sentence
 from .emphasis import words_blocker
 from .lexemes import label_of
 from .markers import moved_markers
@@ -26,19 +26,10 @@ MARKERS = "An Action Editor shows words and apexes with Marker > Show Pose Marke
 NUDGES = ((-5, "-5"), (-1, "-1"), (1, "+1"), (5, "+5"))  # frames, by eye
 
 
-class COSPEECH_UL_plan(bpy.types.UIList):
+class COSPEECH_UL_plan(RowList, bpy.types.UIList):
     """Word, gesture, frame of the apex"""
 
-    def draw_item(
-        self,
-        _context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-    ) -> None:
+    def draw_row(self, _context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """One row; what was edited says so in words, too."""
         row = layout.row(align=True)
         row.active = not item.deleted

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..scene import plan_of
-from ..ui import CospeechPanel, draw_sentence
+from ..ui import CospeechPanel, RowList, draw_sentence
 from .emphasis import words_blocker
 from .emphasis_ops import STEP
 from .target import plan_action, plan_blocker
@@ -17,19 +17,10 @@ ASKING = "Ask for more (to 1) or less (to -1), then Regenerate Changes"
 NAMES_SHARE, SCORES_SHARE = 0.37, 0.42  # of the width, and of the rest of it, by eye
 
 
-class COSPEECH_UL_words(bpy.types.UIList):
+class COSPEECH_UL_words(RowList, bpy.types.UIList):
     """Word, meaning, emphasis"""
 
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: bpy.types.UILayout,
-        _data: Any,
-        item: Any,
-        _icon: int,
-        _active_data: Any,
-        _active_property: str,
-    ) -> None:
+    def draw_row(self, context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """One row; what was changed says so with a star."""
         name, score, slider = _columns(layout)
         name.label(text=f"{item.name}{' *' if item.toned or item.changed else ''}")

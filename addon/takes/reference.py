@@ -102,7 +102,7 @@ def remember_window(
 ) -> None:
     """After the scene frames ``first``..``end - 1`` were written anew: take their GENERATED keys as what was written.
 
-    Keys on ``kept`` frames (:func:`addon.pins.collect.collect`, before writing) keep what was remembered of them: an
+    Keys on ``kept`` frames (:func:`addon.pins.collect.search_pins`) keep what was remembered of them: an
     edit stays an edit. Keys that the writer set beside the window are remembered as well. An Action without a
     reference stays without one.
     """

@@ -70,15 +70,12 @@ class CodecSize:
     codes: int = 0
 
 
-class MotionCodec(nn.Module):
-    """Convolutional VQ-VAE of one body part, one code a frame."""
+class VectorCodec(nn.Module):
+    """What VQ-VAEs with one code a frame share; each names its encoder, quantiser and decoder."""
 
-    def __init__(self, size: CodecSize, commitment: float = 1.0) -> None:
-        super().__init__()
-        self.size = size
-        self.encoder = MotionEncoder(size.channels, size.latent, size.depth)
-        self.quantizer = Quantizer(size.codes, size.latent, commitment)
-        self.decoder = MotionDecoder(size.channels, size.latent, size.depth)
+    encoder: nn.Module
+    quantizer: Quantizer
+    decoder: nn.Module
 
     def forward(self, motion: Tensor) -> tuple[Tensor, Quantized]:
         """(B, T, channels) -> its reconstruction, and the quantiser's losses."""
@@ -93,6 +90,20 @@ class MotionCodec(nn.Module):
         """Codes (B, T) -> motion (B, T, channels)."""
         out: Tensor = self.decoder(self.quantizer.rows(indices))
         return out
+
+
+class MotionCodec(VectorCodec):
+    """Convolutional VQ-VAE of one body part, one code a frame."""
+
+    encoder: MotionEncoder
+    decoder: MotionDecoder
+
+    def __init__(self, size: CodecSize, commitment: float = 1.0) -> None:
+        super().__init__()
+        self.size = size
+        self.encoder = MotionEncoder(size.channels, size.latent, size.depth)
+        self.quantizer = Quantizer(size.codes, size.latent, commitment)
+        self.decoder = MotionDecoder(size.channels, size.latent, size.depth)
 
 
 class MotionAutoencoder(nn.Module):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.models.codecs import Quantized, Quantizer
+from engine.models.codecs import Quantized, Quantizer, VectorCodec
 from engine.models.layers import CODEC_SLOPE, ResidualConv
 
 # SemGes' release (docs/sources/semges.md, section 2).
@@ -67,7 +67,7 @@ class SemgesCodecSize:
     codes: int = CODES
 
 
-class SemgesCodec(nn.Module):
+class SemgesCodec(VectorCodec):
     """VQ-VAE of one part (docs/sources/semges.md, section 2); sees 6 frames to each side in, 7 out."""
 
     def __init__(self, size: SemgesCodecSize) -> None:
@@ -87,17 +87,3 @@ class SemgesCodec(nn.Module):
                 nn.Conv1d(size.channels, size.channels, 3, 1, 1),
             ]
         )
-
-    def forward(self, motion: Tensor) -> tuple[Tensor, Quantized]:
-        """(B, T, channels) -> its reconstruction, and the quantiser's losses."""
-        found = self.quantizer(self.encoder(motion))
-        return self.decoder(found.latent), found
-
-    def to_indices(self, motion: Tensor) -> Tensor:
-        """(B, T, channels) -> codes (B, T)."""
-        return self.quantizer.indices(self.encoder(motion))
-
-    def decode(self, indices: Tensor) -> Tensor:
-        """Codes (B, T) -> motion (B, T, channels)."""
-        out: Tensor = self.decoder(self.quantizer.rows(indices))
-        return out

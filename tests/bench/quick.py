@@ -77,7 +77,6 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
     """Keys of a minute's take on our own character: read, a window of them written, pins collected and drawn."""
     import bpy
 
-    from addon.pins.collect import collect
     from addon.pins.counts import COUNTS
     from addon.rig.recognise import recognise
     from addon.takes.apply import apply_take
@@ -86,6 +85,7 @@ def blender_steps(runs: int) -> dict[str, list[float]]:
     from addon.takes.window import Free, Window, write_window
     from tests.bench.blender import character_at
     from tests.bench.write_keys import moving_take
+    from tests.support.collected import collect
 
     with character_at(30) as scene:
         armature, take = scene.cospeech.character, moving_take()

@@ -10,12 +10,12 @@ from scipy.spatial.transform import Rotation
 
 from addon.client.take_file import Take, arkit_names
 from addon.compat import BLENDER_5
-from addon.pins.collect import collect
 from addon.rig.armature import create_armature
 from addon.rig.convert import SMPLX_TO_BLENDER
 from addon.takes.apply import apply_take
 from addon.takes.span import take_span
 from engine.body.skeleton import Skeleton, default_skeleton
+from tests.support.collected import collect
 
 PLAN = {
     "seed": 7,

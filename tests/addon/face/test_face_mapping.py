@@ -14,7 +14,6 @@ from addon.chain.lines import read_line
 from addon.client.take_file import arkit_names
 from addon.compat import current_channels
 from addon.face.names import find_shapes
-from addon.pins.collect import collect
 from addon.rig.armature import create_armature
 from addon.rig.character import face_shapes
 from addon.rig.recognise import recognise
@@ -25,6 +24,7 @@ from addon.takes.read import read_performance
 from addon.takes.span import take_span
 from addon.takes.window import Free, Window, write_window
 from tests.support.addon_clips import curves_of, lively_take
+from tests.support.collected import collect
 from tests.support.fbx_reader import read_back
 
 FRAMES, START = 30, 11

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from addon.client.take_file import read_take
 from addon.layers.offsets import combined, offsets
-from addon.pins.collect import collect
 from addon.rig.skeleton import JOINTS
 from addon.takes import stack as stacks
 from addon.takes.apply import apply_take
@@ -18,6 +17,7 @@ from addon.takes.keys import bone_path, shape_path
 from addon.takes.shelf import takes_of
 from addon.takes.span import SpanError, take_span
 from tests.support.addon_clips import curves_of, key_values, lively_character, lively_take
+from tests.support.collected import collect
 from tests.support.regenerate_shot import everything, regenerate
 
 FRAMES, START = 120, 11

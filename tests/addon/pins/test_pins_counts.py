@@ -10,11 +10,11 @@ import pytest
 
 from addon.pins import counts as counts_module
 from addon.pins import menus
-from addon.pins.collect import collect
 from addon.pins.counts import COUNTS, Count, Counts, count_text
 from addon.takes.apply import apply_take
 from addon.takes.span import take_span
 from tests.support.addon_clips import curves_of, lively_take, pose
+from tests.support.collected import collect
 
 FRAMES = 30
 

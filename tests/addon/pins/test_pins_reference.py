@@ -315,7 +315,7 @@ import addon
 addon.register()
 try:
     bpy.ops.wm.open_mainfile(filepath={path!r})
-    from addon.pins.collect import collect
+    from tests.support.collected import collect
     from addon.takes.span import take_span
     mia = bpy.data.objects["Mia"]
     found = collect(bpy.context, mia, take_span(bpy.context.scene, mia))

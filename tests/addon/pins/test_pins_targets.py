@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
-from addon.pins.collect import collect
 from addon.pins.targets import hangs_from, sample_targets
 from addon.rig.armature import create_armature
 from addon.rig.recognise import recognise
@@ -18,6 +17,7 @@ from addon.takes.span import take_span
 from engine.body.skeleton import default_skeleton
 from engine.hints.types import REACHING
 from tests.support.addon_clips import lively_take, snapshot
+from tests.support.collected import collect
 from tests.support.rigs import model_space_rig
 
 FRAMES, START = 12, 5
