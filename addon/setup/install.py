@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from . import runtimes, wheelhouse
 from .base_python import choose
@@ -166,12 +167,12 @@ class SetUpJob(WorkJob):
                 done += wheel.size
                 self.fraction = 0.3 * done / total
 
-    def _copy(self, house: Wheelhouse, wheel: Wheel, source: object, stream: object) -> Work:
+    def _copy(self, house: Wheelhouse, wheel: Wheel, source: IO[bytes], stream: IO[bytes]) -> Work:
         digest = hashlib.sha256()
         try:
-            while chunk := source.read(CHUNK):  # type: ignore[attr-defined]
+            while chunk := source.read(CHUNK):
                 digest.update(chunk)
-                stream.write(chunk)  # type: ignore[attr-defined]
+                stream.write(chunk)
                 self.check_cancel()
                 yield
         except zipfile.BadZipFile:  # its checksum
