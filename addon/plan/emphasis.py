@@ -9,7 +9,7 @@ import bpy
 from ..scene import plan_of
 from ..speakers.choice import chosen, emphasis_blocker
 from .changes import seconds_of
-from .stale import count_toned
+from .stale import count_emphasised
 from .target import plan_action, plan_blocker
 
 PAUSE_SECONDS = 0.2  # a gap between words that ends a phrase, as the engine has it
@@ -33,7 +33,7 @@ def reset_emphasis_blocker(context: bpy.types.Context) -> str:
     reason = plan_blocker(context)
     if reason:
         return reason
-    return "" if count_toned(plan_of(plan_action(context)).words) else "The emphasis is as it was performed"
+    return "" if count_emphasised(plan_of(plan_action(context)).words) else "The emphasis is as it was performed"
 
 
 def phrase_words(group: Any, index: int) -> list[int]:

@@ -55,7 +55,7 @@ class COSPEECH_OT_plan_reset_emphasis(PlanOperator, bpy.types.Operator):
     def work(self, context: bpy.types.Context) -> str:
         """Take the changes back."""
         for word in plan_of(plan_action(context)).words:
-            if word.toned:
+            if word.emphasis_changed:
                 word.emphasis = word.made_emphasis
         return ""
 

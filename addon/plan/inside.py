@@ -37,7 +37,10 @@ def _listed(meta: TakeMeta) -> str:
 
 def _edited_line(span: TakeSpan) -> TakeSpan:
     edits, words = plan_edits(span.action), word_times(span.action)
-    words = [*words, *((index, 0.0, 0.0) for index, word in enumerate(plan_of(span.action).words) if word.toned)]
+    words = [
+        *words,
+        *((index, 0.0, 0.0) for index, word in enumerate(plan_of(span.action).words) if word.emphasis_changed),
+    ]
     edited = [
         index
         for index in range(len(span.meta.lines))

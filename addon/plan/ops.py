@@ -206,7 +206,7 @@ def restore_all(action: bpy.types.Action) -> None:
     for word in group.words:
         if word.changed:
             word.start, word.end = word.made_start, word.made_end
-        if word.toned:
+        if word.emphasis_changed:
             word.emphasis = word.made_emphasis
     group.active = min(group.active, max(len(group.phrases) - 1, 0))
 

@@ -136,7 +136,7 @@ def ending_text(phrase: Any, shift: float = 0.0) -> str:
 
 def _draw_word(layout: bpy.types.UILayout, word: Any, deaf: str) -> None:
     box = layout.box()
-    box.label(text=f"Word '{word.name}'{' *' if word.changed or word.toned else ''}")
+    box.label(text=f"Word '{word.name}'{' *' if word.changed or word.emphasis_changed else ''}")
     row = box.row(align=True)
     row.prop(word, "start")
     row.prop(word, "end")

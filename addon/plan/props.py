@@ -95,11 +95,6 @@ def _word_touched(self: CospeechWord, _: bpy.types.Context) -> None:
     self.changed = moved
 
 
-def _emphasised(self: CospeechWord, _: bpy.types.Context) -> None:
-    if _is_filled(self):
-        self.toned = abs(self.emphasis - self.made_emphasis) > SAME_EMPHASIS
-
-
 def _jump_to_word(self: CospeechPlan, context: bpy.types.Context) -> None:
     if self.synced and jumps_to_plan(context.scene) and 0 <= self.active_word < len(self.words):
         context.scene.frame_current = round(self.words[self.active_word].start)
@@ -215,7 +210,6 @@ class CospeechWord(bpy.types.PropertyGroup):
         max=1.0,
         step=10,
         precision=2,
-        update=_emphasised,
         options=set(),
     )
     score: bpy.props.FloatProperty(default=-1.0, description="How much meaning shows, 0..1; below 0 where none knows")
@@ -223,7 +217,11 @@ class CospeechWord(bpy.types.PropertyGroup):
     made_end: bpy.props.FloatProperty()
     made_emphasis: bpy.props.FloatProperty()
     changed: bpy.props.BoolProperty(description="Its times differ from what was performed")
-    toned: bpy.props.BoolProperty(description="Its emphasis differs from what was performed")
+
+    @property
+    def emphasis_changed(self) -> bool:
+        """Whether its emphasis differs from what was performed."""
+        return abs(self.emphasis - self.made_emphasis) > SAME_EMPHASIS
 
 
 class CospeechPlan(bpy.types.PropertyGroup):

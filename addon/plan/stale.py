@@ -19,6 +19,7 @@ from ..speakers.props import same_speaker
 from ..speech.transcript import find_transcript
 from .made import file_changed
 from .pinprint import WATCH, target_print
+from .props import SAME_EMPHASIS
 
 SAME_ENERGY = 1e-3  # no unit, by eye: less nobody sees
 
@@ -63,22 +64,24 @@ def count_changed(collection: Any) -> int:
     return int(flags.sum())
 
 
-def count_toned(words: Any) -> int:
+def count_emphasised(words: Any) -> int:
     """How many words have other emphasis than when they were performed."""
-    flags = np.zeros(len(words), bool)
-    words.foreach_get("toned", flags)
-    return int(flags.sum())
+    now, made = np.zeros(len(words), np.float32), np.zeros(len(words), np.float32)
+    words.foreach_get("emphasis", now)
+    words.foreach_get("made_emphasis", made)
+    return int((np.abs(now - made) > SAME_EMPHASIS).sum())
 
 
 def _plan_reasons(group: Any) -> list[str]:
-    gestures, words, toned = count_changed(group.phrases), count_changed(group.words), count_toned(group.words)
+    gestures, words = count_changed(group.phrases), count_changed(group.words)
+    emphasised = count_emphasised(group.words)
     reasons = []
     if gestures:
         reasons.append(f"{gestures} gesture{'s' if gestures > 1 else ''} of the plan edited")
     if words:
         reasons.append(f"{words} word{'s' if words > 1 else ''} corrected")
-    if toned:
-        reasons.append(f"{toned} word{'s' if toned > 1 else ''} emphasised")
+    if emphasised:
+        reasons.append(f"{emphasised} word{'s' if emphasised > 1 else ''} emphasised")
     return reasons
 
 

@@ -9,7 +9,7 @@ import bpy
 from ..scene import NO_CHARACTER, find_character, plan_of
 from ..takes.apply import is_take
 from ..takes.stack import shown_reason
-from .stale import count_changed, count_toned
+from .stale import count_changed, count_emphasised
 
 NOT_EDITED = "The plan has no edits"
 
@@ -56,7 +56,7 @@ def is_edited(context: bpy.types.Context) -> bool:
     if action is None:
         return False
     group = plan_of(action)
-    return count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words) > 0
+    return count_changed(group.phrases) + count_changed(group.words) + count_emphasised(group.words) > 0
 
 
 def reset_blocker(context: bpy.types.Context) -> str:

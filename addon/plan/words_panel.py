@@ -23,7 +23,7 @@ class COSPEECH_UL_words(RowList, bpy.types.UIList):
     def draw_row(self, context: bpy.types.Context, layout: bpy.types.UILayout, item: Any) -> None:
         """One row; what was changed says so with a star."""
         name, score, slider = _columns(layout)
-        name.label(text=f"{item.name}{' *' if item.toned or item.changed else ''}")
+        name.label(text=f"{item.name}{' *' if item.emphasis_changed or item.changed else ''}")
         score.label(text=score_text(item.score))
         slider.enabled = not words_blocker(context)
         slider.prop(item, "emphasis", text="", slider=True)

@@ -6,7 +6,7 @@ import bpy
 
 from ..client.provenance import SPEAK
 from ..gaze.place import look_blocker
-from ..plan.stale import count_changed, count_toned
+from ..plan.stale import count_changed, count_emphasised
 from ..scene import character_blocker, plan_of, settings_of
 from ..setup.engine import SESSION
 from ..speakers.choice import alike_blocker, choice_blocker, chosen, edits_blocker, emphasis_blocker
@@ -44,7 +44,7 @@ def _generator_blocker(scene: bpy.types.Scene, span: TakeSpan) -> str:
     edits = "" if chain else edits_blocker(choice)
     if edits and count_changed(plan_of(span.action).phrases):
         return edits
-    if count_toned(plan_of(span.action).words) and (reason := emphasis_blocker(choice)):
+    if count_emphasised(plan_of(span.action).words) and (reason := emphasis_blocker(choice)):
         return reason
     return choice_blocker(choice) or (look_blocker(scene, choice) if span.meta.speaks else "")
 

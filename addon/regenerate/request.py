@@ -19,7 +19,7 @@ from ..generate.options import line_options
 from ..pins.collect import Search, search_pins
 from ..pins.targets import sample_targets
 from ..plan.inside import chosen_line, span_edits, span_emphasis, span_words
-from ..plan.stale import count_changed, count_toned
+from ..plan.stale import count_changed, count_emphasised
 from ..rig.recognise import recognise
 from ..rig.rig_map import RigMap
 from ..rig.skeleton import PART_JOINTS
@@ -251,7 +251,7 @@ def _words(span: TakeSpan) -> list[tuple[int, float, float]]:
 def _emphasis(span: TakeSpan, role: str, choice: Choice) -> list[tuple[float, float, float]]:
     """Emphasis as the engine is told of it; ScopeError where it was changed and the generator can't hear it."""
     reason = emphasis_blocker(choice)
-    if reason and count_toned(plan_of(span.action).words):
+    if reason and count_emphasised(plan_of(span.action).words):
         raise ScopeError(reason)
     return span_emphasis(span) if role == SPEAK and not reason else []
 
@@ -259,14 +259,14 @@ def _emphasis(span: TakeSpan, role: str, choice: Choice) -> list[tuple[float, fl
 def has_edits(action: bpy.types.Action) -> bool:
     """Whether gestures or words were edited, or emphasised, and not performed yet."""
     group = plan_of(action)
-    return bool(count_changed(group.phrases) + count_changed(group.words) + count_toned(group.words))
+    return bool(count_changed(group.phrases) + count_changed(group.words) + count_emphasised(group.words))
 
 
 def _check_edits(action: bpy.types.Action, frames: Range) -> None:
     group = plan_of(action)
     places = [place for phrase in group.phrases if phrase.changed for place in (phrase.apex, phrase.made_apex)]
     places += [place for word in group.words if word.changed for place in (word.start, word.made_start)]
-    places += [place for word in group.words if word.toned for place in (word.start, word.end)]
+    places += [place for word in group.words if word.emphasis_changed for place in (word.start, word.end)]
     low, high = frames.first - PENDING_EDIT_SLACK, frames.last + PENDING_EDIT_SLACK
     if outside := _outside(places, low, high):
         raise ScopeError(

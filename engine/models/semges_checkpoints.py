@@ -24,7 +24,7 @@ SOURCE = (
 )
 UNUSED = ("SemanticTransformerLayer.style_embedding.", "index_map.", "SemanticTransformerLayer.encoder_pos_embedding.")
 HANDS, BODY, NETWORK = "hands", "body", "network"
-TOLD = {
+PARTS_HELD = {
     HANDS: "the codec of the hands (hand/last_1900.bin)",
     BODY: "the codec of the body (body/last_1900.bin)",
     NETWORK: "the second stage (last_60.bin)",
@@ -47,7 +47,7 @@ class SemgesModels:
 
 def load_semges(folder: Path, device: str = "cpu") -> SemgesModels:
     """All networks of a folder but HuBERT; CheckpointError says in a sentence what is missing or unfit."""
-    files = networks_in(folder, tuple(TOLD))
+    files = networks_in(folder, tuple(PARTS_HELD))
     hands, body = (load_codec(files[name]) for name in (HANDS, BODY))
     model = load_network(files[NETWORK])
     channels = (hands.size.channels, body.size.channels)
@@ -73,8 +73,8 @@ def load_semges(folder: Path, device: str = "cpu") -> SemgesModels:
 
 def networks_in(folder: Path, wanted: tuple[str, ...]) -> dict[str, Found]:
     """The files of these networks; CheckpointError where one is missing."""
-    files = search(folder, kind_of, TOLD, SOURCE)
-    missing = [TOLD[name] for name in wanted if name not in files]
+    files = search(folder, kind_of, PARTS_HELD, SOURCE)
+    missing = [PARTS_HELD[name] for name in wanted if name not in files]
     if missing:
         raise CheckpointError(f"{folder} lacks {' and '.join(missing)}; choose a folder with {SOURCE}")
     return files

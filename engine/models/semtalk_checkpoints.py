@@ -27,7 +27,7 @@ SOURCE = (
 )
 # By channels of the first convolution (docs/sources/emage.md, section 2.1).
 CHANNELS = {106: "face", 78: "upper", 180: "hands", 61: "lower"}
-TOLD = {
+PARTS_HELD = {
     "base": "the base network",
     "sparse": "the sparse network",
     "global": "the network of global motion",
@@ -39,7 +39,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def load_semtalk(folder: Path, device: str = "cpu") -> Networks:
     """Both networks and all codecs in eval mode; CheckpointError says in a sentence what is missing or unfit."""
-    files = find(folder, tuple(TOLD))
+    files = find(folder, tuple(PARTS_HELD))
     base = load_network(files["base"], SemTalkBase, BASE_UNUSED)
     sparse = load_network(files["sparse"], SemTalkSparse, SPARSE_UNUSED)
     codecs = _together(files)
@@ -60,8 +60,8 @@ def load_codecs(folder: Path) -> SemTalkCodecs:
 
 def find(folder: Path, wanted: tuple[str, ...]) -> dict[str, Found]:
     """The files of these networks in a folder; CheckpointError names what is missing."""
-    files = search(folder, kind_of, TOLD, SOURCE)
-    missing = [TOLD[name] for name in wanted if name not in files]
+    files = search(folder, kind_of, PARTS_HELD, SOURCE)
+    missing = [PARTS_HELD[name] for name in wanted if name not in files]
     if missing:
         raise CheckpointError(f"{folder} lacks {' and '.join(missing)}; choose a folder with {SOURCE}")
     return {name: files[name] for name in wanted}

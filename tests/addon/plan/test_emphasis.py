@@ -67,12 +67,12 @@ def test_a_raised_word_gets_a_gesture_that_goes_again_when_it_is_taken_back(grou
     index = bare_word(group)
     phrases = action_meta(take())["plan"]["phrases"]
     group.words[index].emphasis = 1.0
-    assert group.words[index].toned
+    assert group.words[index].emphasis_changed
     assert stale_reasons(bpy.context, mia()) == ["1 word emphasised"]
     regenerate(range="AUTO")
     assert len(planned(index)) == 1
     group = take().cospeech_plan
-    assert (group.words[index].emphasis, group.words[index].toned) == (1.0, False)
+    assert (group.words[index].emphasis, group.words[index].emphasis_changed) == (1.0, False)
     assert stale_reasons(bpy.context, mia()) == []
     first, last = window()
     assert first < group.words[index].start < last
