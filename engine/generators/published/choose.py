@@ -7,10 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.generators.abilities import GENERATORS
+
 if TYPE_CHECKING:
     from engine.generators.base import Generator
 
-PUBLISHED = ("emage", "semtalk", "semges")
+PUBLISHED = tuple(name for name, declared in GENERATORS.items() if declared.needs_weights)
 
 
 def published_generator(name: str, weights: str, device: str) -> Generator:
