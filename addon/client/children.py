@@ -16,6 +16,8 @@ from typing import IO
 TERMINATE_AFTER = 0.5
 KILL_AFTER = 1.0
 
+BYTECODE_VARIABLE = "PYTHONPYCACHEPREFIX"
+
 Stream = int | IO[bytes]
 
 
@@ -23,6 +25,16 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without Blender's or the user's Python settings, plus ``extra``."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "utf-8", **extra}
+
+
+def engine_environment(root: Path, caches: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment in which ``python -m engine`` is the extension's own at ``root``.
+
+    What Python compiles is kept in ``caches``, or where the user has it: a start without it takes twice as long, and
+    the extension's folder may be one that nobody can write.
+    """
+    bytecode = os.environ.get(BYTECODE_VARIABLE) or str(caches / "bytecode")
+    return clean_environment({"PYTHONPATH": str(root), BYTECODE_VARIABLE: bytecode, **(extra or {})})
 
 
 class Child:

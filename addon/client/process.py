@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import log as logs
-from .children import Child, clean_environment, ending_of
+from .children import Child, ending_of, engine_environment
 
 # By eye.
 LINE_BYTES = 8_000_000  # of one message: arrays travel as files
@@ -51,9 +51,7 @@ class EngineProcess:
         self._log_checked = time.monotonic()
         # By path, not by working directory: the chosen Python may be a wrapper that changes it.
         features = os.environ.get(CACHE_VARIABLE) or str(log.parent / "features")  # costly ones, of lines heard before
-        environment = clean_environment(
-            {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", CACHE_VARIABLE: features}
-        )
+        environment = engine_environment(root, log.parent, {CACHE_VARIABLE: features})
         try:
             with log.open("ab") as stderr:
                 self._log_start = stderr.tell()

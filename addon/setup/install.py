@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..client.children import engine_environment
 from . import runtimes, wheelhouse
 from .base_python import choose
 from .claim import Claim
@@ -262,7 +263,7 @@ class SetUpJob(WorkJob):
     def self_test(self, folder: Path) -> Generator[None, None, dict[str, object]]:
         """The engine's own examination, run by the environment; SetUpError where it is not ready."""
         self.stage, self.fraction = "test", 0.86
-        environment = plain_environment({"PYTHONPATH": str(self.plan.root), "PYTHONDONTWRITEBYTECODE": "1"})
+        environment = engine_environment(self.plan.root, self.log.parent)
         words = [str(python_of(folder)), "-m", "engine", "doctor", "--json"]
         status, printed = yield from self.run(
             words, seconds=TEST_SECONDS, environment=environment, watch=self.check_cancel
