@@ -10,6 +10,7 @@ from .regenerate.blocker import regenerate_blocker
 from .regenerate.panel import draw_summary
 from .scene import settings_of
 from .setup.engine import SESSION
+from .setup.panel import draw_first_step, engine_problem
 from .setup.progress import draw_note, draw_progress
 from .takes.fit_range import draw_range
 from .takes.line import is_of_line
@@ -39,6 +40,9 @@ class COSPEECH_PT_main(CospeechPanel, bpy.types.Panel):
         settings = settings_of(context.scene)
         if draw_progress(layout, PRIMARY):
             return
+        problem = engine_problem()
+        if problem:
+            draw_first_step(layout, problem, PRIMARY)
         if settings.character is None:
             row = layout.row()
             row.scale_y = PRIMARY

@@ -6,9 +6,11 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def devices() -> list[str]:
-    """Devices that torch can compute on here; the CPU is always one. ImportError where there is no torch."""
-    import torch
-
+    """Devices that can be computed on here: the CPU, and CUDA where there is a torch that can use it."""
+    try:
+        import torch
+    except (ImportError, OSError):  # none, or one whose libraries are broken; the default generator needs none
+        return ["cpu"]
     return ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import importlib.util
 import platform
 import sys
 from pathlib import Path
@@ -14,8 +16,9 @@ from engine.devices import devices
 from engine.errors import CospeechError
 from engine.version import __version__
 
-PACKAGES = ("torch", "numpy", "scipy", "soundfile", "pocketsphinx", "praat-parselmouth", "safetensors", "smplx")
-DEMO_SPEECH = ASSETS / "demo"
+PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pocketsphinx", "praat-parselmouth", "safetensors")
+NETWORK_PACKAGES = ("torch", "librosa")  # that only the published networks need
+WELCOME = ASSETS / "demo/welcome.flac"  # two seconds of speech
 
 
 def describe_file(file: Path, transcript: str) -> dict[str, Any]:
@@ -55,7 +58,9 @@ def _describe_take(file: Path) -> dict[str, Any]:
 
 
 def examine_installation() -> dict[str, Any]:
-    """Versions, devices and a run on the bundled demo speech; ``ready`` says whether takes can be made here."""
+    """Versions, devices and a take of two seconds; ``ready`` says whether the default generator works here, and
+    ``networks`` whether the published ones could.
+    """
     report: dict[str, Any] = {
         "engine": __version__,
         "python": platform.python_version(),
@@ -65,12 +70,13 @@ def examine_installation() -> dict[str, Any]:
         "ready": True,
         "problem": "",
     }
-    for package in PACKAGES:
+    for package in (*PACKAGES, *NETWORK_PACKAGES):
         try:
             report["packages"][package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             report["packages"][package] = None
-    absent = [name for name, version in report["packages"].items() if version is None]
+    absent = [name for name in PACKAGES if report["packages"][name] is None]
+    report["networks"] = _networks()
     try:
         report["devices"] = devices()
         report["self_test"] = _self_test()
@@ -78,6 +84,18 @@ def examine_installation() -> dict[str, Any]:
         hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it" if absent else str(error)
         report["ready"], report["problem"] = False, f"The engine can't make a take here: {hint}"
     return report
+
+
+def _networks() -> str:
+    """Whether the published generators' packages are here and can be loaded, in words."""
+    for name in NETWORK_PACKAGES:
+        if importlib.util.find_spec(name) is None:
+            return f"not set up, without {name}"
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            return f"{name} can't be loaded ({error})"
+    return "set up"
 
 
 def examine_weights(generator: str, folder: str) -> dict[str, Any]:
@@ -97,10 +115,9 @@ def _self_test() -> str:
     from engine.take.make import make_take
     from engine.take.options import TakeOptions
 
-    speech = next(iter(sorted(DEMO_SPEECH.glob("demo.[fw]*[cv]"))), None)
-    if speech is None:
+    if not WELCOME.is_file():
         raise CospeechError("the bundled demo speech is missing; install Cospeech again")
-    motion = make_take(TakeOptions(audio=str(speech), transcript=str(DEMO_SPEECH / "demo.txt")), lambda *_: None)
+    motion = make_take(TakeOptions(audio=str(WELCOME), transcript=str(WELCOME.with_suffix(".txt"))), lambda *_: None)
     moved = float(np.abs(np.diff(motion.poses, axis=0)).max())
     if not moved > 0.0:
         raise CospeechError("the self-test's body did not move; install Cospeech again")

@@ -27,14 +27,17 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "utf-8", **extra}
 
 
-def engine_environment(root: Path, caches: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment in which ``python -m engine`` is the extension's own at ``root``.
+def engine_environment(
+    root: Path, caches: Path, packages: str = "", extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """An environment in which ``python -m engine`` is the extension's own at ``root``, with a folder of ``packages``.
 
     What Python compiles is kept in ``caches``, or where the user has it: a start without it takes twice as long, and
     the extension's folder may be one that nobody can write.
     """
     bytecode = os.environ.get(BYTECODE_VARIABLE) or str(caches / "bytecode")
-    return clean_environment({"PYTHONPATH": str(root), BYTECODE_VARIABLE: bytecode, **(extra or {})})
+    path = os.pathsep.join(filter(None, (str(root), packages)))
+    return clean_environment({"PYTHONPATH": path, BYTECODE_VARIABLE: bytecode, **(extra or {})})
 
 
 class Child:

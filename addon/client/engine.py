@@ -53,13 +53,14 @@ class Engine:
             return "not running"
         return f"process {self._process.pid}, {'ending a cancelled job' if self._owed else 'running'}"
 
-    def ensure(self, python: Path, log: Path) -> EngineProcess:
-        """A living process of this Python; EngineError where it can't be started."""
+    def ensure(self, python: Path, log: Path, packages: str = "") -> EngineProcess:
+        """A living process of this Python with these packages; EngineError where it can't be started."""
         process = self._process
-        if process is not None and (not process.alive or process.python != python):
+        same = process is not None and (process.python, process.packages) == (python, packages)
+        if process is not None and not (same and process.alive):
             self.retire()
         if self._process is None:
-            self._process = EngineProcess(python, self._root, log)
+            self._process = EngineProcess(python, self._root, log, packages)
         self._used_at = time.monotonic()
         return self._process
 

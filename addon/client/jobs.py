@@ -35,11 +35,14 @@ JobFiles = Mapping[str, Callable[[Path], None]]
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a job runs: the engine's Python, its log file, and the folder for job folders."""
+    """Where a job runs: the engine's Python, its log file, the folder for job folders, and a folder of packages that
+    the Python is given beside its own, or "".
+    """
 
     python: Path
     log: Path
     temporary: Path
+    packages: str = ""
 
 
 class Job:
@@ -159,7 +162,7 @@ class Job:
             self._end(FAILED, str(error))
             return
         try:
-            process = self._engine.ensure(python, self._where.log)
+            process = self._engine.ensure(python, self._where.log, self._where.packages)
             self._hello = process.send("hello", {})
         except EngineError as error:
             self._fail(str(error))

@@ -38,10 +38,10 @@ class EngineError(Exception):
 class EngineProcess:
     """``python -m engine serve`` with pipes. JSON messages, one a line; stderr goes to the log file."""
 
-    def __init__(self, python: Path, root: Path, log: Path) -> None:
+    def __init__(self, python: Path, root: Path, log: Path, packages: str = "") -> None:
         if not python.is_file():
             raise EngineError(f"There is no Python at {python}; set the engine's Python in Cospeech's preferences")
-        self.python, self.log = python, log
+        self.python, self.log, self.packages = python, log, packages
         self._inbox, self._unsent = b"", bytearray()
         self._skipping = False
         self._next_id = 0
@@ -51,7 +51,7 @@ class EngineProcess:
         self._log_checked = time.monotonic()
         # By path, not by working directory: the chosen Python may be a wrapper that changes it.
         features = os.environ.get(CACHE_VARIABLE) or str(log.parent / "features")  # costly ones, of lines heard before
-        environment = engine_environment(root, log.parent, {CACHE_VARIABLE: features})
+        environment = engine_environment(root, log.parent, packages, {CACHE_VARIABLE: features})
         try:
             with log.open("ab") as stderr:
                 self._log_start = stderr.tell()

@@ -7,6 +7,8 @@ import bpy
 from ..face.emotion import draw_emotion
 from ..gaze.panel import draw_look
 from ..scene import settings_of
+from ..setup.engine import networks_problem
+from ..setup.panel import draw_set_up
 from ..speakers.choice import chosen_generator
 from ..ui import SubPanel, draw_sentence
 
@@ -44,6 +46,10 @@ def _draw_choice(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     generator = chosen_generator(scene)
     if generator.needs_weights:
         layout.prop(settings_of(scene), "speaker")
+        if networks_problem():
+            row = layout.row()
+            row.operator_context = "INVOKE_DEFAULT"
+            draw_set_up(row)
     if not generator.styles:
         draw_sentence(layout, f"{generator.label} knows no styles: Style and Energy change only the face", "INFO")
 

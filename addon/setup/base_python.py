@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +59,3 @@ def choose(job: WorkJob, plan: Plan, house: Wheelhouse | None) -> Generator[None
     raise SetUpError(
         f"This engine needs {wanted}{whose}: {what}. Install {wanted} and choose it as Base Python in the preferences"
     )
-
-
-def own_python() -> str:
-    """The Python beside Blender; empty where ``sys.executable`` is Blender itself."""
-    name = Path(sys.executable).name.lower() if sys.executable else ""
-    return sys.executable if name.startswith("python") else ""

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 
@@ -16,10 +16,14 @@ from ..client.jobs import Engine, Job, JobFiles, Workplace
 from ..client.process import EngineError
 from ..paths import asset_table, root, version
 from . import runtimes
-from .install import STAGES, SetUpJob
+from .install import STAGES
+from .interpreters import Interpreter, built_in, choose
+from .work import WorkJob
 
 if TYPE_CHECKING:
     from .props import CospeechPreferences
+
+Work = TypeVar("Work", bound=WorkJob)
 
 BASE_PACKAGE = __package__.rpartition(".")[0]
 PYTHON_VARIABLE = "COSPEECH_PYTHON"
@@ -28,7 +32,8 @@ KEPT_LOGS = 5  # files
 KEPT_SECONDS = 86_400.0  # a day, that others are kept for
 TEND_SECONDS = 0.1  # from look to look while something ends
 REST_SECONDS = 20.0  # from look to look otherwise
-NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"  # in the panel Engine and in the preferences
+NOT_SET_UP = "Cospeech's engine is not set up yet; press Set Up Engine"
+NO_NETWORKS = "The networks need PyTorch, which is not built in; press Set Up Networks"
 BUSY = "Cospeech is already working; wait for it or cancel it first"
 
 
@@ -56,18 +61,33 @@ def runtimes_folder() -> Path:
     return user_folder() / "runtime"
 
 
-def engine_python() -> Path:
-    """The Python that runs the engine: the preference, the environment variable, the runtime, the checkout's own."""
+def interpreter(*, networks: bool = False) -> Interpreter:
+    """The Python that runs the engine, or, with ``networks``, one with PyTorch; EngineError says what to do for it."""
     chosen = getattr(preferences(), "engine_python", "") or os.environ.get(PYTHON_VARIABLE, "")
-    if chosen:
-        return Path(bpy.path.abspath(chosen))
     runtime = runtimes.current(runtimes_folder(), version())
-    if runtime is not None:
-        return runtime.python
-    checkout = root() / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if checkout.is_file():
-        return checkout
-    raise EngineError(NOT_SET_UP)
+    own = built_in(root())
+    given = bpy.path.abspath(chosen) if chosen else ""
+    found = choose(given, runtime, own, root(), version(), networks=networks)
+    if found is not None:
+        return found
+    if networks and own.is_whole:
+        raise EngineError(NO_NETWORKS)
+    raise EngineError(f"{own.problem}; press Repair" if own.problem else NOT_SET_UP)
+
+
+def networks_problem() -> str:
+    """Why no network can compute now, for want of PyTorch; empty where nothing speaks against it."""
+    try:
+        interpreter(networks=True)
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
+def needs_networks(generator: str) -> bool:
+    """Whether a generator computes with PyTorch."""
+    known = SESSION.generators.get(generator)
+    return known is not None and known.needs_weights
 
 
 def log_file(kind: str = "engine") -> Path:
@@ -99,7 +119,7 @@ class Session:
         protocol = asset_table("protocol.json")
         self.stage_names: dict[str, str] = {**protocol["stages"], **STAGES}
         self._engine = Engine(root(), int(protocol["protocol"]))
-        self.job: Job | SetUpJob | None = None
+        self.job: Job | WorkJob | None = None
         self.note = ""
         self.failed = self.done = False
 
@@ -121,13 +141,14 @@ class Session:
         """
         self._claim()
         try:
-            where = Workplace(engine_python(), log_file(), temporary_folder())
+            found = interpreter(networks=method == "weights" or needs_networks(_generator_of(params)))
+            where = Workplace(found.python, log_file(), temporary_folder(), found.packages)
             job = self.job = Job(self._engine, where, method, params, files)
         except OSError as error:
             raise EngineError(_unwritable(error)) from error
         return job
 
-    def start_setup(self, make: Callable[[], SetUpJob]) -> SetUpJob:
+    def start_work(self, make: Callable[[], Work]) -> Work:
         """Start to set up or repair the engine; EngineError where a job runs already or it can't begin."""
         self._claim()
         try:
@@ -177,6 +198,11 @@ class Session:
         self._engine.close()
         if bpy.app.timers.is_registered(_tend):  # a timer left at exit hangs Blender 4.5
             bpy.app.timers.unregister(_tend)
+
+
+def _generator_of(params: Mapping[str, object]) -> str:
+    options = params.get("options")
+    return str(options.get("generator", "")) if isinstance(options, Mapping) else ""
 
 
 def _unwritable(error: OSError) -> str:

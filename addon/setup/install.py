@@ -11,9 +11,8 @@ import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from ..client.children import engine_environment
 from . import runtimes, wheelhouse
 from .base_python import choose
 from .claim import Claim
@@ -35,8 +34,8 @@ STAGES = {
 MARGIN_BYTES = 100_000_000  # that stay free on the disk
 BYTECODE = 1.35  # times the installed files, by eye: compiled ones come with them
 INSTALL_SECONDS = 3600.0  # that pip may take: gigabytes over a slow line
-TEST_SECONDS = 600.0  # that the self-test may take
 STATE = "cospeech-setup.json"
+READY = "set up"  # what the engine's examination says of the networks then
 # pip out of its wheel. On Linux it dies with Blender: else it would still write when the next Blender goes on.
 PIP = """
 import os, runpy, sys
@@ -260,21 +259,15 @@ class SetUpJob(WorkJob):
             if not (info / "INSTALLER").is_file() or not (info / "RECORD").is_file():
                 shutil.rmtree(info, ignore_errors=True)
 
-    def self_test(self, folder: Path) -> Generator[None, None, dict[str, object]]:
+    def self_test(self, folder: Path) -> Generator[None, None, dict[str, Any]]:
         """The engine's own examination, run by the environment; SetUpError where it is not ready."""
         self.stage, self.fraction = "test", 0.86
-        environment = engine_environment(self.plan.root, self.log.parent)
-        words = [str(python_of(folder)), "-m", "engine", "doctor", "--json"]
-        status, printed = yield from self.run(
-            words, seconds=TEST_SECONDS, environment=environment, watch=self.check_cancel
-        )
         try:
-            report: dict[str, object] = json.loads(printed.strip().splitlines()[-1])
-            ready = bool(report.get("ready"))
-        except (IndexError, ValueError, AttributeError):
-            ready, report = False, {"problem": f"The engine's self-test failed ({self.last_words(status)})"}
-        if not ready:
-            raise SetUpError(f"{report.get('problem')}. The runtime that was there before is still used; press Repair")
+            report = yield from self.examined(python_of(folder), self.plan.root)
+            if report.get("networks", READY) != READY:
+                raise SetUpError(f"PyTorch does not work there: {report['networks']}")
+        except SetUpError as error:
+            raise SetUpError(f"{error}. The runtime that was there before is still used; press Repair") from None
         return report
 
     def _place(self, house: Wheelhouse | None, python: Path, report: dict[str, object]) -> Work:

@@ -11,7 +11,7 @@ from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
 from ..ui import Blocked, OperatorMixin, OperatorResult
 from .engine import BUSY, SESSION
-from .install import SetUpJob
+from .work import WorkJob
 
 TICK_SECONDS = 0.1  # from step to step of a job, by eye
 
@@ -28,9 +28,9 @@ class JobOperator(OperatorMixin):
     """
 
     _timer: bpy.types.Timer | None = None
-    _job: Job | SetUpJob | None = None
+    _job: Job | WorkJob | None = None
     _region: tuple[int, int, int, int] = (0, 0, 0, 0)
-    begin: Callable[[bpy.types.Context], Job | SetUpJob]
+    begin: Callable[[bpy.types.Context], Job | WorkJob]
     finished: Callable[[bpy.types.Context, Any], str]
 
     def execute(self, context: bpy.types.Context) -> OperatorResult:
@@ -82,7 +82,7 @@ class JobOperator(OperatorMixin):
             SESSION.finish()
         self._stop_timer(context)
 
-    def _begin(self, context: bpy.types.Context) -> Job | SetUpJob | None:
+    def _begin(self, context: bpy.types.Context) -> Job | WorkJob | None:
         try:
             self._job = self.begin(context)
         except (EngineError, RequestError) as error:
@@ -91,7 +91,7 @@ class JobOperator(OperatorMixin):
             return None
         return self._job
 
-    def _end(self, context: bpy.types.Context, job: Job | SetUpJob) -> OperatorResult:
+    def _end(self, context: bpy.types.Context, job: Job | WorkJob) -> OperatorResult:
         try:
             if job.state == DONE:
                 text = self.finished(context, job)
@@ -138,7 +138,7 @@ class EngineJobOperator(JobOperator):
         return SESSION.start(method, params, self.files() if self.files is not None else None)
 
 
-def stage_text(job: Job | SetUpJob) -> str:
+def stage_text(job: Job | WorkJob) -> str:
     """What the job does now, for the panel and the status bar."""
     name = SESSION.stage_names.get(job.stage, "Starting the engine")
     if job.is_cancelling:

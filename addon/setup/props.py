@@ -8,8 +8,9 @@ import bpy
 
 from ..client.generators import declared
 from .engine import BASE_PACKAGE, SESSION, user_folder
-from .panel import draw_buttons, draw_state
+from .panel import draw_buttons, draw_set_up_buttons, draw_state
 from .progress import draw_note, draw_progress
+from .runtime_ops import is_built_in
 from .weights_ops import FINDING
 from .weights_panel import draw_weights, is_found
 
@@ -68,18 +69,31 @@ class CospeechPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.use_property_decorate = False
         draw_state(layout)
-        layout.prop(self, "device")
-        layout.row().prop(self, "runtime_source", expand=True)
-        if self.runtime_source == "ARCHIVE":
-            layout.prop(self, "runtime_archive")
-        layout.prop(self, "base_python")
-        layout.prop(self, "engine_python")
-        draw_weights(layout, self)
         draw_progress(layout)
         draw_buttons(layout)
         if SESSION.note and not (is_found() and SESSION.note == FINDING.text):  # else it stands there already
             draw_note(layout)
+        if not is_built_in():
+            self._draw_source(layout)
+        header, body = layout.panel("cospeech_research", default_closed=True)
+        header.label(text="Research models")
+        if body is not None:
+            if is_built_in():
+                self._draw_source(body)
+            body.prop(self, "device")
+            draw_weights(body, self)
+        header, body = layout.panel("cospeech_own_python", default_closed=True)
+        header.label(text="A Python of your own")
+        if body is not None:
+            body.prop(self, "engine_python")
+            body.prop(self, "base_python")
         layout.label(text=f"Files: {user_folder()}", icon="FILE_FOLDER")
+
+    def _draw_source(self, layout: bpy.types.UILayout) -> None:
+        layout.row().prop(self, "runtime_source", expand=True)
+        if self.runtime_source == "ARCHIVE":
+            layout.prop(self, "runtime_archive")
+        draw_set_up_buttons(layout)
 
 
 CLASSES = (CospeechPreferences,)

@@ -1,32 +1,70 @@
-"""Set Up Engine, Repair, Open Log, Copy Diagnostics."""
+"""Set Up Networks or Set Up Engine, Choose Archive, Repair, Open Log, Copy Diagnostics."""
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from pathlib import Path
 
 import bpy
 
 from ..client.process import EngineError
 from ..paths import root, version
-from ..ui import Blocked, OperatorResult
+from ..ui import Blocked, OperatorResult, our_operators
 from . import runtimes
-from .base_python import candidates, own_python
+from .archives import found_archive, usual_folders
+from .base_python import candidates
+from .builtin_repair import BuiltInRepairJob
 from .diagnostics import describe
 from .engine import (
     BUSY,
     SESSION,
     device,
-    engine_python,
+    interpreter,
     log_file,
     preferences,
     runtimes_folder,
     user_folder,
 )
 from .install import Plan, SetUpJob
+from .interpreters import built_in, own_python
 from .ops import JobOperator
 from .repair import RepairJob
+from .work import WorkJob
 
-NO_ARCHIVE = "Set Up Engine needs a runtime archive: Archive in Cospeech's preferences"  # shown there, too
+LOOK_SECONDS = 10  # from look to look for an archive, by eye: panels are drawn many times a second
+NETWORKS, ENGINE = "Set Up Networks", "Set Up Engine"
+NO_ARCHIVE = "it needs the runtime archive for this system: choose it as Archive in Cospeech's preferences"
+
+
+def is_built_in() -> bool:
+    """Whether this extension brought the default engine's packages along, so that only the networks need a set-up."""
+    return bool(built_in(root()).wheels)
+
+
+def set_up_label() -> str:
+    """What the button says that sets up PyTorch."""
+    return f"{NETWORKS} (PyTorch)" if is_built_in() else ENGINE
+
+
+def archive() -> Path | None:
+    """The runtime archive: the one in the preferences, else one that lies beside the zip or where downloads lie."""
+    chosen = getattr(preferences(), "runtime_archive", "")
+    if chosen:
+        return Path(bpy.path.abspath(chosen))
+    return _found(_zip_folder(), int(time.monotonic()) // LOOK_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _found(beside: Path | None, _look: int) -> Path | None:
+    return found_archive((*((beside,) if beside else ()), *usual_folders()), version())
+
+
+def _zip_folder() -> Path | None:
+    """The folder from which an extension was last installed in this session."""
+    last = bpy.context.window_manager.operator_properties_last("extensions.package_install_files")
+    named = getattr(last, "directory", "") or str(Path(getattr(last, "filepath", "") or "").parent)
+    return Path(named) if Path(named).is_absolute() else None
 
 
 def offline_reason() -> str:
@@ -47,39 +85,40 @@ def setup_blocker() -> str:
         return ""
     if chosen.runtime_source == "ONLINE":
         return offline_reason()
-    return "" if chosen.runtime_archive else NO_ARCHIVE
+    return "" if archive() else f"{NETWORKS if is_built_in() else ENGINE}: {NO_ARCHIVE}"
 
 
 def repair_blocker() -> str:
     """Why Repair can't run now; empty where it can."""
     if SESSION.job is not None:
         return BUSY
-    if runtimes.current(runtimes_folder(), version()) is None:
-        return "No engine was set up here; use Set Up Engine"
+    if not is_built_in() and runtimes.current(runtimes_folder(), version()) is None:
+        return f"No engine was set up here; use {ENGINE}"
     return ""
 
 
-def _plan(archive: str, *, online: bool) -> Plan:
+def _plan(given: str, *, online: bool) -> Plan:
     chosen = preferences()
-    archive = archive or getattr(chosen, "runtime_archive", "")
+    house = Path(bpy.path.abspath(given)) if given else archive()
+    own = own_python()
     python = getattr(chosen, "base_python", "")
     return Plan(
         root=root(),
         base=runtimes_folder(),
         version=version(),
-        archive=Path(bpy.path.abspath(archive)) if archive else None,
+        archive=house,
         online=online,
-        pythons=(Path(bpy.path.abspath(python)),) if python else candidates(own_python()),
+        pythons=(Path(bpy.path.abspath(python)),) if python else candidates(str(own or "")),
         chosen=bool(python),
         log=log_file("setup"),
     )
 
 
 class COSPEECH_OT_set_up_engine(Blocked, JobOperator, bpy.types.Operator):
-    """Make the engine's own Python environment and test it; Blender's Python is not touched"""
+    """Make a Python environment with PyTorch for the networks and test it; Blender's Python is not touched"""
 
     bl_idname = "cospeech.set_up_engine"
-    bl_label = "Set Up Engine"
+    bl_label = NETWORKS
     bl_options = {"REGISTER"}
     blocker = staticmethod(lambda _: setup_blocker())
 
@@ -97,11 +136,34 @@ class COSPEECH_OT_set_up_engine(Blocked, JobOperator, bpy.types.Operator):
             raise EngineError(offline_reason())
         SESSION.let_go()
         plan = _plan(self.archive, online=online)
-        return SESSION.start_setup(lambda: SetUpJob(plan))
+        return SESSION.start_work(lambda: SetUpJob(plan))
 
     def finished(self, _: bpy.types.Context, job: SetUpJob) -> str:
         """Say what is ready, and what keeps it from being used."""
         return _ready(job, "set up")
+
+
+class COSPEECH_OT_choose_archive(bpy.types.Operator):
+    """Choose the runtime archive for this system, then set up from it"""
+
+    bl_idname = "cospeech.choose_archive"
+    bl_label = ENGINE
+    bl_options = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="cospeech-runtime-*.zip", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _: bpy.types.Event) -> OperatorResult:
+        """Open the file browser."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
+        """Go on with what was chosen."""
+        chosen = preferences()
+        if chosen is not None:
+            chosen.runtime_source, chosen.runtime_archive = "ARCHIVE", self.filepath
+        return our_operators().set_up_engine("INVOKE_DEFAULT", archive=self.filepath)
 
 
 class COSPEECH_OT_repair_engine(Blocked, JobOperator, bpy.types.Operator):
@@ -112,25 +174,35 @@ class COSPEECH_OT_repair_engine(Blocked, JobOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}
     blocker = staticmethod(lambda _: repair_blocker())
 
-    def begin(self, _: bpy.types.Context) -> SetUpJob:
+    networks: bpy.props.BoolProperty(
+        name="Networks",
+        description="Repair the environment with PyTorch, not what is built in",
+        options={"SKIP_SAVE"},
+    )
+
+    def begin(self, _: bpy.types.Context) -> WorkJob:
         """Start to repair."""
         SESSION.let_go()
+        own = built_in(root())
+        if own.wheels and not self.networks:
+            return SESSION.start_work(lambda: BuiltInRepairJob(root(), own, log_file("setup")))
         plan = _plan("", online=False)
         runtime = runtimes.current(plan.base, plan.version)
-        return SESSION.start_setup(lambda: RepairJob(plan, runtime))
+        return SESSION.start_work(lambda: RepairJob(plan, runtime))
 
-    def finished(self, _: bpy.types.Context, job: SetUpJob) -> str:
+    def finished(self, _: bpy.types.Context, job: WorkJob) -> str:
         """Say what was done."""
         return _ready(job, str(job.result.get("repaired", "repaired")))
 
 
-def _ready(job: SetUpJob, what: str) -> str:
+def _ready(job: WorkJob, what: str) -> str:
     devices = ", ".join(str(name) for name in job.result.get("devices") or [])
     text = f"Ready: engine {what} in {job.seconds:.0f} s, {devices}; {job.result.get('self_test', '')}"
     if device() == "cuda" and "cuda" not in devices:
         text += ". CUDA does not work here, so choose Automatic or CPU as device"
-    if engine_python() != runtimes.python_of(job.final):
-        text += f". {engine_python()} is used instead: clear Engine's Python in the preferences to use this one"
+    used = interpreter(networks=isinstance(job, SetUpJob)).python
+    if isinstance(job, SetUpJob) and used != runtimes.python_of(job.final):
+        text += f". {used} is used instead: clear Engine's Python in the preferences to use this one"
     return text
 
 
@@ -174,7 +246,8 @@ class COSPEECH_OT_copy_diagnostics(bpy.types.Operator):
 def diagnostics() -> str:
     """The report as text."""
     try:
-        python = str(engine_python())
+        found = interpreter()
+        python = f"{found.python} ({found.kind})"
     except EngineError as error:
         python = str(error)
     facts = {
@@ -196,6 +269,7 @@ def _logs() -> tuple[Path, ...]:
 
 CLASSES = (
     COSPEECH_OT_set_up_engine,
+    COSPEECH_OT_choose_archive,
     COSPEECH_OT_repair_engine,
     COSPEECH_OT_open_log,
     COSPEECH_OT_copy_diagnostics,

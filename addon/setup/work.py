@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..client import log as logs
-from ..client.children import Child, clean_environment, ending_of
+from ..client.children import Child, clean_environment, ending_of, engine_environment
 from ..client.jobs import CANCELLED, DONE, FAILED, FINISHED, RUNNING
 from .wheelhouse import SetUpError
 
+TEST_SECONDS = 600.0  # that the engine's self-test may take, by eye
 TICK_SECONDS = 0.05  # of work in one step, by eye: Blender goes on drawing
 Work = Generator[None, None, None]
 
@@ -150,6 +152,23 @@ class WorkJob:
                 raise SetUpError(f"{Path(words[0]).name} took longer than {seconds / 60:.0f} minutes; try again")
             printed.seek(0)
             return status, printed.read().decode("utf-8", "replace")
+
+    def examined(self, python: Path, root: Path, packages: str = "") -> Generator[None, None, dict[str, Any]]:
+        """The examination of the engine at ``root``, run by this Python; SetUpError where it is not ready."""
+        status, printed = yield from self.run(
+            [python, "-m", "engine", "doctor", "--json"],
+            seconds=TEST_SECONDS,
+            environment=plain_environment(engine_environment(root, self.log.parent, packages)),
+            watch=self.check_cancel,
+        )
+        try:
+            report: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+            ready = bool(report.get("ready"))
+        except (IndexError, ValueError, AttributeError):
+            raise SetUpError(f"The engine's self-test failed ({self.last_words(status)})") from None
+        if not ready:
+            raise SetUpError(str(report.get("problem")))
+        return report
 
     def last_words(self, status: int) -> str:
         """How the last program ended, and its last line in the log."""

@@ -10,7 +10,7 @@ import bpy
 from ..client.generators import Generator
 from ..client.provenance import SPEAK
 from ..scene import settings_of
-from ..setup.engine import SESSION, weights_folder
+from ..setup.engine import SESSION, networks_problem, weights_folder
 from .props import speaker_option
 
 
@@ -45,8 +45,11 @@ def chosen(scene: bpy.types.Scene, role: str = SPEAK) -> Choice:
 
 def choice_blocker(choice: Choice) -> str:
     """Why the generator can't perform; empty where it can. Whether the weights fit is seen when they are read."""
-    if choice.weights or not choice.generator.needs_weights:
+    if not choice.generator.needs_weights:
         return ""
+    lacking = networks_problem()
+    if lacking or choice.weights:
+        return lacking
     name = choice.generator.label
     return f"{name} needs its published weights; set their folder, {name} Weights, in Cospeech's preferences"
 
