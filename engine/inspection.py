@@ -12,6 +12,7 @@ from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS
 from engine.devices import devices
 from engine.errors import CospeechError
+from engine.imports import fault_of_import
 from engine.version import __version__
 
 PACKAGES = ("torch", "numpy", "scipy", "soundfile", "pocketsphinx", "praat-parselmouth", "safetensors", "smplx")
@@ -74,8 +75,12 @@ def examine_installation() -> dict[str, Any]:
     try:
         report["devices"] = devices()
         report["self_test"] = _self_test()
-    except (CospeechError, ImportError, OSError) as error:
-        hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it" if absent else str(error)
+    except Exception as error:  # a broken package fails in any way
+        hint = fault_of_import(error) or str(error)
+        if hint == str(error) and not isinstance(error, CospeechError | OSError):
+            raise
+        if isinstance(error, ModuleNotFoundError) and absent:
+            hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it"
         report["ready"], report["problem"] = False, f"The engine can't make a take here: {hint}"
     return report
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -29,6 +30,10 @@ STEP_SECONDS = 1.0  # of silence that one step counts at most
 CANCELLED_CODE = -32001
 INTERNAL_CODE = -32603
 EXAMINATION = "doctor"
+REQUEST = "request.json"
+# Bytes of a request; more goes as a file. Windows' pipes hold 4096, and one that is full refuses in ways that look like
+# an engine's end there.
+REQUEST_BYTES = 2000
 
 JobFiles = Mapping[str, Callable[[Path], None]]
 
@@ -55,7 +60,7 @@ class Job:
         self.result: dict[str, Any] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="cospeech_", dir=where.temporary))
         self._engine, self._where, self._method = engine, where, method
-        self._params = {**params, "job": self.id, "folder": str(self.folder)}
+        self._params: dict[str, Any] = {"job": self.id, "folder": str(self.folder)}
         self._hello = self._request = 0
         self._cancel_at: float | None = None
         self._started = self._stepped = time.monotonic()
@@ -64,6 +69,7 @@ class Job:
         try:
             for name, write in (files or {}).items():
                 write(self.folder / name)
+            self._hand_over(params)
         except BaseException:  # a full disk: nothing was asked for yet, so nothing stays behind
             self.clean_up()
             raise
@@ -146,6 +152,15 @@ class Job:
     def clean_up(self) -> None:
         """Remove the job's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _hand_over(self, params: dict[str, Any]) -> None:
+        """Ask with these parameters, or with a file in the folder that holds them."""
+        text = json.dumps(params)
+        if len(text) <= REQUEST_BYTES:
+            self._params = {**params, **self._params}
+            return
+        (self.folder / REQUEST).write_text(text, encoding="utf-8")
+        self._params["params_file"] = REQUEST
 
     def _begin(self) -> None:
         """Greet the engine, as soon as it has ended a job that was cancelled before."""

@@ -23,7 +23,7 @@ CHUNK_BYTES = 512 if sys.platform == "win32" else 65536  # of one write
 JUNK_LOGGED = 20  # lines that are no message, written to the log
 JUNK_LINES = 2000  # lines after which it is no engine
 LOG_INTERVAL = 5.0  # s from check to check of the log's length
-STOP_SECONDS = 0.3  # from the end of its input to a process's own end
+STOP_SECONDS = 0.25  # from the end of its input to a process's own end
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
 NEXT_STEP = "choose another in the preferences, or press Set Up Engine"
 
@@ -208,22 +208,9 @@ def _message(line: bytes) -> dict[str, Any] | None:
     return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
 
 
-if sys.platform == "win32":  # untested here: os.set_blocking knows no pipes on Windows before Python 3.12
-    import ctypes
-    import msvcrt
-
-    def _never_wait(descriptor: int) -> None:
-        """Make the pipe refuse (ENOSPC) instead of wait where it is full; PIPE_NOWAIT is 1."""
-        mode = ctypes.c_ulong(1)
-        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-        ctypes.windll.kernel32.SetNamedPipeHandleState(handle, ctypes.byref(mode), None, None)
-
-    def _available(descriptor: int) -> int:
-        """Bytes that can be read from the pipe without waiting."""
-        count = ctypes.c_ulong(0)
-        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-        ok = ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(count), None)
-        return int(count.value) if ok else 0
+if sys.platform == "win32":  # os.set_blocking knows no pipes on Windows before Python 3.12
+    from .windows import available as _available
+    from .windows import never_wait as _never_wait
 
 else:
 
