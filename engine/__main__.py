@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -14,13 +15,24 @@ def main() -> None:
 
         serve_stdio()
     elif words == ["doctor", "--json"]:
-        from engine.inspection import examine_installation
-
-        report = examine_installation()
+        report = _examination()
         print(json.dumps(report))
         sys.exit(None if report["ready"] else f"cospeech: {report['problem']}")
     else:
         _command_line()
+
+
+def _examination() -> dict[str, Any]:
+    from engine.imports import fault_of_import
+
+    try:
+        from engine.inspection import examine_installation
+    except Exception as error:  # a package's code may fail in any way
+        fault = fault_of_import(error)
+        if not fault:
+            raise
+        return {"ready": False, "problem": fault}
+    return examine_installation()
 
 
 def _command_line() -> None:

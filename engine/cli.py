@@ -16,7 +16,7 @@ from typer.main import get_command
 from engine.body.motion import Motion, check_target
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL
-from engine.generators.base import PARTS
+from engine.generators.abilities import PARTS
 from engine.take.make import hear, make_takes, missed, outcome_of, rate_of
 from engine.take.options import TakeOptions
 from engine.take.plan_file import read_plan

@@ -14,6 +14,7 @@ from engine.body.motion import Motion
 from engine.body.skeleton import ASSETS
 from engine.devices import devices
 from engine.errors import CospeechError
+from engine.imports import fault_of_import
 from engine.version import __version__
 
 PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "pocketsphinx", "praat-parselmouth", "safetensors")
@@ -80,21 +81,25 @@ def examine_installation() -> dict[str, Any]:
     try:
         report["devices"] = devices()
         report["self_test"] = _self_test()
-    except (CospeechError, ImportError, OSError) as error:
-        hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it" if absent else str(error)
+    except Exception as error:  # a broken package fails in any way
+        hint = fault_of_import(error) or str(error)
+        if hint == str(error) and not isinstance(error, CospeechError | OSError):
+            raise
+        if isinstance(error, ModuleNotFoundError) and absent:
+            hint = f"this Python lacks {', '.join(absent)}; install the engine's lock into it"
         report["ready"], report["problem"] = False, f"The engine can't make a take here: {hint}"
     return report
 
 
 def _networks() -> str:
     """Whether the published generators' packages are here and can be loaded, in words."""
-    for name in NETWORK_PACKAGES:
-        if importlib.util.find_spec(name) is None:
-            return f"not set up, without {name}"
-        try:
-            importlib.import_module(name)
-        except (ImportError, OSError) as error:
-            return f"{name} can't be loaded ({error})"
+    lacking = [name for name in NETWORK_PACKAGES if importlib.util.find_spec(name) is None]
+    if lacking:
+        return f"not set up, without {', '.join(lacking)}"
+    try:
+        importlib.import_module("torch")
+    except (ImportError, OSError) as error:
+        return f"torch can't be loaded ({error})"
     return "set up"
 
 

@@ -3,6 +3,9 @@
 Methods: ``hello``, ``generate``, ``bridge``, ``lexemes``, ``doctor``, ``weights``, ``cancel``, ``shutdown``. Progress
 is the notification ``progress`` with job, stage and fraction. End of stdin ends the engine. Only this module writes to
 stdout: whatever a library prints goes to stderr, which is the log.
+
+Nothing but the standard library is imported before ``hello`` is answered: it comes at once, and from a Python that
+lacks packages too, so that the job can say which.
 """
 
 from __future__ import annotations
@@ -15,14 +18,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.body.skeleton import ASSETS
 from engine.errors import Cancelled, CospeechError
+from engine.generators.abilities import declared_abilities
+from engine.imports import fault_of_import, import_default_path
+from engine.stdin import lines_of_stdin
 from engine.take.progress import Course
 from engine.version import __version__
 
@@ -31,9 +37,11 @@ if TYPE_CHECKING:
     from engine.speech.types import Speech
     from engine.take.options import TakeOptions
 
-PROTOCOL: dict[str, Any] = json.loads((ASSETS / "protocol.json").read_text(encoding="utf-8"))
+PROTOCOL: dict[str, Any] = json.loads(
+    (Path(__file__).resolve().parents[1] / "assets/protocol.json").read_text(encoding="utf-8")
+)
 
-# JSON-RPC 2.0; the last two are of its range for servers.
+# JSON-RPC 2.0; the last three are of its range for servers.
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -41,6 +49,7 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 USER_ERROR = -32000
 CANCELLED = -32001
+PACKAGE_ERROR = -32002  # what to do depends on where the Python comes from, which the client knows
 
 # By eye.
 PROGRESS_INTERVAL = 0.05  # s between two messages of one stage
@@ -53,14 +62,14 @@ def serve_stdio() -> None:
     """Serve until stdin ends or ``shutdown`` comes."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
     os.dup2(2, 1)  # a library that prints must not corrupt the protocol
-    Server(sys.stdin, out).run()
+    Server(lines_of_stdin(), out).run()
 
 
 class Server:
     """Reads messages on a thread, so that ``cancel`` is heard while a job runs; works on the calling thread."""
 
-    def __init__(self, source: TextIO, out: TextIO) -> None:
-        self._source = source
+    def __init__(self, source: Iterable[str], out: TextIO) -> None:
+        self._source = iter(source)
         self._out = out
         self._inbox: queue.Queue[str | None] = queue.Queue()
         self._cancelled: set[str] = set()
@@ -75,7 +84,14 @@ class Server:
         self._speech = SpeechCache()
 
     def run(self) -> None:
-        """Answer requests one after the other."""
+        """Answer requests one after the other: ``hello`` before the imports, all else after them."""
+        first = next(self._source, "")
+        greeting = _parsed(first)
+        if isinstance(greeting, dict) and greeting.get("method") == "hello":
+            self._answer(first)
+            first = ""
+        import_default_path()
+        self._source = chain([first], self._source)
         threading.Thread(target=self._read, daemon=True).start()
         while (line := self._inbox.get()) is not None:
             self._answer(line)
@@ -114,32 +130,20 @@ class Server:
             self._send({"id": identity, "error": error})
             return
         try:
-            self._send({"id": identity, "result": method(params if isinstance(params, dict) else {})})
+            self._send({"id": identity, "result": method(whole(params) if isinstance(params, dict) else {})})
         except Cancelled:
             self._send({"id": identity, "error": {"code": CANCELLED, "message": "Cancelled"}})
         except CospeechError as error:
             self._send({"id": identity, "error": {"code": USER_ERROR, "message": str(error)}})
-        except ImportError as error:
-            _log_traceback()
-            text = (
-                f"The engine's Python lacks {error.name or 'a package'}; press Set Up Engine or choose another Python"
-            )
-            self._send({"id": identity, "error": {"code": USER_ERROR, "message": text}})
-        except TypeError as error:
-            _log_traceback()
-            self._send({"id": identity, "error": {"code": INVALID_PARAMS, "message": f"Unexpected options: {error}"}})
         except Exception as error:  # the engine must outlive any job
             _log_traceback()
-            text = f"The engine failed ({type(error).__name__}: {error}); its log has the details"
-            self._send({"id": identity, "error": {"code": INTERNAL_ERROR, "message": text}})
+            self._send({"id": identity, "error": _fault(error)})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._out.write(json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=True) + "\n")
         self._out.flush()
 
     def _hello(self, _: dict[str, Any]) -> dict[str, Any]:
-        from engine.generators.abilities import declared_abilities
-
         return {
             "protocol": PROTOCOL["protocol"],
             "engine": __version__,
@@ -225,6 +229,30 @@ class Server:
             self._send({"method": "progress", "params": params})
 
         return progress
+
+
+def _fault(error: Exception) -> dict[str, Any]:
+    """What the answer says of an error that is not the user's."""
+    if fault := fault_of_import(error):
+        return {"code": PACKAGE_ERROR, "message": fault}
+    if isinstance(error, TypeError):
+        return {"code": INVALID_PARAMS, "message": f"Unexpected options: {error}"}
+    text = f"The engine failed ({type(error).__name__}: {error}); its log has the details"
+    return {"code": INTERNAL_ERROR, "message": text}
+
+
+def whole(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a request; with ``params_file`` those that are in this file of the job's folder, too."""
+    if "params_file" not in params:
+        return params
+    path = Path(str(params.get("folder"))) / str(params["params_file"])
+    try:
+        rest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CospeechError(f"The request in {path} can't be read ({error}); try again") from error
+    if not isinstance(rest, dict):
+        raise CospeechError(f"The request in {path} is no object; try again")
+    return {**rest, **params}
 
 
 def _log_traceback() -> None:

@@ -12,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+if sys.platform == "win32":
+    from .windows import Tree
+
 # Seconds after the end was asked for, by eye: a cancel is over within a second and a half.
 TERMINATE_AFTER = 0.5
 KILL_AFTER = 1.0
@@ -57,7 +60,7 @@ class Child:
         self._ending: float | None = None
         self._group_ended = False
         flags = 0
-        if sys.platform == "win32":  # untested here
+        if sys.platform == "win32":
             flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         self.popen = subprocess.Popen(
             list(command),
@@ -69,6 +72,8 @@ class Child:
             creationflags=flags,
             start_new_session=sys.platform != "win32",
         )
+        if sys.platform == "win32":
+            self._tree = Tree(self.popen)
 
     @property
     def pid(self) -> int:
@@ -116,17 +121,9 @@ class Child:
             self._close_pipes()
 
     def _signal(self, *, kill: bool) -> None:
-        if sys.platform == "win32":  # untested here
-            if kill:
-                subprocess.Popen(
-                    ["taskkill", "/T", "/F", "/PID", str(self.pid)],
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    creationflags=subprocess.CREATE_NO_WINDOW,
-                )
-            else:
-                with suppress(OSError):
-                    self.popen.terminate()
+        if sys.platform == "win32":  # nothing there asks a process without a window to end
+            with suppress(OSError):
+                self._tree.end()
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL if kill else signal.SIGTERM)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .generators import Generator, declared, read_generators
-from .process import EngineError, EngineProcess
+from .process import EngineError, EngineProcess, Workplace
 
 # By eye.
 CANCEL_SECONDS = 1.3  # from a cancel to the engine's answer
@@ -53,14 +53,13 @@ class Engine:
             return "not running"
         return f"process {self._process.pid}, {'ending a cancelled job' if self._owed else 'running'}"
 
-    def ensure(self, python: Path, log: Path, packages: str = "") -> EngineProcess:
+    def ensure(self, where: Workplace) -> EngineProcess:
         """A living process of this Python with these packages; EngineError where it can't be started."""
         process = self._process
-        same = process is not None and (process.python, process.packages) == (python, packages)
-        if process is not None and not (same and process.alive):
+        if process is not None and not (process.alive and process.is_at(where)):
             self.retire()
         if self._process is None:
-            self._process = EngineProcess(python, self._root, log, packages)
+            self._process = EngineProcess(where, self._root)
         self._used_at = time.monotonic()
         return self._process
 

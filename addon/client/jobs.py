@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .engine import Engine
-from .process import EngineError, EngineProcess
+from .process import EngineError, EngineProcess, Workplace
 
 __all__ = ["CANCELLED", "DONE", "FAILED", "FINISHED", "Engine", "Job", "JobFiles", "Workplace"]
 
@@ -27,22 +27,15 @@ QUIET_SECONDS = 10.0  # of silence that the panel speaks of
 STEP_SECONDS = 1.0  # of silence that one step counts at most
 # JSON-RPC 2.0: of its range for servers, and its internal error.
 CANCELLED_CODE = -32001
+PACKAGE_CODE = -32002
 INTERNAL_CODE = -32603
 EXAMINATION = "doctor"
+REQUEST = "request.json"
+# Bytes of a request; more goes as a file. Windows' pipes hold 4096, and one that is full refuses in ways that look like
+# an engine's end there.
+REQUEST_BYTES = 2000
 
 JobFiles = Mapping[str, Callable[[Path], None]]
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where a job runs: the engine's Python, its log file, the folder for job folders, and a folder of packages that
-    the Python is given beside its own, or "".
-    """
-
-    python: Path
-    log: Path
-    temporary: Path
-    packages: str = ""
 
 
 class Job:
@@ -58,7 +51,7 @@ class Job:
         self.result: dict[str, Any] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="cospeech_", dir=where.temporary))
         self._engine, self._where, self._method = engine, where, method
-        self._params = {**params, "job": self.id, "folder": str(self.folder)}
+        self._params: dict[str, Any] = {"job": self.id, "folder": str(self.folder)}
         self._hello = self._request = 0
         self._cancel_at: float | None = None
         self._started = self._stepped = time.monotonic()
@@ -67,6 +60,7 @@ class Job:
         try:
             for name, write in (files or {}).items():
                 write(self.folder / name)
+            self._hand_over(params)
         except BaseException:  # a full disk: nothing was asked for yet, so nothing stays behind
             self.clean_up()
             raise
@@ -150,6 +144,15 @@ class Job:
         """Remove the job's folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _hand_over(self, params: dict[str, Any]) -> None:
+        """Ask with these parameters, or with a file in the folder that holds them."""
+        text = json.dumps(params)
+        if len(text) <= REQUEST_BYTES:
+            self._params = {**params, **self._params}
+            return
+        (self.folder / REQUEST).write_text(text, encoding="utf-8")
+        self._params["params_file"] = REQUEST
+
     def _begin(self) -> None:
         """Greet the engine, as soon as it has ended a job that was cancelled before."""
         if not self._engine.is_free:
@@ -162,7 +165,7 @@ class Job:
             self._end(FAILED, str(error))
             return
         try:
-            process = self._engine.ensure(python, self._where.log, self._where.packages)
+            process = self._engine.ensure(self._where)
             self._hello = process.send("hello", {})
         except EngineError as error:
             self._fail(str(error))
@@ -212,6 +215,8 @@ class Job:
             self._end(DONE, "")
         elif error.get("code") == CANCELLED_CODE:
             self._end(CANCELLED, "Cancelled")
+        elif error.get("code") == PACKAGE_CODE:
+            self._end(FAILED, f"{error.get('message')}; {self._where.remedy}. Log: {self._where.log}")
         else:
             text = str(error.get("message"))
             self._end(FAILED, f"{text}. Log: {self._where.log}" if error.get("code") == INTERNAL_CODE else text)
@@ -229,8 +234,8 @@ class Job:
             self.abandon()
         elif process.is_babbling:
             self._fail(
-                f"{process.python} prints what is no message of Cospeech's engine; choose its Python in the "
-                f"preferences, or press Set Up Engine. Log: {process.log}"
+                f"{process.where.python} prints what is no message of Cospeech's engine; {self._where.remedy}. "
+                f"Log: {process.log}"
             )
         elif self._silence > (HELLO_SECONDS if self.state == STARTING else SILENT_SECONDS):
             self._fail(process.obituary())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ CHUNK_BYTES = 512 if sys.platform == "win32" else 65536  # of one write
 JUNK_LOGGED = 20  # lines that are no message, written to the log
 JUNK_LINES = 2000  # lines after which it is no engine
 LOG_INTERVAL = 5.0  # s from check to check of the log's length
-STOP_SECONDS = 0.3  # from the end of its input to a process's own end
+STOP_SECONDS = 0.25  # from the end of its input to a process's own end
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
-NEXT_STEP = "choose another in the preferences, or press Set Up Engine"
+NEXT_STEP = "choose another Python in the preferences, or press Set Up Engine"
 
 
 CACHE_VARIABLE = "COSPEECH_CACHE"
@@ -35,13 +36,27 @@ class EngineError(Exception):
     """The engine can't be started or has died; ``str(error)`` is one sentence for the user."""
 
 
+@dataclass(frozen=True)
+class Workplace:
+    """Where a job runs: the engine's Python, its log file, the folder for job folders; a folder of packages that the
+    Python is given beside its own, or ""; and what a user does where packages are missing or broken.
+    """
+
+    python: Path
+    log: Path
+    temporary: Path
+    packages: str = ""
+    remedy: str = NEXT_STEP
+
+
 class EngineProcess:
     """``python -m engine serve`` with pipes. JSON messages, one a line; stderr goes to the log file."""
 
-    def __init__(self, python: Path, root: Path, log: Path, packages: str = "") -> None:
+    def __init__(self, where: Workplace, root: Path) -> None:
+        python, log = where.python, where.log
         if not python.is_file():
             raise EngineError(f"There is no Python at {python}; set the engine's Python in Cospeech's preferences")
-        self.python, self.log, self.packages = python, log, packages
+        self.where, self.log = where, log
         self._inbox, self._unsent = b"", bytearray()
         self._skipping = False
         self._next_id = 0
@@ -51,7 +66,7 @@ class EngineProcess:
         self._log_checked = time.monotonic()
         # By path, not by working directory: the chosen Python may be a wrapper that changes it.
         features = os.environ.get(CACHE_VARIABLE) or str(log.parent / "features")  # costly ones, of lines heard before
-        environment = engine_environment(root, log.parent, packages, {CACHE_VARIABLE: features})
+        environment = engine_environment(root, log.parent, where.packages, {CACHE_VARIABLE: features})
         try:
             with log.open("ab") as stderr:
                 self._log_start = stderr.tell()
@@ -65,7 +80,7 @@ class EngineProcess:
                 )
         except OSError as error:
             raise EngineError(
-                f"The engine's Python {python} does not start ({error.strerror}); {NEXT_STEP}. Log: {log}"
+                f"The engine's Python {python} does not start ({error.strerror}); {where.remedy}. Log: {log}"
             ) from error
         stdin, stdout = self._child.popen.stdin, self._child.popen.stdout
         assert stdin is not None
@@ -78,6 +93,10 @@ class EngineProcess:
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._child.alive
+
+    def is_at(self, where: Workplace) -> bool:
+        """Whether it is the process that a job at ``where`` would start."""
+        return (self.where.python, self.where.packages) == (where.python, where.packages)
 
     @property
     def pid(self) -> int:
@@ -168,7 +187,8 @@ class EngineProcess:
         how = "stopped answering" if code is None else f"stopped ({ending_of(code)})"
         words = self.last_words()
         if code and "No module named" in words:
-            return f"The engine's Python {self.python} lacks packages ({words}); {NEXT_STEP}. Log: {self.log}"
+            lacks = f"The engine's Python {self.where.python} lacks packages ({words})"
+            return f"{lacks}; {self.where.remedy}. Log: {self.log}"
         said = f"; its last words: {words}" if words else ""
         return f"The engine {how}{said}. Try again; the next job starts a new one. Log: {self.log}"
 
@@ -206,22 +226,9 @@ def _message(line: bytes) -> dict[str, Any] | None:
     return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
 
 
-if sys.platform == "win32":  # untested here: os.set_blocking knows no pipes on Windows before Python 3.12
-    import ctypes
-    import msvcrt
-
-    def _never_wait(descriptor: int) -> None:
-        """Make the pipe refuse (ENOSPC) instead of wait where it is full; PIPE_NOWAIT is 1."""
-        mode = ctypes.c_ulong(1)
-        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-        ctypes.windll.kernel32.SetNamedPipeHandleState(handle, ctypes.byref(mode), None, None)
-
-    def _available(descriptor: int) -> int:
-        """Bytes that can be read from the pipe without waiting."""
-        count = ctypes.c_ulong(0)
-        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
-        ok = ctypes.windll.kernel32.PeekNamedPipe(handle, None, 0, None, ctypes.byref(count), None)
-        return int(count.value) if ok else 0
+if sys.platform == "win32":  # os.set_blocking knows no pipes on Windows before Python 3.12
+    from .windows import available as _available
+    from .windows import never_wait as _never_wait
 
 else:
 

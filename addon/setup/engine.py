@@ -120,6 +120,7 @@ class Session:
         self.stage_names: dict[str, str] = {**protocol["stages"], **STAGES}
         self._engine = Engine(root(), int(protocol["protocol"]))
         self.job: Job | WorkJob | None = None
+        self.used: Interpreter | None = None
         self.note = ""
         self.failed = self.done = False
 
@@ -141,8 +142,8 @@ class Session:
         """
         self._claim()
         try:
-            found = interpreter(networks=method == "weights" or needs_networks(_generator_of(params)))
-            where = Workplace(found.python, log_file(), temporary_folder(), found.packages)
+            found = self.used = interpreter(networks=method == "weights" or needs_networks(_generator_of(params)))
+            where = Workplace(found.python, log_file(), temporary_folder(), found.packages, found.remedy)
             job = self.job = Job(self._engine, where, method, params, files)
         except OSError as error:
             raise EngineError(_unwritable(error)) from error

@@ -26,6 +26,13 @@ class Interpreter:
     kind: str
     packages: str = ""
 
+    @property
+    def remedy(self) -> str:
+        """What a user does where its packages are missing or broken."""
+        if self.kind == CHOSEN:
+            return "choose another Python in the preferences, or clear Engine's Python there"
+        return "run python build.py setup in the checkout" if self.kind == CHECKOUT else "press Repair"
+
 
 @dataclass(frozen=True)
 class BuiltIn:

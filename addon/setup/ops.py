@@ -10,7 +10,7 @@ import bpy
 from ..client.jobs import DONE, Job, JobFiles
 from ..client.process import EngineError
 from ..ui import Blocked, OperatorMixin, OperatorResult
-from .engine import BUSY, SESSION
+from .engine import BUSY, SESSION, interpreter
 from .work import WorkJob
 
 TICK_SECONDS = 0.1  # from step to step of a job, by eye
@@ -171,7 +171,7 @@ class COSPEECH_OT_test_engine(Blocked, EngineJobOperator, bpy.types.Operator):
         """Say what was found; RuntimeError where the engine can't work."""
         report = job.result
         if not report.get("ready"):
-            raise RuntimeError(str(report.get("problem")))
+            raise RuntimeError(f"{report.get('problem')}; {interpreter().remedy}")
         devices = ", ".join(report["devices"])
         return f"Ready: engine {report['engine']}, Python {report['python']}, {devices}; {report['self_test']}"
 

@@ -8,6 +8,7 @@ import bpy
 
 from ..ui import draw_sentence
 from .engine import SESSION
+from .interpreters import BUILT_IN, NETWORKS
 from .ops import stage_text
 
 if TYPE_CHECKING:
@@ -29,9 +30,15 @@ def draw_progress(layout: bpy.types.UILayout, scale: float = 1.0) -> bool:
 
 
 def draw_note(layout: bpy.types.UILayout) -> None:
-    """The sentence of the last job, if any."""
-    if SESSION.note:
-        draw_sentence(layout, SESSION.note, note_icon())
+    """The sentence of the last job, if any, and the button that it names."""
+    if not SESSION.note:
+        return
+    draw_sentence(layout, SESSION.note, note_icon())
+    if SESSION.failed and SESSION.used is not None and SESSION.used.remedy in SESSION.note:
+        row = layout.row()
+        row.operator_context = "INVOKE_DEFAULT"
+        if SESSION.used.kind in (BUILT_IN, NETWORKS):
+            row.operator("cospeech.repair_engine", icon="TOOL_SETTINGS").networks = SESSION.used.kind == NETWORKS
 
 
 def note_icon() -> IconItems:

@@ -1,4 +1,4 @@
-"""What each generator can do, as its class declares it; read without loading a network.
+"""What each generator can do, as its class declares it; read without importing any package.
 
 ``hello`` sends this table, and assets/protocol.json holds the same for an add-on whose engine does not run yet.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.generators.base import PARTS, ROLES, SPEAK
+PARTS = ("face", "hands", "upper", "lower", "root")
+SPEAK = "speak"
+ROLES = (SPEAK, "listen", "idle")
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float], None]
 
-PARTS = ("face", "hands", "upper", "lower", "root")
-SPEAK = "speak"
-ROLES = (SPEAK, "listen", "idle")
-
 
 @dataclass(frozen=True, eq=False)
 class BaseOrigin:

@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.body.joints import ARMS, LOOKING, SIDES
 from engine.errors import CospeechError
-from engine.generators.base import SPEAK, BaseOrigin
+from engine.generators.abilities import SPEAK
+from engine.generators.base import BaseOrigin
 from engine.plan.emphasis_record import asks_for_other, kept_emphasis, recorded
 from engine.plan.history import (
     LIFE,

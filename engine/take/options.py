@@ -11,8 +11,7 @@ from typing import Any
 from engine.devices import DEVICES
 from engine.errors import CospeechError
 from engine.face.emotions import NEUTRAL, find_emotion
-from engine.generators.abilities import GENERATORS, Abilities, names_where
-from engine.generators.base import PARTS, ROLES, SPEAK
+from engine.generators.abilities import GENERATORS, PARTS, ROLES, SPEAK, Abilities, names_where
 from engine.plan.speakers import NOBODY, Speaker, find_speaker
 from engine.plan.types import STYLES
 

@@ -85,10 +85,12 @@ def longest_step(folder: Path) -> float:
 
 def closed(folder: Path) -> float:
     """Seconds to close an engine that hangs."""
-    from addon.client.process import EngineProcess
+    from addon.client.process import EngineProcess, Workplace
     from tests.support.faults import faulty
 
-    process = EngineProcess(faulty(folder / "hanging", "hang()", greets=False), ROOT, folder / "engine.log")
+    process = EngineProcess(
+        Workplace(faulty(folder / "hanging", "hang()", greets=False), folder / "engine.log", folder), ROOT
+    )
     start = time.perf_counter()
     process.stop()
     return time.perf_counter() - start

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CospeechError
-from engine.generators.abilities import GENERATORS, declared_abilities
-from engine.generators.base import PARTS, ROLES
+from engine.generators.abilities import GENERATORS, PARTS, ROLES, declared_abilities
 from engine.generators.default import DefaultGenerator
 from engine.generators.published.emage import EmageGenerator
 from engine.generators.published.semges import SemgesGenerator

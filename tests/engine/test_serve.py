@@ -138,11 +138,11 @@ def test_another_protocol_is_refused(place):
 
 def test_a_missing_python_is_one_sentence(tmp_path):
     with pytest.raises(EngineError, match="no Python at"):
-        EngineProcess(tmp_path / "python", ROOT, tmp_path / "log")
+        EngineProcess(Workplace(tmp_path / "python", tmp_path / "log", tmp_path), ROOT)
 
 
 def test_end_of_input_ends_the_engine(tmp_path):
-    process = EngineProcess(Path(sys.executable), ROOT, tmp_path / "log")
+    process = EngineProcess(Workplace(Path(sys.executable), tmp_path / "log", tmp_path), ROOT)
     process.send("hello", {})
     until(process.poll)
     process._child.popen.stdin.close()
@@ -247,6 +247,28 @@ def test_a_bridge_needs_no_speech_and_lexemes_are_told(warm, place, demo_base):
     names.wait()
     table = json.loads((ROOT / "assets/gestures/lexemes.json").read_text())
     assert names.result["lexemes"] == table["lexemes"]
+
+
+def test_a_large_request_comes_by_file(warm, place):
+    edits = [{"op": "move", "id": number, "apex": 1.0} for number in range(1000)]
+    job = Job(warm, place, "generate", {"options": {**OPTIONS, "edits": edits, "audio": "/nowhere.wav"}})
+    job.wait()
+    assert (job.folder / "request.json").is_file()
+    assert job.state == FAILED
+    assert "/nowhere.wav" in job.message
+    job.clean_up()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    (None, "can't be read"), ("{", "can't be read"), ("[1]", "is no object"), ('{"options": {"x": 1}}', "options")
+])  # fmt: skip
+def test_a_request_s_file_that_is_none_is_a_sentence(warm, place, text, said):
+    files = {} if text is None else {"r.json": lambda path: path.write_text(text)}
+    job = Job(warm, place, "generate", {"params_file": "r.json"}, files)
+    job.wait()
+    assert job.state == FAILED
+    assert said in job.message
+    job.clean_up()
 
 
 def test_cancel_between_variations(engine, place, demo_base):

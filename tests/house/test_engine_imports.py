@@ -7,7 +7,7 @@ from tests.support.import_graph import arrows, forbidden, imports, modules
 # A floor a line, the lowest first: a folder imports what lies below its own line. The face shows a
 # plan, so the plan lies one floor below it.
 FLOORS = (
-    ("errors", "version", "devices"),
+    ("errors", "version", "devices", "imports", "stdin"),
     ("body",),
     ("speech",),
     ("plan",),

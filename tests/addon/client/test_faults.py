@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from addon.client import jobs
 from addon.client import log as logs
 from addon.client.engine import PAUSE_SECONDS, Engine
 from addon.client.jobs import CANCELLED, DONE, FAILED, Job, Workplace
-from addon.client.process import POLL_BYTES, EngineError, EngineProcess
+from addon.client.process import NEXT_STEP, POLL_BYTES, EngineError, EngineProcess
 from tests.limits import HANG_SECONDS
 from tests.places import ENGINE_PYTHON, ROOT, needs_engine
 from tests.support.faults import (
@@ -175,29 +176,6 @@ hang()
 """
 
 
-def test_a_large_message_to_an_engine_that_does_not_read_never_blocks(engine, place):
-    deaf = faulty(place.temporary, "hang()")
-    job = Job(engine, at(place, deaf), "generate", {"options": {"edits": ["x" * 1000] * 2000}})
-    greeted(job)
-    for _ in range(40):  # a step that waits for the engine does not come back before the limit
-        assert job.step()
-    job.cancel()
-    finished(job)
-    assert job.state == CANCELLED
-
-
-def test_a_large_message_arrives_whole_in_pieces(engine, place):
-    slow = faulty(place.temporary, """
-time.sleep(0.5)
-message = hear()
-say(id=message["id"], result={"edits": len(message["params"]["edits"])})
-sys.stdin.read()
-""")  # fmt: skip
-    job = Job(engine, at(place, slow), "generate", {"edits": ["x" * 1000] * 2000})
-    finished(job)
-    assert job.result == {"edits": 2000}, job.message
-
-
 def test_what_the_engine_started_ends_with_it(engine, place):
     children = faulty(place.temporary, """
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(%d)"])
@@ -265,18 +243,33 @@ def test_a_python_without_packages_or_without_torch(engine, place):
     bare = place.temporary / "bare/bin/python"
     job = Job(engine, at(place, bare), "generate", {"options": OPTIONS})
     finished(job)
-    is_told(job, place, "lacks packages", "Set Up Engine")
+    assert job.state == FAILED
+    assert job.message == f"The engine's Python lacks numpy; {NEXT_STEP}. Log: {place.log}"
     packages = next((ROOT / ".venv/lib").glob("python*/site-packages"))
     half = place.temporary / "half"
     half.mkdir()
     (half / "torch.py").write_text("raise ModuleNotFoundError('No module named \\'torch\\'', name='torch')")
     site = next((place.temporary / "bare/lib").glob("python*/site-packages"))
     (site / "all.pth").write_text(f"{half}\n{packages}\n")
+    engine.retire()
     job = Job(engine, at(place, bare), "doctor", {})
     finished(job)
     assert job.state == DONE, job.message
-    assert not job.result["ready"]
-    assert "torch" in job.result["problem"]
+    assert job.result["ready"], job.result["problem"]  # the default generator needs no torch
+    assert job.result["networks"] == "torch can't be loaded (No module named 'torch')"
+    assert job.result["devices"] == ["cpu"]
+    (half / "soundfile.py").write_text("raise OSError('sndfile library not found')")
+    (half / "soxr.py").write_text("raise ValueError('numpy.dtype size changed')")
+    engine.retire()
+    job = Job(engine, replace(at(place, bare), remedy="press Repair"), "generate", {"options": OPTIONS})
+    finished(job)
+    assert job.message == f"The engine's Python can't load soundfile; press Repair. Log: {place.log}"
+    log = place.log.read_text()
+    assert "not imported: soundfile: OSError: sndfile library not found" in log
+    assert "not imported: soxr: ValueError: numpy.dtype size changed" in log
+    names = Job(engine, at(place, bare), "lexemes", {})  # what needs no sound file goes on
+    finished(names)
+    assert names.state == DONE, names.message
 
 
 @needs_engine
@@ -328,7 +321,7 @@ def test_a_log_stays_small_and_its_end_is_kept(tmp_path):
 
 
 def test_closing_never_waits_for_an_engine_that_hangs(place):
-    process = EngineProcess(faulty(place.temporary, "hang()", greets=False), ROOT, place.log)
+    process = EngineProcess(at(place, faulty(place.temporary, "hang()", greets=False)), ROOT)
     process.stop()
     until(lambda: not process.alive)
     assert gone(process.pid)
