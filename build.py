@@ -24,11 +24,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 
+import builtin_wheels
 import extension_zip
 from logged_steps import ROOT, BuildError, Step, run, say
 
 TORCH = "torch==2.13.0"
 PYTHON = (3, 11)  # Blender's modules in the locks are for this one
+ZIP_TESTED = "linux-x64"  # the platform whose zip the tests build
 NOTHING_RAN = 5  # pytest's status where no test was chosen
 # Tests that cannot differ between the two Blenders: of processes, files, plain numpy, and of what the networks compute,
 # whose keys are written as the default's are. They run in the main one only.
@@ -180,6 +182,10 @@ def command_test(options: argparse.Namespace) -> None:
     suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon", "tests/e2e"], MAIN: ["tests"]}
     suites = {environment: paths for environment, paths in suites.items() if paths}
     setup(old_blender_too=BPY50 in suites)
+    if extension_zip.this_platform() == ZIP_TESTED and any(
+        path.startswith("tests/e2e") or path.rstrip("/") == "tests" for paths in suites.values() for path in paths
+    ):
+        builtin_wheels.fetch(MAIN.python, ZIP_TESTED)
     seed = _seed(extra)
     say(f"The tests run in the order of seed {seed}; the same again: python build.py test --randomly-seed={seed}")
     good = (0, NOTHING_RAN) if chosen else (0,)  # a file may be for the other environment only
@@ -260,19 +266,31 @@ def command_demo(options: argparse.Namespace) -> None:
 
 
 def command_package(options: argparse.Namespace) -> None:
-    """Build and validate the extension zip with Blender's own tool, from a clean tree; or the runtime's archive."""
+    """Build and validate the extension zip with Blender's own tool, from a clean tree; or the runtime's archive.
+
+    The zip is for one platform and carries the default engine's wheels; without wheels it is for every Blender.
+    """
     setup(old_blender_too=False)
     if options.runtime:
         extension_zip.build_runtime(MAIN.python, TORCH, Path(options.out))
         return
     if not options.allow_dirty:
         extension_zip.refuse_changes()
-    say(str(build_zip(Path(options.out))))
+    chosen = options.platform or extension_zip.this_platform()
+    for platform in [None] if options.bare else builtin_wheels.PLATFORMS if chosen == "all" else [chosen]:
+        made = build_zip(Path(options.out), platform)
+        say(f"{made}: {made.stat().st_size / 1e6:.0f} MB")
 
 
-def build_zip(out: Path) -> Path:
-    """The extension's zip, made in ``out``; returns its path."""
-    return extension_zip.build_zip(MAIN.python, out)
+def build_zip(out: Path, platform: str | None = None) -> Path:
+    """The extension's zip for a platform, without one the zip without wheels, made in ``out``; returns its path."""
+    return extension_zip.build_zip(MAIN.python, out, platform)
+
+
+def command_lock(_: argparse.Namespace) -> None:
+    """Write the lock of the zip's wheels anew, for every platform, from the versions in the engine's lock."""
+    setup(old_blender_too=False)
+    say(f"{builtin_wheels.relock(MAIN.python)} wheels in {builtin_wheels.LOCK.relative_to(ROOT)}")
 
 
 # --- the door ---------------------------------------------------------------------------------------------------
@@ -307,13 +325,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("test", command_test, True),
         ("lint", command_lint, False),
         ("bench", command_bench, True),
+        ("lock", command_lock, False),
     ):
         sub = commands.add_parser(name, help=action.__doc__, add_help=name not in ("demo", "bench"))
         sub.set_defaults(action=action, passes_on=passes_on)
     package = commands.add_parser("package", help=command_package.__doc__)
     package.add_argument("--out", default=str(ROOT / "dist"))
     package.add_argument("--allow-dirty", action="store_true", help="for tests: package uncommitted changes too")
-    package.add_argument("--runtime", action="store_true", help="make the runtime's archive for this system instead")
+    kinds = package.add_mutually_exclusive_group()
+    kinds.add_argument("--platform", choices=[*builtin_wheels.PLATFORMS, "all"], help="default: this machine's")
+    kinds.add_argument("--bare", action="store_true", help="without wheels, for a Blender with another Python")
+    kinds.add_argument("--runtime", action="store_true", help="make the runtime's archive for this system instead")
     package.set_defaults(action=command_package, passes_on=False)
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.passes_on:

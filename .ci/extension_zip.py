@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform as platform_module
 import shutil
 import subprocess
 import sys
@@ -10,12 +11,23 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import builtin_wheels
 from logged_steps import OUT, ROOT, BuildError, run, say
 
-PACKED = ("addon", "engine", "assets", "locks/engine.lock")
+# README and what it links, so that no link of the zip's pages leads nowhere.
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "docs")
+PACKED = ("addon", "engine", "assets", "locks/engine.lock", "blender_manifest.toml", *PAGES)
 # Only developers train and evaluate; the command line says where they find that.
 LEFT_OUT = ("engine/training/", "engine/evaluation/", "assets/evaluation/", "assets/demo/make_demo.py")
-WANTED = {"__init__.py", "blender_manifest.toml", "locks/engine.lock", "engine/cli.py", "assets/skeleton.json"}
+WANTED = {
+    "__init__.py",
+    "blender_manifest.toml",
+    "locks/engine.lock",
+    "engine/cli.py",
+    "assets/skeleton.json",
+    "README.md",
+}
+MOST_BYTES = 165_000_000  # bytes, a limit of our own; the largest zip, of Linux, has 161 MB
 
 
 def refuse_changes() -> None:
@@ -25,11 +37,32 @@ def refuse_changes() -> None:
         raise BuildError(f"The working tree has uncommitted changes (first: {first}); commit them, then package again")
 
 
-def build_zip(python: Path, out: Path) -> Path:
-    """Stage the extension, build the zip with Blender's own tool, validate it; returns its path."""
+def this_platform() -> str:
+    """This machine's platform as Blender calls it, for instance linux-x64."""
+    system, machine = platform_module.system().lower(), platform_module.machine().lower()
+    machines = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}
+    return f"{'macos' if system == 'darwin' else system}-{machines.get(machine, machine)}"
+
+
+def build_zip(python: Path, out: Path, platform: str | None = None) -> Path:
+    """Stage the extension, build the zip with Blender's own tool, validate it; returns its path.
+
+    With a platform the zip carries the default engine's wheels for it; without one it carries none.
+    """
+    wheels = builtin_wheels.fetch(python, platform) if platform else []
     OUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="package-", dir=OUT) as folder:  # another packaging may run beside this one
-        return _built_zip(python, Path(folder), out.resolve() / f"cospeech-{version()}.zip")
+    with tempfile.TemporaryDirectory(prefix="package-", dir=OUT) as name:  # another packaging may run beside this one
+        folder = Path(name)
+        stage = _staged(folder / "stage")
+        if platform:
+            _add_wheels(stage, platform, wheels)
+        made = _built(python, stage, folder, platform)
+        target = out.resolve() / made.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{folder.name}-{target.name}")
+        shutil.copyfile(made, partial)
+        partial.replace(target)
+    return target
 
 
 def version() -> str:
@@ -39,28 +72,45 @@ def version() -> str:
     return str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
 
 
-def _built_zip(python: Path, folder: Path, target: Path) -> Path:
-    """Stage and build in the folder, and put the valid zip at ``target``."""
-    stage, made = folder / "stage", folder / target.name
-    stage.mkdir()
+def _staged(stage: Path) -> Path:
+    """The folder with what every zip holds, as it lies in the zip."""
     for name in _packed_files():
         staged = stage / name.removeprefix("addon/")
         staged.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, staged)
-    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
-        shutil.copyfile(ROOT / name, stage / name)
-    tool = _extension_tool(python)
-    run([python, tool, "build", "--source-dir", stage, "--output-filepath", made])
+    return stage
+
+
+def _add_wheels(stage: Path, platform: str, wheels: list[Path]) -> None:
+    """Put the wheels into the stage and name them, and the platform, in its manifest."""
+    (stage / "wheels").mkdir()
+    for wheel in wheels:
+        shutil.copyfile(wheel, stage / "wheels" / wheel.name)
+    manifest = stage / "blender_manifest.toml"
+    text = manifest.read_text(encoding="utf-8")
+    listed = "".join(f'    "./wheels/{wheel.name}",\n' for wheel in wheels)
+    top, table, rest = text.partition("\n[")  # keys of the top level end where the first table begins
+    added = f'\nplatforms = ["{platform}"]\nwheels = [\n{listed}]\n'
+    manifest.write_text(top + added + table + rest, encoding="utf-8")
+
+
+def _built(python: Path, stage: Path, folder: Path, platform: str | None) -> Path:
+    """The valid zip of a stage, made in the folder."""
+    tool, name = _extension_tool(python), f"cospeech-{version()}"
+    made = folder / f"{name}-bare.zip"
+    words: list[str | Path] = ["--output-filepath", made]
+    if platform:
+        made = folder / f"{name}-{platform.replace('-', '_')}.zip"  # the tool adds the platform to the name
+        words = ["--output-filepath", folder / f"{name}.zip", "--split-platforms"]
+    run([python, tool, "build", "--source-dir", stage, *words])
     run([python, tool, "validate", made])
     with zipfile.ZipFile(made) as archive:
         absent = WANTED - set(archive.namelist())
     if absent:
         raise BuildError(f"The built zip lacks {', '.join(sorted(absent))}; are they in this checkout?")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{folder.name}-{target.name}")
-    shutil.copyfile(made, partial)
-    partial.replace(target)
-    return target
+    if (size := made.stat().st_size) > MOST_BYTES:
+        raise BuildError(f"{made.name} has {size / 1e6:.0f} MB, more than the {MOST_BYTES / 1e6:.0f} MB it may have")
+    return made
 
 
 def _packed_files() -> list[str]:

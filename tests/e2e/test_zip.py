@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests.limits import HANG_SECONDS
 from tests.places import ENGINE_PYTHON, ROOT
 
+LINK = re.compile(r"\]\(([^)#\s]+)")  # of Markdown, without the part after #
 INSTALLED = """
 import json, os, sys, bpy
 zip_path, audio, text, out = sys.argv[-4:]
@@ -53,6 +55,20 @@ def test_the_zip_holds_the_extension_and_no_rubbish(built):
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
     checkout_only = ("engine/training", "engine/evaluation", "assets/evaluation", "assets/demo/make_demo.py")
     assert not [name for name in names if name.startswith(checkout_only)]
+
+
+def test_no_link_of_a_page_in_the_zip_leads_nowhere(built, tmp_path):
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(tmp_path)
+    pages = sorted(tmp_path.rglob("*.md"))
+    assert {"README.md", "docs/engine.md"} <= {page.relative_to(tmp_path).as_posix() for page in pages}
+    dead = [
+        f"{page.relative_to(tmp_path)}: {link}"
+        for page in pages
+        for link in LINK.findall(page.read_text(encoding="utf-8"))
+        if "://" not in link and not (page.parent / link).is_file()
+    ]
+    assert not dead, "\n".join(dead)
 
 
 def test_the_command_line_of_the_zip_says_where_training_is(built, tmp_path):
