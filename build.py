@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / ".ci"))
 
 import builtin_wheels
 import extension_zip
+import plain_blenders
 from logged_steps import ROOT, BuildError, Step, run, say
 
 TORCH = "torch==2.13.0"
@@ -182,10 +183,8 @@ def command_test(options: argparse.Namespace) -> None:
     suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon", "tests/e2e"], MAIN: ["tests"]}
     suites = {environment: paths for environment, paths in suites.items() if paths}
     setup(old_blender_too=BPY50 in suites)
-    if extension_zip.this_platform() == ZIP_TESTED and any(
-        path.startswith("tests/e2e") or path.rstrip("/") == "tests" for paths in suites.values() for path in paths
-    ):
-        builtin_wheels.fetch(MAIN.python, ZIP_TESTED)
+    if any(path.startswith("tests/e2e") or path.rstrip("/") == "tests" for paths in suites.values() for path in paths):
+        _setup_of_the_zip()
     seed = _seed(extra)
     say(f"The tests run in the order of seed {seed}; the same again: python build.py test --randomly-seed={seed}")
     good = (0, NOTHING_RAN) if chosen else (0,)  # a file may be for the other environment only
@@ -193,6 +192,16 @@ def command_test(options: argparse.Namespace) -> None:
     failed = [at for at, paths in suites.items() if not _tested(at, [*paths, *left_out[at], *extra], seed, good)]
     if failed:
         raise BuildError(f"tests failed in {' and '.join(at.folder for at in failed)}")
+
+
+def _setup_of_the_zip() -> None:
+    """What the tests of the zip with wheels need: the wheels, and environments with a Blender alone."""
+    if extension_zip.this_platform() == ZIP_TESTED:
+        builtin_wheels.fetch(MAIN.python, ZIP_TESTED)
+    for environment in (MAIN, BPY50):
+        if environment.python.is_file():
+            plain_blenders.ensure_linked(environment.python, ROOT / f"{environment.folder}-plain")
+    plain_blenders.ensure_newer(MAIN.python, ROOT / ".venv-bpy52")
 
 
 def _seed(extra: list[str]) -> int:

@@ -75,8 +75,11 @@ def _wheels(root: Path) -> tuple[str, ...]:
 
 
 def _fits(wheel: str) -> bool:
-    tags = wheel.rpartition("/")[2].removesuffix(".whl").split("-")[-3].split(".")
-    return any(tag in {OWN_TAG, "py3"} or (tag.startswith("cp3") and "abi3" in wheel) for tag in tags)
+    """Whether a wheel is for this Python: for it alone, for any, or for all from an older one on (abi3)."""
+    *_, pythons, abi, _ = wheel.rpartition("/")[2].removesuffix(".whl").split("-")
+    if abi == "abi3":
+        return any(tag[:3] == "cp3" and int(tag[3:]) <= sys.version_info[1] for tag in pythons.split("."))
+    return any(tag in {OWN_TAG, "py3"} for tag in pythons.split("."))
 
 
 def package_of(wheel: Path) -> str:
