@@ -44,7 +44,9 @@ NO_BLENDER = (
     "tests/addon/plan/test_semantic_score.py",
     "tests/addon/rig/mannequin/test_face_landmarks.py",
     "tests/addon/rig/mannequin/test_mannequin.py",
+    "tests/e2e/test_built_in.py",  # starts each Blender itself
     "tests/e2e/test_runtime.py",
+    "tests/e2e/test_zip_wheels.py",
 )
 
 

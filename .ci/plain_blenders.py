@@ -77,7 +77,15 @@ def ensure_newer(pip: Path, folder: Path) -> None:
         return
     with Step(f"Setting up {folder.name}, a few minutes the first time", f"setup{folder.name}") as step:
         step.run([python, "-m", "venv", "--clear", "--without-pip", folder])
-        words = ["--disable-pip-version-check", "install", "--quiet", "--no-deps", "--require-hashes", "-r", LOCK]
+        words: list[str | Path] = [
+            "--disable-pip-version-check",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            LOCK,
+        ]
         step.run([pip, "-m", "pip", "--python", python_of(folder), *words])
         stamp.write_text(digest, encoding="utf-8")
 
