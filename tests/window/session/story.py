@@ -49,6 +49,8 @@ def install(session: Session) -> Steps:
     yield from hands.show_tab()
     yield from hands.open("COSPEECH_PT_engine")
     yield from hands.shot("no_engine")
+    yield from hands.hover(r"cospeech\.choose_archive")  # the first line's button: no archive lies about
+    hands.picture("first_step")
     yield from hands.open("COSPEECH_PT_engine", opened=False)
     assert not look.grey_without_reason(), look.grey_without_reason()
     preferences = bpy.context.preferences.addons[MODULE].preferences
