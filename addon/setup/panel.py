@@ -77,7 +77,8 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     if is_built_in():
         column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
     row = layout.row(align=True)
-    row.operator("cospeech.open_log", icon="TEXT")
+    row.operator("cospeech.open_help", icon="HELP")
+    row.operator("cospeech.open_log", text="Log", icon="TEXT")
     row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")
 
 

@@ -1,4 +1,4 @@
-"""Set Up Networks or Set Up Engine, Choose Archive, Repair, Open Log, Copy Diagnostics."""
+"""Set Up Networks or Set Up Engine, Choose Archive, Repair, Open Log, Help, Copy Diagnostics."""
 
 from __future__ import annotations
 
@@ -220,12 +220,30 @@ class COSPEECH_OT_open_log(bpy.types.Operator):
             self.report({"INFO"}, f"There is no log yet; the engine will write {log_file()}")
             return {"CANCELLED"}
         path = max(logs, key=lambda log: log.stat().st_mtime)
-        text = next((text for text in bpy.data.texts if text.filepath == str(path)), None)
-        if text is not None:
-            bpy.data.texts.remove(text)
-        text = bpy.data.texts.load(str(path))
-        self.report({"INFO"}, f"Opened as text '{text.name}'; choose it in a Text Editor")
+        self.report({"INFO"}, f"Opened as text '{_opened(path).name}'; choose it in a Text Editor")
         return {"FINISHED"}
+
+
+class COSPEECH_OT_open_help(bpy.types.Operator):
+    """Open the guide as a text in the Text Editor; the pages that it names lie beside it"""
+
+    bl_idname = "cospeech.open_help"
+    bl_label = "Help"
+    bl_options = {"REGISTER"}
+
+    def execute(self, _: bpy.types.Context) -> OperatorResult:
+        """Load the extension's README into a text data-block."""
+        guide = root() / "README.md"
+        self.report({"INFO"}, f"Opened as text '{_opened(guide).name}'; more pages are in {guide.parent / 'docs'}")
+        return {"FINISHED"}
+
+
+def _opened(path: Path) -> bpy.types.Text:
+    """The file as a text data-block, as it is now."""
+    text = next((text for text in bpy.data.texts if text.filepath == str(path)), None)
+    if text is not None:
+        bpy.data.texts.remove(text)
+    return bpy.data.texts.load(str(path))
 
 
 class COSPEECH_OT_copy_diagnostics(bpy.types.Operator):
@@ -272,5 +290,6 @@ CLASSES = (
     COSPEECH_OT_choose_archive,
     COSPEECH_OT_repair_engine,
     COSPEECH_OT_open_log,
+    COSPEECH_OT_open_help,
     COSPEECH_OT_copy_diagnostics,
 )

@@ -59,13 +59,14 @@ report["online"] = told(bpy.ops.cospeech.set_up_engine)
 prefs.runtime_source, prefs.runtime_archive = "ARCHIVE", sys.argv[2]
 report["set up"] = told(bpy.ops.cospeech.set_up_engine)
 report["note"] = engine.SESSION.note
-report["python"] = str(engine.engine_python())
+report["python"] = str(engine.interpreter().python)
 report["actions"] = take()
 report["repair"] = told(bpy.ops.cospeech.repair_engine) and engine.SESSION.note
 report["diagnostics"] = runtime_ops.diagnostics()
 report["copy"] = told(bpy.ops.cospeech.copy_diagnostics)
 report["log"] = told(bpy.ops.cospeech.open_log)
-report["texts"] = len(bpy.data.texts)
+report["help"] = told(bpy.ops.cospeech.open_help)
+report["texts"] = [text.lines[0].body for text in bpy.data.texts if text.name == "README.md"], len(bpy.data.texts)
 """
 
 TAKE = """
@@ -138,7 +139,7 @@ def test_set_up_engine_from_an_archive_then_a_take_then_repair_and_diagnostics(i
     archive = make_archive(tmp_path, linked(packages))
     report = reported(started(START + SET_UP + END, resources, str(LINE), str(archive)))
     assert "press Set Up Engine" in report["before"]
-    assert "needs a runtime archive" in report["no archive"]
+    assert "needs the runtime archive" in report["no archive"]
     assert "No engine was set up here" in report["no runtime"]
     assert "Online access is off" in report["online"]
     assert report["set up"] == ["FINISHED"], report["set up"]
@@ -151,8 +152,8 @@ def test_set_up_engine_from_an_archive_then_a_take_then_repair_and_diagnostics(i
     for word in ("Cospeech: ", "Blender: ", "Graphics driver: ", "Free disk: ", "last lines of engine-", "setup-"):
         assert word in report["diagnostics"]
     assert str(Path.home()) + "/" not in report["diagnostics"]
-    assert report["copy"] == report["log"] == ["FINISHED"]
-    assert report["texts"] == 1
+    assert report["copy"] == report["log"] == report["help"] == ["FINISHED"]
+    assert report["texts"] == [["# Cospeech"], 2]
 
 
 def test_a_full_disk_for_the_job_is_a_sentence_in_blender_and_the_next_take_works(installed, tmp_path):
