@@ -15,8 +15,6 @@ DEFAULT_PATH = (
     "numpy",
     "scipy.interpolate",
     "scipy.ndimage",
-    "scipy.optimize",
-    "scipy.signal",
     "scipy.spatial.transform",
     "safetensors",
     "soundfile",

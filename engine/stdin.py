@@ -1,8 +1,8 @@
 """Lines of standard input, read so that no read of it waits where that would stop an import.
 
-On Windows the C library of every DLL that is loaded asks what standard input is, and for a pipe the answer comes only
-after a read of it that waits elsewhere: an import hangs until the next message. So there the pipe is asked how much it
-holds, and read when it holds something.
+On Windows libraries ask what standard input is when they are loaded, and for a pipe the answer comes only after a read
+of it that waits elsewhere: an import hangs until the next message (docs/sources/windows.md, section 1). So there the
+pipe is asked how much it holds, and read when it holds something.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ JUNK_LINES = 2000  # lines after which it is no engine
 LOG_INTERVAL = 5.0  # s from check to check of the log's length
 STOP_SECONDS = 0.25  # from the end of its input to a process's own end
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
+if sys.platform == "win32":
+    FULL |= {errno.EINVAL}  # said of a full pipe as of one whose reader is gone
 NEXT_STEP = "choose another Python in the preferences, or press Set Up Engine"
 
 
@@ -131,7 +133,7 @@ class EngineProcess:
             try:
                 written = os.write(self._stdin, self._unsent[:CHUNK_BYTES])
             except OSError as error:
-                if error.errno in FULL:  # the engine is busy: later
+                if error.errno in FULL and self.alive:  # the engine is busy: later
                     return
                 raise
             del self._unsent[:written]
