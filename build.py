@@ -44,9 +44,6 @@ NO_BLENDER = (
     "tests/addon/plan/test_semantic_score.py",
     "tests/addon/rig/mannequin/test_face_landmarks.py",
     "tests/addon/rig/mannequin/test_mannequin.py",
-    "tests/e2e/test_built_in.py",  # starts each Blender itself
-    "tests/e2e/test_runtime.py",
-    "tests/e2e/test_zip_wheels.py",
 )
 
 
@@ -181,8 +178,8 @@ def command_test(options: argparse.Namespace) -> None:
         return
     chosen = [word for word in extra if not word.startswith("-") and (ROOT / word.partition("::")[0]).exists()]
     extra = [word for word in extra if word not in chosen]
-    of_blender = [word for word in chosen if word.startswith(("tests/addon", "tests/e2e"))]
-    suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon", "tests/e2e"], MAIN: ["tests"]}
+    of_blender = [word for word in chosen if word.startswith("tests/addon")]
+    suites = {BPY50: of_blender, MAIN: chosen} if chosen else {BPY50: ["tests/addon"], MAIN: ["tests"]}
     suites = {environment: paths for environment, paths in suites.items() if paths}
     setup(old_blender_too=BPY50 in suites)
     if any(path.startswith("tests/e2e") or path.rstrip("/") == "tests" for paths in suites.values() for path in paths):

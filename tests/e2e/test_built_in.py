@@ -54,14 +54,25 @@ report["networks"] = engine.networks_problem()
 assert bpy.ops.cospeech.test_engine() == {"FINISHED"}, engine.SESSION.note
 report["test"] = engine.SESSION.note
 assert bpy.ops.cospeech.add_character() == {"FINISHED"}
+scene.render.fps, scene.render.fps_base = 24, 1.001
+scene.frame_set(11)
+def frames():
+    return scene.frame_start, scene.frame_end, scene.frame_current, scene.render.fps, scene.render.fps_base
+before = frames()
 for kind, audio, transcript in json.loads(sys.argv[3]):
     generate(audio, transcript)
+    assert frames() == before
     assert bpy.ops.cospeech.save_take(filepath=str(out / f"{kind}.npz")) == {"FINISHED"}
+action = settings.character.animation_data.action
+report |= {"slots": len(action.slots), "range": list(action.frame_range), "markers": len(action.pose_markers)}
+strips = [strip for strip in scene.sequence_editor.strips if strip.type == "SOUND"]
+report["strips"] = [int(strip.frame_start) for strip in strips]
 scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 90, 160
 settings.seed = 5
 assert bpy.ops.cospeech.regenerate() == {"FINISHED"}, engine.SESSION.note
 assert bpy.ops.cospeech.save_take(filepath=str(out / "again.npz")) == {"FINISHED"}
 assert bpy.ops.cospeech.export_fbx(filepath=str(out / "take.fbx"), preset="UNREAL") == {"FINISHED"}
+report["folders"] = sorted(name for name in os.listdir(bpy.app.tempdir) if name.startswith("cospeech_"))
 """
 BROKEN = """
 def gone(package):
@@ -151,6 +162,12 @@ def test_install_generate_regenerate_and_export_with_no_set_up(made, blender):
     assert report["kind"] == "built in"
     assert report["networks"] == "The networks need PyTorch, which is not built in; press Set Up Networks"
     assert report["test"].startswith("Ready: engine")
+    assert report["slots"] == 2
+    assert report["range"][0] == 11.0
+    assert report["range"][1] > 250.0
+    assert report["markers"] > 20
+    assert set(report["strips"]) == {11}
+    assert report["folders"] == []  # no job has left its folder
     plans = {}
     for kind in ("srt", "grid", "txt", "digits", "again"):
         with np.load(folder / f"{kind}.npz") as take:
