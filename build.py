@@ -218,9 +218,7 @@ def _tested(environment: Environment, words: list[str], seed: int, good: Sequenc
     """Run tests; tell pytest's closing line, and where some failed their names and the log."""
     calm = {
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        # Engines are started by the hundred: what they compile is kept, whatever this machine's Python is told.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(ROOT / "out/bytecode"),
+        "PYTHONDONTWRITEBYTECODE": "",  # what is compiled is kept, whatever this machine's Python is told
         "BLENDER_USER_RESOURCES": str(extension_zip.fresh_folder("blender-user")),
     }
     order = [f"--randomly-seed={seed}", f"--hypothesis-seed={seed}"]

@@ -19,8 +19,6 @@ if sys.platform == "win32":
 TERMINATE_AFTER = 0.5
 KILL_AFTER = 1.0
 
-BYTECODE_VARIABLE = "PYTHONPYCACHEPREFIX"
-
 Stream = int | IO[bytes]
 
 
@@ -35,12 +33,12 @@ def engine_environment(
 ) -> dict[str, str]:
     """An environment in which ``python -m engine`` is the extension's own at ``root``, with a folder of ``packages``.
 
-    What Python compiles is kept in ``caches``, or where the user has it: a start without it takes twice as long, and
-    the extension's folder may be one that nobody can write.
+    Blender unpacks packages without compiling them, and their folder is not ours to write into: what Python compiles of
+    them is kept in ``caches``, else each start takes twice as long. Nothing is written into the extension's folder.
     """
-    bytecode = os.environ.get(BYTECODE_VARIABLE) or str(caches / "bytecode")
     path = os.pathsep.join(filter(None, (str(root), packages)))
-    return clean_environment({"PYTHONPATH": path, BYTECODE_VARIABLE: bytecode, **(extra or {})})
+    kept = {"PYTHONPYCACHEPREFIX": str(caches / "bytecode")} if packages else {"PYTHONDONTWRITEBYTECODE": "1"}
+    return clean_environment({"PYTHONPATH": path, **kept, **(extra or {})})
 
 
 class Child:

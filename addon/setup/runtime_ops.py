@@ -52,7 +52,7 @@ def archive() -> Path | None:
     chosen = getattr(preferences(), "runtime_archive", "")
     if chosen:
         return Path(bpy.path.abspath(chosen))
-    return _found(_zip_folder(), int(time.monotonic()) // LOOK_SECONDS)
+    return _found(zip_folder(), int(time.monotonic()) // LOOK_SECONDS)
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +60,7 @@ def _found(beside: Path | None, _look: int) -> Path | None:
     return found_archive((*((beside,) if beside else ()), *usual_folders()), version())
 
 
-def _zip_folder() -> Path | None:
+def zip_folder() -> Path | None:
     """The folder from which an extension was last installed in this session."""
     last = bpy.context.window_manager.operator_properties_last("extensions.package_install_files")
     named = getattr(last, "directory", "") or str(Path(getattr(last, "filepath", "") or "").parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import emage
 import look
 import looks
 import more
-from hands import override, region, view
+from hands import override, region, view, window
 from look import MODULE, character
 from stepper import Steps, Until
 from steps import JOB_SECONDS, Session, click_and_wait, difference, from_the_front, look_at_panels, undo_and_redo
@@ -37,10 +38,7 @@ def install(session: Session) -> Steps:
     """The zip into a clean profile, where no engine is set up; then the engine's Python in the preferences."""
     hands = session.hands
     yield 0.5
-    done = bpy.ops.extensions.package_install_files(
-        filepath=session.settings["zip"], repo="user_default", enable_on_install=True
-    )
-    assert done == {"FINISHED"}, done
+    yield from install_from_disk(Path(session.settings["zip"]))
     bpy.ops.preferences.addon_expand(module=MODULE)
     yield from preferences_picture(session, "preferences_new")
     with override():
@@ -58,6 +56,29 @@ def install(session: Session) -> Steps:
     yield from preferences_picture(session, "preferences")
     yield from hands.shot("empty_scene")
     assert not look.grey_without_reason(), look.grey_without_reason()
+
+
+def install_from_disk(zip_file: Path) -> Steps:
+    """The file browser of Install from Disk; the extension knows afterwards where the zip lay."""
+    with override():
+        bpy.ops.extensions.package_install_files("INVOKE_DEFAULT", repo="user_default", enable_on_install=True)
+    yield Until(lambda: browser() is not None, 10, "the file browser is there")
+    yield 0.5
+    params = browser().spaces.active.params
+    params.directory, params.filename = str(zip_file.parent).encode(), zip_file.name
+    yield 0.5
+    with bpy.context.temp_override(window=window(), area=browser()):
+        bpy.ops.file.execute("INVOKE_DEFAULT")
+    yield Until(lambda: MODULE in bpy.context.preferences.addons, 30, "the extension is installed")
+    yield Until(lambda: browser() is None, 10, "the file browser is closed")
+    yield 1.0
+    beside = sys.modules[f"{MODULE}.setup.runtime_ops"].zip_folder()
+    assert beside == zip_file.parent, beside
+
+
+def browser() -> bpy.types.Area | None:
+    """The file browser's area, where one is open."""
+    return next((area for area in window().screen.areas if area.type == "FILE_BROWSER"), None)
 
 
 def preferences_picture(session: Session, name: str) -> Steps:
