@@ -81,9 +81,8 @@ class EngineProcess:
                     stderr=stderr,
                 )
         except OSError as error:
-            raise EngineError(
-                f"The engine's Python {python} does not start ({error.strerror}); {where.remedy}. Log: {log}"
-            ) from error
+            text = f"The engine's Python {python} does not start ({error.strerror})"
+            raise EngineError(f"{text}; choose another in the preferences. Log: {log}") from error
         stdin, stdout = self._child.popen.stdin, self._child.popen.stdout
         assert stdin is not None
         assert stdout is not None

@@ -141,6 +141,14 @@ def test_a_missing_python_is_one_sentence(tmp_path):
         EngineProcess(Workplace(tmp_path / "python", tmp_path / "log", tmp_path), ROOT)
 
 
+def test_a_python_that_cannot_start_is_one_sentence(tmp_path):
+    python = tmp_path / "python"
+    python.write_bytes(b"no program")
+    python.chmod(0o755)
+    with pytest.raises(EngineError, match=r"python does not start \(.+\); choose another in the preferences\. Log: "):
+        EngineProcess(Workplace(python, tmp_path / "log", tmp_path), ROOT)
+
+
 def test_end_of_input_ends_the_engine(tmp_path):
     process = EngineProcess(Workplace(Path(sys.executable), tmp_path / "log", tmp_path), ROOT)
     process.send("hello", {})
