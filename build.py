@@ -257,6 +257,7 @@ def command_lint(_: argparse.Namespace) -> None:
 def command_bench(options: argparse.Namespace) -> None:
     """Measure; prints a table and writes JSON (docs/sources/contracts.md, section 6)."""
     setup(old_blender_too=False)
+    plain_blenders.ensure_linked(MAIN.python, ROOT / f"{MAIN.folder}-plain")
     run([MAIN.python, "-m", "tests.bench", *options.rest])
 
 
