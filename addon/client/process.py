@@ -28,7 +28,7 @@ STOP_SECONDS = 0.25  # from the end of its input to a process's own end
 FULL = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOSPC})
 if sys.platform == "win32":
     FULL |= {errno.EINVAL}  # said of a full pipe as of one whose reader is gone
-NEXT_STEP = "choose another Python in the preferences, or press Set Up Engine"
+NEXT_STEP = "choose another Python in the preferences"
 
 
 CACHE_VARIABLE = "COSPEECH_CACHE"

@@ -44,7 +44,7 @@ class BuiltInRepairJob(WorkJob):
         self.stage, self.fraction = "verify", 0.05
         own = self._own
         if own.python is None:
-            raise SetUpError(f"{own.problem}; choose a Python with the engine's packages in the preferences")
+            raise SetUpError(own.problem)
         names = {"==".join(wheel.name.split("-")[:2]): wheel for wheel in own.wheels}
         status, printed = yield from self.run(
             [own.python, VERIFIER, *names],

@@ -57,7 +57,7 @@ def user_folder() -> Path:
 
 
 def runtimes_folder() -> Path:
-    """Where Set Up Engine puts the engine's environments."""
+    """Where set-ups put the engine's environments."""
     return user_folder() / "runtime"
 
 
@@ -72,7 +72,7 @@ def interpreter(*, networks: bool = False) -> Interpreter:
         return found
     if networks and own.is_whole:
         raise EngineError(NO_NETWORKS)
-    raise EngineError(f"{own.problem}; press Repair" if own.problem else NOT_SET_UP)
+    raise EngineError(own.problem or NOT_SET_UP)
 
 
 def networks_problem() -> str:

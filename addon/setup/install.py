@@ -1,4 +1,4 @@
-"""Set Up Engine: an environment beside the old one, self-tested, then renamed into place. No bpy in here."""
+"""The set-up: an environment beside the old one, self-tested, then renamed into place. No bpy in here."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class SetUpJob(WorkJob):
 
     def _archive_path(self) -> Path:
         if self.plan.archive is None:
-            raise SetUpError("Choose the runtime archive in Cospeech's preferences, then press Set Up Engine")
+            raise SetUpError("Choose the runtime archive in Cospeech's preferences, then set up")
         return self.plan.archive
 
     def left(self) -> None:
@@ -147,7 +147,7 @@ class SetUpJob(WorkJob):
         if free < wanted + MARGIN_BYTES:
             raise SetUpError(
                 f"The set-up needs {(wanted + MARGIN_BYTES) / 1e9:.1f} GB in {self.plan.base} and "
-                f"{free / 1e9:.1f} GB are free; free some disk space, then press Set Up Engine again"
+                f"{free / 1e9:.1f} GB are free; free some disk space, then set up again"
             )
 
     def _unpack(self, house: Wheelhouse, wheels: tuple[Wheel, ...]) -> Work:

@@ -50,12 +50,12 @@ class BuiltIn:
 
     @property
     def problem(self) -> str:
-        """Why it can't, in words; "" where it can, and where this zip has no packages inside."""
+        """Why it can't, and what to do; "" where it can, and where this zip has no packages inside."""
         if not self.wheels or self.is_whole:
             return ""
         if self.missing:
-            return f"The built-in engine lacks {', '.join(self.missing)}"
-        return "Blender's own Python was not found, so the built-in engine can't start"
+            return f"The built-in engine lacks {', '.join(self.missing)}; press Repair"
+        return "Blender's own Python was not found; choose Engine's Python in Cospeech's preferences"
 
 
 def built_in(root: Path) -> BuiltIn:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import bpy
 
 from ..client.process import EngineError
-from ..paths import root, version
+from ..paths import version
 from ..scene import settings_of
 from ..ui import SubPanel, draw_path, draw_sentence
 from . import runtimes
 from .engine import BASE_PACKAGE, interpreter, needs_networks, preferences, runtimes_folder
-from .interpreters import BUILT_IN, built_in
+from .interpreters import BUILT_IN
 from .runtime_ops import archive, is_built_in, offline_reason, set_up_label
 
 
@@ -32,9 +32,9 @@ def draw_first_step(layout: bpy.types.UILayout, problem: str, scale: float) -> N
     row = layout.row()
     row.scale_y = scale
     row.operator_context = "INVOKE_DEFAULT"
-    if built_in(root()).problem:
+    if "Repair" in problem:
         row.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
-    elif "no Python at" in problem and preferences() is not None:
+    elif "preferences" in problem and preferences() is not None:
         row.operator("preferences.addon_show", text="Preferences", icon="PREFERENCES").module = BASE_PACKAGE
     else:
         draw_set_up(row)

@@ -41,11 +41,11 @@ class RepairJob(SetUpJob):
 
     def _archive(self, runtime: runtimes.Runtime) -> Wheelhouse:
         if not runtime.info.get("archive"):
-            raise SetUpError("This engine was set up online; press Set Up Engine to make it anew")
+            raise SetUpError("This engine was set up online; set it up again")
         recorded = Path(str(runtime.info["archive"]))
         house = wheelhouse.read(recorded if recorded.is_file() else self.plan.archive or recorded)
         if house.digest != runtime.info.get("digest"):
-            raise SetUpError(f"{house.path.name} is not what this engine was set up from; press Set Up Engine instead")
+            raise SetUpError(f"{house.path.name} is not what this engine was set up from; set it up again")
         return house
 
     def _broken(self, runtime: runtimes.Runtime, house: Wheelhouse) -> Generator[None, None, list[str]]:
@@ -67,7 +67,7 @@ class RepairJob(SetUpJob):
         yield from self._install(house, wheels, runtime.folder, "--force-reinstall", "--ignore-installed")
         left = yield from self._broken(runtime, house)
         if left:
-            raise SetUpError(f"{', '.join(left)} can't be repaired in place; press Set Up Engine to make it anew")
+            raise SetUpError(f"{', '.join(left)} can't be repaired in place; set the engine up again")
         for folder in (self.partial, self._wheels):
             if folder.exists():
                 yield from self.remove(folder)

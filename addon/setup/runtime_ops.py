@@ -77,7 +77,7 @@ def offline_reason() -> str:
 
 
 def setup_blocker() -> str:
-    """Why Set Up Engine can't run now; empty where it can."""
+    """Why nothing can be set up now; empty where it can."""
     if SESSION.job is not None:
         return BUSY
     chosen = preferences()

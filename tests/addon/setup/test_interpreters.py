@@ -77,7 +77,7 @@ def test_what_is_built_in_is_read_off_the_manifest_and_the_packages(extension):
     found = built_in(extension)
     assert [wheel.name.split("-")[0] for wheel in found.wheels] == ["praat_parselmouth", "safetensors", "num2words"]
     assert found.missing == ("praat_parselmouth", "safetensors", "num2words")
-    assert found.problem == "The built-in engine lacks praat_parselmouth, safetensors, num2words"
+    assert found.problem == "The built-in engine lacks praat_parselmouth, safetensors, num2words; press Repair"
     assert not found.is_whole
     found.packages.mkdir(parents=True)
     for name in ("Praat.Parselmouth-0.4.8", "safetensors-0.9", "num2words-0.5.14"):  # another extension's may be newer
