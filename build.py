@@ -225,10 +225,9 @@ def _tested(environment: Environment, words: list[str], seed: int, good: Sequenc
     title = f"Tests with Blender {environment.blender} ({' '.join(words)})"
     try:
         with Step(title, f"test{environment.folder}") as step:
-            # A file stays with one worker, so what its tests share is made once.
-            step.run(
-                [environment.python, "-m", "pytest", "-n", "2", "--dist=loadfile", *order, *words], calm, good=good
-            )
+            # A file stays with one worker, so what its tests share is made once; tests/conftest.py says which begin.
+            split = ["-n", "2", "--dist=loadfile", "--no-loadscope-reorder"]
+            step.run([environment.python, "-m", "pytest", *split, *order, *words], calm, good=good)
     except BuildError as error:
         _tell_results(step.log)
         say(f"  {error}")

@@ -18,6 +18,29 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
+# Files that take longest begin first: else one worker ends with one of them while the other has nothing left.
+LONGEST = (
+    "tests/e2e/test_built_in.py",
+    "tests/engine/training/test_training_emage.py",
+    "tests/engine/take/test_window_anew.py",
+    "tests/addon/setup/test_set_up.py",
+    "tests/addon/regenerate/test_regenerate.py",
+    "tests/addon/layers/test_simplify.py",
+    "tests/engine/generators/gestures/test_authored_forms.py",
+    "tests/addon/export/test_export.py",
+    "tests/e2e/test_runtime.py",
+    "tests/engine/test_serve.py",
+    "tests/engine/training/test_training_semtalk.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all others in the order that was drawn."""
+    places = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give Blender a user folder of its own, before anything imports bpy."""
     if "COSPEECH_TEST_RESOURCES" not in os.environ:
