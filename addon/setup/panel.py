@@ -76,9 +76,9 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     column.operator("cospeech.test_engine", icon="CHECKMARK")
     if is_built_in():
         column.operator("cospeech.repair_engine", icon="TOOL_SETTINGS")
+    column.operator("cospeech.open_help", icon="HELP")
     row = layout.row(align=True)
-    row.operator("cospeech.open_help", icon="HELP")
-    row.operator("cospeech.open_log", text="Log", icon="TEXT")
+    row.operator("cospeech.open_log", icon="TEXT")
     row.operator("cospeech.copy_diagnostics", text="Diagnostics", icon="COPYDOWN")
 
 

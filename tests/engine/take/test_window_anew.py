@@ -101,7 +101,7 @@ def test_a_seed_gives_the_same_bytes_whatever_was_tried_between(window, pins, tm
     """In place, one after another: nothing of what the window held before may be seen in what comes next."""
     tried = {}
     take = base()
-    for seed in (5, 6, 5, 5, 0, 6):
+    for seed in (5, 6, 6, 5, 0):  # again at once, and again after another
         take = regenerated(tmp_path, hints_on(take, window, pins), seed=seed)
         assert same_bytes(take, tried.setdefault(seed, take)), seed
         assert take.plan == tried[seed].plan
