@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,31 +32,39 @@ _PREFIXES: dict[str, Pronunciation] = {
 
 
 @lru_cache(maxsize=1)
-def _entries() -> dict[str, str]:
-    """The dictionary as it is written: word, word(2), word(3) ... -> phones. Split on demand: it has 135 000 lines."""
-    lines = dictionary_file().read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" ", 1) for line in lines if " " in line)
+def _lines() -> list[str]:
+    """The dictionary's 135 000 lines, ``word phones`` or ``word(2) phones``, sorted; taken apart when asked for."""
+    return sorted(dictionary_file().read_text(encoding="utf-8").splitlines())
+
+
+def _entry(word: str) -> str | None:
+    """The phones of a word as they are written, or None."""
+    start = f"{word} "
+    place = bisect_left(_lines(), start)
+    found = place < len(_lines()) and _lines()[place].startswith(start)
+    return _lines()[place][len(start) :] if found else None
 
 
 def is_word(word: str) -> bool:
     """Whether the dictionary lists a word (lower case)."""
-    return word in _entries()
+    return _entry(word) is not None
 
 
 @lru_cache(maxsize=50_000)
 def listed(word: str) -> tuple[Pronunciation, ...]:
     """The dictionary's pronunciations of a word (lower case), the usual one first; none when it is not there."""
     found = []
-    entry = _entries().get(word)
+    entry = _entry(word)
     while entry is not None:
         found.append(tuple(entry.split()))
-        entry = _entries().get(f"{word}({len(found) + 1})")
+        entry = _entry(f"{word}({len(found) + 1})")
     return tuple(found)
 
 
 def dictionary() -> dict[str, tuple[Pronunciation, ...]]:
-    """Every word of pocketsphinx's dictionary with its pronunciations (for training; a fifth of a second)."""
-    return {word: listed(word) for word in _entries() if not word.endswith(")")}
+    """Every word of pocketsphinx's dictionary, in alphabetical order, with its pronunciations (for training)."""
+    words = (line.partition(" ")[0] for line in _lines() if " " in line)
+    return {word: listed(word) for word in words if not word.endswith(")")}
 
 
 def dictionary_file() -> Path:
