@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import rich.progress
+
     from engine.generators.base import Progress
 
 LISTENING = 1.5  # takes, by eye: a line heard anew takes about as long as so many takes of it
@@ -49,19 +52,24 @@ class Bar:
     """A progress callback that draws a rich progress bar on stderr, or nothing."""
 
     def __init__(self, quiet: bool) -> None:
+        self._progress: rich.progress.Progress | None = None
+        if quiet or not sys.stderr.isatty():  # nobody sees it, so it is not worth its import
+            return
         from rich.console import Console
         from rich.progress import Progress
 
-        console = Console(stderr=True)
-        self._progress = Progress(console=console, transient=True, disable=quiet or not console.is_terminal)
+        self._progress = Progress(console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task("", total=1.0)
 
     def __enter__(self) -> Bar:
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
     def __call__(self, stage: str, fraction: float) -> None:
-        self._progress.update(self._task, description=stage, completed=fraction)
+        if self._progress is not None:
+            self._progress.update(self._task, description=stage, completed=fraction)
