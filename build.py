@@ -59,7 +59,7 @@ class Environment:
     @property
     def python(self) -> Path:
         """The environment's interpreter."""
-        return ROOT / self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return plain_blenders.python_of(ROOT / self.folder)
 
 
 MAIN = Environment(".venv", "locks/dev.lock", torch=True, blender="4.5")

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from ..client.children import engine_environment
 from .interpreters import BuiltIn, package_of
+from .repair import VERIFIER, VERIFY_SECONDS
 from .wheelhouse import SetUpError
 from .work import Work, WorkJob
-
-VERIFIER = Path(__file__).with_name("verify_packages.py")
-VERIFY_SECONDS = 900.0  # that verifying may take, by eye: a cold disk
 
 
 class BuiltInRepairJob(WorkJob):

@@ -12,6 +12,7 @@ from .wheelhouse import SetUpError, Wheelhouse
 from .work import Work
 
 VERIFIER = Path(__file__).with_name("verify_packages.py")
+VERIFY_SECONDS = 900.0  # that verifying may take, by eye: a cold disk
 
 
 class RepairJob(SetUpJob):
@@ -52,7 +53,7 @@ class RepairJob(SetUpJob):
         self.stage, self.fraction = "verify", 0.05
         names = [wheel.requirement.split(" ")[0] for wheel in house.wheels]
         status, printed = yield from self.run(
-            [runtime.python, "-I", VERIFIER, *names], seconds=900.0, watch=self.check_cancel
+            [runtime.python, "-I", VERIFIER, *names], seconds=VERIFY_SECONDS, watch=self.check_cancel
         )
         try:
             return list(json.loads(printed))

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from addon.client.jobs import STARTING, Job
-from addon.client.process import EngineProcess
+from addon.client.process import EngineProcess, Workplace
 from addon.setup.install import SetUpJob
 from tests.limits import HANG_SECONDS
 from tests.places import DEMO, ROOT, TRANSCRIPT
@@ -38,6 +39,11 @@ def wait_for(path):
 GREETING = f"""
 say(id=hear()["id"], result={{"protocol": {PROTOCOL}}})
 """
+
+
+def at(place: Workplace, python: Path) -> Workplace:
+    """The same place with another Python."""
+    return replace(place, python=python)
 
 
 def faulty(folder: Path, code: str, *, greets: bool = True) -> Path:

@@ -9,10 +9,9 @@ import select
 
 import pytest
 
-from addon.client.engine import Engine
 from addon.client.jobs import CANCELLED, Job, Workplace
 from tests.limits import HANG_SECONDS
-from tests.places import ENGINE_PYTHON, ROOT, needs_engine
+from tests.places import ENGINE_PYTHON, needs_engine
 from tests.support.faults import (
     OPTIONS,
     PROTOCOL,
@@ -33,13 +32,6 @@ pytestmark = hang_limit
 @pytest.fixture
 def place(tmp_path):
     return Workplace(ENGINE_PYTHON, tmp_path / "engine.log", tmp_path)
-
-
-@pytest.fixture
-def engine():
-    engine = Engine(ROOT, PROTOCOL)
-    yield engine
-    engine.close()
 
 
 @needs_engine

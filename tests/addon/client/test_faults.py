@@ -25,6 +25,7 @@ from tests.support.faults import (
     LONG_WORK,
     OPTIONS,
     PROTOCOL,
+    at,
     begun,
     faulty,
     finished,
@@ -42,21 +43,10 @@ pytestmark = [posix, hang_limit]
 
 
 @pytest.fixture
-def engine():
-    engine = Engine(ROOT, PROTOCOL)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
 def place(tmp_path):
     folder = tmp_path / "Zoë's läb 日本"
     folder.mkdir()
     return Workplace(ENGINE_PYTHON, folder / "log" / "engine.log", folder)
-
-
-def at(place: Workplace, python: Path) -> Workplace:
-    return Workplace(python, place.log, place.temporary)
 
 
 @pytest.fixture

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from addon.client.engine import Engine
 from addon.client.jobs import CANCELLED, DONE, Job, Workplace
 from addon.client.process import EngineProcess
 from tests.places import ENGINE_PYTHON, ROOT
-from tests.support.faults import PROTOCOL, faulty, finished, greeted, hang_limit, posix, until
+from tests.support.faults import at, faulty, finished, greeted, hang_limit, posix, until
 
 pytestmark = [posix, hang_limit]
 PIPE_BYTES = 4096  # that the smallest pipe holds, Windows'
 
 
 @pytest.fixture
-def engine():
-    engine = Engine(ROOT, PROTOCOL)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
 def place(tmp_path):
     return Workplace(ENGINE_PYTHON, tmp_path / "log" / "engine.log", tmp_path)
-
-
-def at(place: Workplace, python: Path) -> Workplace:
-    return Workplace(python, place.log, place.temporary)
 
 
 def test_a_large_message_to_an_engine_that_does_not_read_never_blocks(engine, place):
@@ -53,7 +39,7 @@ message = hear()
 say(id=message["id"], result={"edits": len(message["params"]["edits"])})
 sys.stdin.read()
 """, greets=False)  # fmt: skip
-    process = EngineProcess(replace(place, python=slow), ROOT)
+    process = EngineProcess(at(place, slow), ROOT)
     process.send("generate", {"edits": ["x" * 1000] * 2000})
     answers: list[dict[str, Any]] = []
     until(lambda: answers.extend(process.poll()) or answers)
